@@ -1,0 +1,66 @@
+# oarlock_add_plugin(<name> SOURCES <files> [LIBS <targets>] [OUTPUT_DIR <folder>])
+#   Builds <output dir>/<name>/lib<name>.so with one exported symbol and copies plugin.yaml, crds/,
+#   rbac/ and samples/ beside it: a folder ready for `oarlockd --plugin`. The `oarlock` tool makes
+#   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml. OUTPUT_DIR is build/plugins by
+#   default.
+function(oarlock_add_plugin name)
+  cmake_parse_arguments(ARG "" "OUTPUT_DIR" "SOURCES;LIBS" ${ARGN})
+  if(NOT ARG_OUTPUT_DIR)
+    set(ARG_OUTPUT_DIR "${OARLOCK_PLUGIN_DIR}")
+  endif()
+  set(out "${ARG_OUTPUT_DIR}/${name}")
+  set(target plugin_${name})
+  add_library(${target} MODULE ${ARG_SOURCES})
+  target_link_libraries(${target} PRIVATE oarlock_plugin_sdk ${ARG_LIBS})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} PREFIX lib
+    LIBRARY_OUTPUT_DIRECTORY "${out}")
+  set(script "${PROJECT_SOURCE_DIR}/plugin-api/plugin.map")
+  target_link_options(${target} PRIVATE "-Wl,--version-script=${script}"
+    -Wl,--exclude-libs,ALL)
+  if(NOT OARLOCK_SANITIZE)
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
+  endif()
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
+
+  set(stamps)
+  foreach(item plugin.yaml crds samples rbac)
+    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${item}")
+      file(GLOB_RECURSE files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${item}"
+        "${CMAKE_CURRENT_SOURCE_DIR}/${item}/*")
+      set(stamp "${CMAKE_CURRENT_BINARY_DIR}/${name}-${item}.stamp")
+      if(IS_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/${item}")
+        set(copy copy_directory)
+      else()
+        set(copy copy)
+      endif()
+      add_custom_command(OUTPUT "${stamp}"
+        COMMAND ${CMAKE_COMMAND} -E make_directory "${out}"
+        COMMAND ${CMAKE_COMMAND} -E ${copy} "${CMAKE_CURRENT_SOURCE_DIR}/${item}" "${out}/${item}"
+        COMMAND ${CMAKE_COMMAND} -E touch "${stamp}"
+        DEPENDS ${files} VERBATIM)
+      list(APPEND stamps "${stamp}")
+    endif()
+  endforeach()
+  file(GLOB yaml CONFIGURE_DEPENDS RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" plugin.yaml crds/*.yaml)
+  foreach(item ${yaml})
+    string(REGEX REPLACE "\\.yaml$" ".json" json "${out}/${item}")
+    oarlock_plugin_json("${CMAKE_CURRENT_SOURCE_DIR}/${item}" "${json}")
+    list(APPEND stamps "${json}")
+  endforeach()
+  add_custom_target(${target}_files ALL DEPENDS ${stamps})
+  add_dependencies(${target} ${target}_files)
+endfunction()
+
+# Makes a JSON file of a plugin's YAML file, which is checked on the way. Written only when it is
+# right: a half-written plugin.json would be worse than none.
+function(oarlock_plugin_json yaml json)
+  get_filename_component(folder "${json}" DIRECTORY)
+  add_custom_command(OUTPUT "${json}"
+    COMMAND ${CMAKE_COMMAND} -E make_directory "${folder}"
+    COMMAND $<TARGET_FILE:oarlock> plugin json "${yaml}" > "${json}.new"
+    COMMAND ${CMAKE_COMMAND} -E rename "${json}.new" "${json}"
+    DEPENDS "${yaml}" oarlock VERBATIM)
+endfunction()
