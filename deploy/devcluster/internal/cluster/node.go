@@ -1,0 +1,259 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"oarlock.dev/devcluster/internal/cgroups"
+	"oarlock.dev/devcluster/internal/files"
+	"oarlock.dev/devcluster/internal/images"
+	"oarlock.dev/devcluster/internal/netplan"
+	"oarlock.dev/devcluster/internal/pki"
+	"oarlock.dev/devcluster/internal/supervisor"
+)
+
+const (
+	nodeDevice   = "eth0" // the node's end of its link
+	registryPort = 5000
+	cniFolder    = "/usr/lib/cni"
+	releaseLimit = 10 * time.Second
+)
+
+// inHost is the path of a cluster file as this process sees it.
+func (c *Cluster) inHost(elem ...string) string {
+	return filepath.Join(append([]string{c.Dir}, elem...)...)
+}
+
+// hostDevice and cgroupRoot are derived from the folder alone; see clusterID.
+func hostDevice(id string, index int) string { return fmt.Sprintf("odc%s-%d", id, index) }
+func cgroupRoot(id string, index int) string { return fmt.Sprintf("devcluster-%s-%d", id, index) }
+
+// RegistryURL is the cluster's image registry, as the host and the pods reach it.
+func (c *Cluster) RegistryURL() string {
+	if c.State.Level != Node {
+		return ""
+	}
+	return fmt.Sprintf("http://%s:%d", c.address(), registryPort)
+}
+
+// preflight refuses what cannot work, with everything that is missing at once.
+func preflight() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("level %s: expected to run as root (pods need namespaces, mounts and "+
+			"cgroups), found user id %d; use sudo, or --level %s", Node, os.Geteuid(), ControlPlane)
+	}
+	var missing []string
+	for _, need := range []struct{ program, pkg string }{
+		{"containerd", "containerd"}, {"runc", "runc"}, {"iptables", "iptables"},
+		{"mount", "mount"}, {cniFolder + "/ptp", "containernetworking-plugins"},
+	} {
+		if _, err := lookPath(need.program); err != nil {
+			missing = append(missing, need.pkg)
+		}
+	}
+	if len(missing) > 0 {
+		list := strings.Join(missing, " ")
+		return fmt.Errorf("level %s: expected the Debian packages %s, found them missing; "+
+			"`apt-get install --no-install-recommends %[2]s`", Node, list)
+	}
+	_, err := sidecar("pause")
+	return err
+}
+
+// lookPath also searches the sbin folders, which are not on every root's PATH.
+func lookPath(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
+		if err == nil || filepath.IsAbs(program) {
+			break
+		}
+		path, err = exec.LookPath(filepath.Join(dir, program))
+	}
+	return path, err
+}
+
+// sidecar finds a small program that was built next to this binary.
+func sidecar(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(self), "devcluster.d", name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("expected %s beside the binary, found: %w; build with build.sh", path,
+			err)
+	}
+	return path, nil
+}
+
+// allocateNode picks a network for the first node, or keeps the one it has while it is free.
+// A device that an earlier run of this cluster left behind is removed first, so that its own
+// address does not count as taken.
+func (c *Cluster) allocateNode() error {
+	if err := c.releaseHost(); err != nil {
+		return err
+	}
+	used, err := netplan.UsedNetworks()
+	if err != nil {
+		return err
+	}
+	if len(c.State.Nodes) == 0 {
+		c.State.Nodes = []NodeRef{{Name: "node-1", Index: 1}}
+	}
+	for i := range c.State.Nodes {
+		n := &c.State.Nodes[i]
+		n.HostDevice = hostDevice(c.State.ID, n.Index)
+		n.CgroupRoot = cgroupRoot(c.State.ID, n.Index)
+		seed, err := strconv.ParseUint(c.State.ID, 16, 32)
+		if err != nil {
+			return err
+		}
+		if n.Link, err = netplan.PickLink(uint32(seed), used); err != nil {
+			return err
+		}
+		used = append(used, n.Link.Prefix())
+	}
+	return nil
+}
+
+// releaseHost removes what a node leaves on the host after its init has died. It needs no state.
+func (c *Cluster) releaseHost() error {
+	if os.Geteuid() != 0 {
+		return nil // then there never was a node
+	}
+	nodes := c.State.Nodes
+	if len(nodes) == 0 {
+		id := clusterID(c.Dir)
+		nodes = []NodeRef{{HostDevice: hostDevice(id, 1), CgroupRoot: cgroupRoot(id, 1)}}
+	}
+	for _, n := range nodes {
+		if err := supervisor.RemoveLink(n.HostDevice, releaseLimit); err != nil {
+			return err
+		}
+		if err := cgroups.Remove(n.CgroupRoot, releaseLimit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nodeClients are the identities of a node's components.
+func nodeClients(node string) map[string]pki.Leaf {
+	return map[string]pki.Leaf{
+		kubelet: {
+			CommonName: "system:node:" + node, Organizations: []string{"system:nodes"},
+		},
+		kubeProxy: {CommonName: "system:kube-proxy"},
+		coreDNS:   {CommonName: dnsUser},
+	}
+}
+
+// prepareNode writes the certificates and configuration files of the first node.
+func (c *Cluster) prepareNode() error {
+	node := c.State.Nodes[0]
+	ca, err := c.pki.Load("ca")
+	if err != nil {
+		return err
+	}
+	for name, leaf := range nodeClients(node.Name) {
+		if err := c.writeClientConfig(ca, name, leaf); err != nil {
+			return err
+		}
+	}
+	serving := pki.Leaf{
+		CommonName: "system:node:" + node.Name, Organizations: []string{"system:nodes"},
+		Hosts: []string{node.Name, node.Link.Node.String()},
+	}
+	if _, err := c.pki.Ensure(ca, "kubelet", serving); err != nil {
+		return err
+	}
+	for name, text := range c.nodeFiles(node) {
+		path := c.inHost("nodes", node.Name, name)
+		if err := files.WriteAtomic(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return cgroups.Create(node.CgroupRoot)
+}
+
+// startNodeLevel starts everything, in waves that follow the dependencies.
+func (c *Cluster) startNodeLevel(timeout time.Duration) error {
+	if err := c.connectNode(c.State.Nodes[0]); err != nil {
+		return err
+	}
+	c.log("starting etcd, kube-apiserver at %s, containerd and the image registry", c.URL())
+	if err := c.startComponents(registry, containerd, etcd, apiServer); err != nil {
+		return err
+	}
+	if err := c.waitReady(timeout, registry); err != nil {
+		return err
+	}
+	if err := c.pushPauseImage(); err != nil {
+		return err
+	}
+	if err := c.waitReady(timeout, apiServer, containerd); err != nil {
+		return err
+	}
+	c.log("starting kube-controller-manager, kube-scheduler, kubelet, kube-proxy and DNS")
+	if err := c.applyAddons(); err != nil {
+		return err
+	}
+	rest := []string{controllerManager, scheduler, kubelet, kubeProxy, coreDNS}
+	if err := c.startComponents(rest...); err != nil {
+		return err
+	}
+	return c.waitReady(timeout, rest...)
+}
+
+func (c *Cluster) connectNode(node NodeRef) error {
+	init, err := c.supervisor().Identity()
+	if err != nil {
+		return err
+	}
+	bits := "/" + strconv.Itoa(node.Link.Prefix().Bits())
+	hostAddress := node.Link.Host.String() + bits
+	err = supervisor.EnsureLink(node.HostDevice, nodeDevice, hostAddress, init.PID)
+	if err != nil {
+		return err
+	}
+	return c.supervisor().ConfigureNetwork(supervisor.NetworkConfig{
+		Device: nodeDevice, Address: node.Link.Node.String() + bits,
+		// Without a route the node itself could not reach a Service: the kernel looks for one
+		// before kube-proxy's rules replace the address.
+		Routes:  []string{netplan.ServiceCIDR},
+		Sysctls: []string{"net/ipv4/ip_forward=1"},
+	})
+}
+
+func (c *Cluster) pushPauseImage() error {
+	binary, err := sidecar("pause")
+	if err != nil {
+		return err
+	}
+	img, err := images.Build(images.BuildOptions{Binary: binary, User: "65535"})
+	if err != nil {
+		return err
+	}
+	return images.Push(c.RegistryURL(), pauseImage, img)
+}
+
+// LoadImage pushes an image file into the cluster's registry.
+func (c *Cluster) LoadImage(path, reference string) (string, error) {
+	if c.State.Level != Node {
+		return "", fmt.Errorf("%s: expected a cluster of level %s, which has a registry, found "+
+			"level %q", c.Dir, Node, c.State.Level)
+	}
+	if !c.supervisor().Alive() {
+		return "", fmt.Errorf("%s: expected a running cluster, found none; start it with "+
+			"`devcluster up --dir %[1]s`", c.Dir)
+	}
+	return images.PushFile(c.RegistryURL(), path, reference)
+}

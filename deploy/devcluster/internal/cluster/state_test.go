@@ -1,0 +1,169 @@
+package cluster
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"oarlock.dev/devcluster/internal/netplan"
+)
+
+func quiet(string, ...any) {}
+
+func openAt(t *testing.T, dir string) *Cluster {
+	t.Helper()
+	c, err := Open(dir, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestStateIsChosenOnceAndKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "one")
+	c := openAt(t, dir)
+	if err := c.ensureState(UpOptions{Level: ControlPlane}, false); err != nil {
+		t.Fatal(err)
+	}
+	again := openAt(t, dir)
+	if again.State.Ports != c.State.Ports || again.State.Name != "one" {
+		t.Errorf("first %+v, then %+v", c.State, again.State)
+	}
+	with := UpOptions{With: []string{"scheduler"}}
+	if err := again.ensureState(with, false); err != nil {
+		t.Fatal(err)
+	}
+	if again.State.Ports != c.State.Ports {
+		t.Error("free ports must be kept")
+	}
+	if got := again.Components(); len(got) != 3 || got[2] != scheduler {
+		t.Errorf("components: %v", got)
+	}
+	if err := again.ensureState(UpOptions{Level: Node}, false); err == nil ||
+		!strings.Contains(err.Error(), "expected control-plane") {
+		t.Errorf("another level must be refused: %v", err)
+	}
+}
+
+func TestDamagedStateIsReplaced(t *testing.T) {
+	for _, damage := range []string{"", "{", "null", "[]", `{"name":"x"}`} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "cluster.json")
+		if err := os.WriteFile(path, []byte(damage), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c := openAt(t, dir)
+		if c.Exists() {
+			t.Errorf("%q counts as a cluster", damage)
+		}
+		if err := c.ensureState(UpOptions{Level: ControlPlane}, false); err != nil {
+			t.Errorf("%q: %v", damage, err)
+		}
+		if !openAt(t, dir).Exists() {
+			t.Errorf("%q: no state after recovery", damage)
+		}
+	}
+}
+
+func TestFoldersOfOthersAreLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"lock", "precious"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := openAt(t, dir)
+	if err := c.Up(UpOptions{}); err == nil || !strings.Contains(err.Error(), "precious") {
+		t.Errorf("up: %v", err)
+	}
+	if err := c.Down(true); err == nil || !strings.Contains(err.Error(), "precious") {
+		t.Errorf("down: %v", err)
+	}
+}
+
+func TestPurgeRemovesOnlyWhatIsTheClusters(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "c")
+	c := openAt(t, dir)
+	if err := c.ensureState(UpOptions{Level: ControlPlane}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.prepareControlPlane(); err != nil {
+		t.Fatal(err)
+	}
+	foreign := filepath.Join(dir, "notes")
+	if err := os.WriteFile(foreign, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := openAt(t, dir).Down(true); err != nil {
+		t.Fatal(err)
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 1 || entries[0].Name() != "notes" {
+		t.Errorf("left: %v", entries)
+	}
+	for range 2 { // and again, on what is left of it and on nothing
+		os.Remove(foreign) //nolint:errcheck // gone the second time
+		if err := openAt(t, dir).Down(true); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMintKubeconfig(t *testing.T) {
+	c := openAt(t, filepath.Join(t.TempDir(), "c"))
+	if err := c.ensureState(UpOptions{Level: ControlPlane}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.prepareControlPlane(); err != nil {
+		t.Fatal(err)
+	}
+	user := UserOptions{Name: "../a/b:c", Groups: []string{"g"}, Files: true}
+	data, err := c.MintKubeconfig(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.Load(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := config.AuthInfos[user.Name].ClientCertificate
+	if filepath.Dir(cert) != filepath.Join(c.Dir, "users") {
+		t.Errorf("certificate outside its folder: %s", cert)
+	}
+	if _, err := os.Stat(cert); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.MintKubeconfig(UserOptions{}); err == nil {
+		t.Error("a user without a name must be refused")
+	}
+}
+
+func TestResolveGivesOneNameToOneFolder(t *testing.T) {
+	dir := t.TempDir()
+	real := filepath.Join(dir, "real")
+	if err := os.Mkdir(real, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := resolve(filepath.Join(link, "x", "y"))
+	b, _ := resolve(filepath.Join(real, "x", ".", "y"))
+	if a != b || clusterID(a) != clusterID(b) {
+		t.Errorf("%s and %s", a, b)
+	}
+}
+
+// The kubelet and the tools that read these names depend on their form.
+func TestHostNamesFit(t *testing.T) {
+	id := clusterID("/some/where")
+	if device := hostDevice(id, 99); len(device) > 15 {
+		t.Errorf("%s is too long for a network device", device)
+	}
+	if netplan.PodSubnet(1) != "10.98.1.0/24" {
+		t.Error(netplan.PodSubnet(1))
+	}
+}
