@@ -1,0 +1,74 @@
+// packed_writer and span_cursor: the two ends of decoding an object without a DOM.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "core/json/packed_writer.hpp"
+#include "core/json/span_cursor.hpp"
+
+namespace oarlock::json {
+namespace {
+
+TEST(packed_writer, writes_compact_json) {
+  packed_writer w;
+  w.open('{');
+  w.key("a\"b");
+  w.open('[');
+  w.raw("1.0");
+  w.raw("null");
+  w.string("x");
+  w.close(']');
+  w.key("o");
+  w.open('{');
+  w.close('}');
+  w.close('}');
+  EXPECT_EQ(w.text(), R"({"a\"b":[1.0,null,"x"],"o":{}})");
+  w.reset();
+  w.string(std::string("\b\f\n\r\t\\/\x01\x1f\0 \x7f\xc3\xa9", 14));
+  EXPECT_EQ(w.text(), "\"\\b\\f\\n\\r\\t\\\\/\\u0001\\u001f\\u0000 \x7f\xc3\xa9\"");
+}
+
+std::vector<std::string> walk(std::string_view text) {
+  std::vector<std::string> out;
+  span_cursor cursor(text);
+  const char bracket = cursor.peek();
+  if (!cursor.open(bracket)) return {"broken"};
+  while (true) {
+    std::string_view key;
+    const auto step = bracket == '{' ? cursor.next_member(key) : cursor.next_element();
+    if (step == span_cursor::step::broken) return {"broken"};
+    if (step == span_cursor::step::end) break;
+    span where;
+    if (!cursor.skip_value(where)) return {"broken"};
+    std::string item(key);
+    if (bracket == '{') item += '=';
+    out.push_back(item.append(text.substr(where.begin, where.end - where.begin)));
+  }
+  if (!cursor.at_end()) return {"broken"};
+  return out;
+}
+
+using strings = std::vector<std::string>;
+
+TEST(span_cursor, finds_members_and_elements) {
+  EXPECT_EQ(walk(R"( { "a" : 1 , "b":{"x":[1,"}"]},"c":"q\"]" } )"),
+            (strings{"a=1", R"(b={"x":[1,"}"]})", R"(c="q\"]")"}));
+  EXPECT_EQ(walk(R"([1,[2,3],"a,b",{"k":"]"},null])"),
+            (strings{"1", "[2,3]", R"("a,b")", R"({"k":"]"})", "null"}));
+  EXPECT_EQ(walk("{}"), strings{});
+  EXPECT_EQ(walk("[ ]"), strings{});
+}
+
+TEST(span_cursor, refuses_what_is_cut_or_malformed) {
+  for (const char* text : {"",          "1",          "{",         "[",         "[1",
+                           "[1,",       "[1,]",       "[,1]",      "[1 2]",     "[1]x",
+                           "{\"a\"",    "{\"a\":",    "{\"a\":1",  "{\"a\":1,", "{\"a\":1,}",
+                           "{\"a\" 1}", "{a:1}",      "{\"a\":}",  "{\"a",      "[\"\\",
+                           "[\"a\\\"]", "[{\"a\":1]", "{\"a\":[1}"}) {
+    EXPECT_EQ(walk(text), strings{"broken"}) << text;
+  }
+}
+
+}  // namespace
+}  // namespace oarlock::json
