@@ -1,0 +1,43 @@
+#pragma once
+// HTTP/1.1 over TLS with a connection pool: the transport of production.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/clock.hpp"
+#include "core/base/limits.hpp"
+#include "core/net/transport.hpp"
+
+namespace oarlock::net {
+
+/// What TLS needs, read anew for each new connection so that rotated files are picked up.
+struct tls_material {
+  std::string ca_pem;
+  std::string client_cert_pem;
+  std::string client_key_pem;
+  /// The name that the server's certificate must carry; the host's own when empty.
+  std::string server_name;
+  bool verify_peer = true;
+};
+
+struct client_transport_config {
+  std::string host;
+  std::string port;
+  /// Plain HTTP when false: for tests and local proxies only.
+  bool tls = true;
+  /// Put before every target: "/k8s/clusters/c-1". Starts with '/', does not end with it; or empty.
+  std::string path_prefix;
+  std::function<result<tls_material>()> load_tls;
+  std::size_t connections_max = limits::connections_max;
+  std::size_t header_bytes_max = limits::response_header_bytes_max;
+  /// An idle pooled connection is closed after this long.
+  duration idle_max = std::chrono::seconds(90);
+  std::string user_agent = "oarlock";
+};
+
+/// `loop` owns every socket; `clock_source` outlives the transport.
+[[nodiscard]] std::unique_ptr<transport> make_client_transport(executor loop,
+                                                               const clock& clock_source,
+                                                               client_transport_config config);
+
+}  // namespace oarlock::net

@@ -1,0 +1,299 @@
+#include "core/net/connection.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <vector>
+
+#include "core/net/tls.hpp"
+
+namespace oarlock::net {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+
+namespace {
+
+constexpr auto awaited = asio::as_tuple(asio::use_awaitable_t<executor>{});
+
+using integer_option = int;
+void set_option(tcp::socket& socket, int level, int name, integer_option value) {
+  // Best effort: a kernel without one of them still has the deadlines above it.
+  ::setsockopt(socket.native_handle(), level, name, &value, sizeof value);
+}
+
+// A peer that vanished without a word is noticed within about a minute, even while nothing is sent.
+void set_options(tcp::socket& socket) {
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
+}
+
+class tcp_connection final : public connection,
+                             public std::enable_shared_from_this<tcp_connection> {
+ public:
+  tcp_connection(executor loop, const clock& clock_source, const client_transport_config& config)
+      : loop_(std::move(loop)),
+        clock_(clock_source),
+        host_(config.host),
+        port_(config.port),
+        tls_wanted_(config.tls),
+        load_tls_(config.load_tls),
+        socket_(loop_),
+        timer_(loop_),
+        resolved_(loop_) {}
+
+  task<io_outcome> open(steady_time deadline) override;
+  task<io_outcome> write(const std::string* head, const std::string* body,
+                         steady_time deadline) override;
+  task<io_outcome> read_some(char* to, std::size_t room, steady_time deadline) override;
+  void bind(std::stop_token stop) override;
+  void unbind() override;
+  bool idle_and_alive() override;
+  void close() override { end(io_end::cancelled); }
+
+ private:
+  using endpoints = std::vector<tcp::endpoint>;
+  using tls_stream = asio::ssl::stream<tcp::socket&>;
+
+  task<io_outcome> resolve(steady_time deadline, endpoints* found);
+  task<io_outcome> connect(tcp::endpoint to, steady_time deadline);
+  task<io_outcome> connect_any(endpoints to, steady_time deadline);
+  task<io_outcome> handshake(steady_time deadline);
+
+  void arm(steady_time deadline);
+  void disarm();
+  void end(io_end why);
+  void close_socket();
+  [[nodiscard]] io_outcome outcome(error_code ec, std::size_t bytes, const char* doing) const;
+  [[nodiscard]] bool over(steady_time deadline) const { return clock_.now() >= deadline; }
+
+  executor loop_;
+  const clock& clock_;
+  std::string host_;
+  std::string port_;
+  bool tls_wanted_;
+  std::function<result<tls_material>()> load_tls_;
+
+  tcp::socket socket_;
+  std::unique_ptr<asio::ssl::context> tls_context_;
+  std::optional<tls_stream> tls_;
+  asio::steady_timer timer_;
+  asio::steady_timer resolved_;
+  std::uint64_t armed_ = 0;      // tells a late timer of an earlier operation from the current one
+  std::uint64_t bound_ = 0;      // the same for stop tokens
+  io_end ended_ = io_end::done;  // why it was ended from outside, if it was
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_;
+};
+
+void tcp_connection::arm(steady_time deadline) {
+  timer_.expires_after(std::max(duration::zero(), deadline - clock_.now()));
+  timer_.async_wait([weak = weak_from_this(), id = ++armed_](error_code ec) {
+    const auto self = weak.lock();
+    if (!ec && self && self->armed_ == id) self->end(io_end::deadline);
+  });
+}
+
+void tcp_connection::disarm() {
+  ++armed_;
+  timer_.cancel();
+}
+
+void tcp_connection::end(io_end why) {
+  // Cancelling wins: a deadline of one address lets the next one be tried.
+  if (ended_ == io_end::done || why == io_end::cancelled) ended_ = why;
+  resolved_.cancel();
+  close_socket();
+}
+
+void tcp_connection::close_socket() {
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+io_outcome tcp_connection::outcome(error_code ec, std::size_t bytes, const char* doing) const {
+  if (ended_ == io_end::deadline) {
+    return {ended_, bytes, std::string(doing) + ": no progress before the deadline"};
+  }
+  if (ended_ == io_end::cancelled) return {ended_, bytes, std::string(doing) + ": cancelled"};
+  if (ec == asio::error::eof) {
+    return {io_end::closed, bytes, std::string(doing) + ": the server closed the connection"};
+  }
+  if (ec) return {io_end::failed, bytes, std::string(doing) + ": " + ec.message()};
+  return {io_end::done, bytes, {}};
+}
+
+// getaddrinfo cannot be interrupted, so its answer is awaited through a timer that can.
+task<io_outcome> tcp_connection::resolve(steady_time deadline, endpoints* found) {
+  struct lookup {
+    explicit lookup(const executor& loop) : resolver(loop) {}
+    tcp::resolver resolver;
+    bool finished = false;
+    error_code ec;
+    endpoints found;
+  };
+  auto state = std::make_shared<lookup>(loop_);
+  state->resolver.async_resolve(host_, port_, tcp::resolver::numeric_service,
+                                [state, weak = weak_from_this()](error_code ec, auto results) {
+                                  state->finished = true;
+                                  state->ec = ec;
+                                  for (const auto& entry : results)
+                                    state->found.push_back(entry.endpoint());
+                                  if (const auto self = weak.lock()) self->resolved_.cancel();
+                                });
+  resolved_.expires_after(std::max(duration::zero(), deadline - clock_.now()));
+  co_await resolved_.async_wait(awaited);
+  if (!state->finished && ended_ == io_end::done) ended_ = io_end::deadline;
+  if (ended_ != io_end::done) co_return outcome({}, 0, "name resolution");
+  *found = std::move(state->found);
+  co_return outcome(state->ec, 0, "name resolution");
+}
+
+task<io_outcome> tcp_connection::connect(tcp::endpoint to, steady_time deadline) {
+  error_code ec;
+  close_socket();
+  socket_.open(to.protocol(), ec);
+  if (ec) co_return outcome(ec, 0, "open a socket");
+  set_options(socket_);
+  arm(deadline);
+  std::tie(ec) = co_await socket_.async_connect(to, awaited);
+  disarm();
+  co_return outcome(ec, 0, "connect");
+}
+
+// Addresses are tried in order; one that does not answer may not eat the time of the others.
+task<io_outcome> tcp_connection::connect_any(endpoints to, steady_time deadline) {
+  io_outcome last{io_end::failed, 0, "name resolution: no addresses found"};
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    const auto now = clock_.now();
+    if (now >= deadline) co_return io_outcome{io_end::deadline, 0, "connect: no time left"};
+    const auto share = (deadline - now) / static_cast<long>(to.size() - i);
+    last = co_await connect(to[i], now + share);
+    if (last.end == io_end::done || last.end == io_end::cancelled) co_return last;
+    ended_ = io_end::done;
+  }
+  co_return last;
+}
+
+task<io_outcome> tcp_connection::handshake(steady_time deadline) {
+  auto material = load_tls_ ? load_tls_() : result<tls_material>(tls_material{});
+  if (!material) co_return io_outcome{io_end::failed, 0, material.error().message};
+  auto context = make_tls_context(*material);
+  if (!context) co_return io_outcome{io_end::failed, 0, context.error().message};
+  tls_context_ = std::move(*context);
+  tls_.emplace(socket_, *tls_context_);
+  const auto& name = material->server_name.empty() ? host_ : material->server_name;
+  const auto expected = expect_peer(tls_->native_handle(), name, material->verify_peer);
+  if (!expected) co_return io_outcome{io_end::failed, 0, expected.error().message};
+  arm(deadline);
+  auto [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, awaited);
+  disarm();
+  auto out = outcome(ec, 0, "TLS handshake");
+  if (out.end != io_end::failed) co_return out;
+  if (const auto why = trust_failure(tls_->native_handle()); !why.empty()) {
+    out.message = "TLS handshake: the server's certificate for '" + name +
+                  "' is not trusted: " + why + "; check the certificate authority and the name";
+  }
+  co_return out;
+}
+
+task<io_outcome> tcp_connection::open(steady_time deadline) {
+  if (ended_ != io_end::done) co_return outcome({}, 0, "connect");
+  endpoints found;
+  error_code not_an_address;
+  const auto address = asio::ip::make_address(host_, not_an_address);
+  if (!not_an_address) {
+    asio::ip::port_type port = 0;
+    const auto* end_of_port = port_.data() + port_.size();
+    const auto [read_to, bad] = std::from_chars(port_.data(), end_of_port, port);
+    if (bad != std::errc() || read_to != end_of_port) {
+      co_return io_outcome{io_end::failed, 0, "expected a port number, found '" + port_ + "'"};
+    }
+    found.emplace_back(address, port);
+  } else {
+    auto resolved = co_await resolve(deadline, &found);
+    if (resolved.end != io_end::done) co_return resolved;
+  }
+  auto connected = co_await connect_any(std::move(found), deadline);
+  if (connected.end != io_end::done || !tls_wanted_) co_return connected;
+  co_return co_await handshake(deadline);
+}
+
+task<io_outcome> tcp_connection::write(const std::string* head, const std::string* body,
+                                       steady_time deadline) {
+  if (ended_ != io_end::done) co_return outcome({}, 0, "send");
+  if (over(deadline)) co_return io_outcome{io_end::deadline, 0, "send: no time left"};
+  const std::array<asio::const_buffer, 2> bytes = {asio::buffer(*head), asio::buffer(*body)};
+  error_code ec;
+  std::size_t sent = 0;
+  arm(deadline);
+  if (tls_) {
+    std::tie(ec, sent) = co_await asio::async_write(*tls_, bytes, awaited);
+  } else {
+    std::tie(ec, sent) = co_await asio::async_write(socket_, bytes, awaited);
+  }
+  disarm();
+  co_return outcome(ec, sent, "send");
+}
+
+task<io_outcome> tcp_connection::read_some(char* to, std::size_t room, steady_time deadline) {
+  if (ended_ != io_end::done) co_return outcome({}, 0, "receive");
+  if (over(deadline)) {
+    co_return io_outcome{io_end::deadline, 0, "receive: no progress before the deadline"};
+  }
+  error_code ec;
+  std::size_t got = 0;
+  arm(deadline);
+  if (tls_) {
+    std::tie(ec, got) = co_await tls_->async_read_some(asio::buffer(to, room), awaited);
+  } else {
+    std::tie(ec, got) = co_await socket_.async_read_some(asio::buffer(to, room), awaited);
+  }
+  disarm();
+  co_return outcome(ec, got, "receive");
+}
+
+void tcp_connection::bind(std::stop_token stop) {
+  const auto id = ++bound_;
+  // The callback runs on whatever thread asks to stop: it may only post.
+  on_stop_.emplace(std::move(stop), [weak = weak_from_this(), loop = loop_, id] {
+    asio::post(loop, [weak, id] {
+      const auto self = weak.lock();
+      if (self && self->bound_ == id) self->end(io_end::cancelled);
+    });
+  });
+}
+
+void tcp_connection::unbind() {
+  on_stop_.reset();
+  ++bound_;
+}
+
+bool tcp_connection::idle_and_alive() {
+  if (ended_ != io_end::done || !socket_.is_open()) return false;
+  char byte = 0;
+  const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+}  // namespace
+
+std::shared_ptr<connection> make_connection(executor loop, const clock& clock_source,
+                                            const client_transport_config& config) {
+  return std::make_shared<tcp_connection>(std::move(loop), clock_source, config);
+}
+
+}  // namespace oarlock::net

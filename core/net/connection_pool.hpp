@@ -1,0 +1,91 @@
+#pragma once
+// A bounded set of connections to one server, and the queue of those who wait for one.
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "core/base/clock.hpp"
+#include "core/base/result.hpp"
+#include "core/base/task.hpp"
+#include "core/net/connection.hpp"
+
+namespace oarlock::net {
+
+class connection_pool;
+
+/// The right to use one connection, and the connection. Destroying it closes the connection and
+/// lets the next waiter in. Thread: the loop.
+class lease {
+ public:
+  lease() = default;
+  /// A connection outside any pool.
+  explicit lease(std::shared_ptr<connection> c) : connection_(std::move(c)) {}
+  lease(std::shared_ptr<connection_pool> pool, std::shared_ptr<connection> c, std::uint64_t era)
+      : pool_(std::move(pool)), connection_(std::move(c)), era_(era) {}
+  lease(lease&& other) noexcept = default;
+  lease& operator=(lease&& other) noexcept;
+  ~lease() { drop(); }
+
+  [[nodiscard]] const std::shared_ptr<connection>& get() const { return connection_; }
+  /// It was idle in the pool before: the server may have closed it meanwhile.
+  [[nodiscard]] bool reused() const { return reused_; }
+  /// Gives the connection back for the next request.
+  void keep();
+  void drop();
+  /// The server no longer knows us: certificates may have changed, so that no connection made up
+  /// to now is used again.
+  void retire_era();
+
+ private:
+  friend class connection_pool;
+  std::shared_ptr<connection_pool> pool_;
+  std::shared_ptr<connection> connection_;
+  std::uint64_t era_ = 0;
+  bool reused_ = false;
+};
+
+class connection_pool : public std::enable_shared_from_this<connection_pool> {
+ public:
+  struct parts {
+    executor loop;
+    const clock* clock_source;
+    std::size_t connections_max;
+    duration idle_max;
+    std::function<std::shared_ptr<connection>()> make;
+  };
+  explicit connection_pool(parts p);
+  ~connection_pool();
+  connection_pool(const connection_pool&) = delete;
+  connection_pool& operator=(const connection_pool&) = delete;
+
+  /// An idle connection, or a new one that is not opened yet, or the first to come free: in the
+  /// order of asking. Fails with net_error::not_sent at `deadline`, or cancelled.
+  task<result<lease>> acquire(steady_time deadline, std::stop_token stop);
+
+ private:
+  friend class lease;
+  struct waiter;
+  struct idle_connection {
+    std::shared_ptr<connection> what;
+    steady_time since;
+    std::uint64_t era;
+  };
+
+  void give_back(std::shared_ptr<connection> c, std::uint64_t era);
+  void free_place();
+  bool take_idle(lease& to);
+  lease new_lease();
+  void watch_idle();
+
+  parts parts_;
+  std::size_t places_taken_ = 0;  // connections out on lease or idle
+  std::uint64_t era_ = 0;
+  std::deque<idle_connection> idle_;  // oldest first
+  std::deque<std::shared_ptr<waiter>> waiters_;
+  struct idle_timer;
+  std::unique_ptr<idle_timer> idle_timer_;
+};
+
+}  // namespace oarlock::net
