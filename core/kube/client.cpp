@@ -1,0 +1,303 @@
+#include "core/kube/client.hpp"
+
+#include <utility>
+
+#include "core/base/limits.hpp"
+#include "core/base/log.hpp"
+#include "core/kube/request.hpp"
+#include "core/kube/retry.hpp"
+#include "core/kube/status.hpp"
+#include "core/kube/warnings.hpp"
+
+namespace oarlock::kube {
+
+struct client::state {
+  explicit state(parts p) : with(std::move(p)) {}
+  const parts with;
+  warning_memory warnings;  // loop only
+};
+
+namespace {
+
+using exchange_ptr = std::unique_ptr<net::http_exchange>;
+template <class T>
+using attempt = boost::system::result<T, failure>;
+
+constexpr std::size_t error_body_bytes_max = 1U << 20U;
+
+struct answer {
+  int status = 0;
+  std::string body;
+};
+
+// One call on its way: what every attempt at it shares.
+struct call_parts {
+  const client::parts* with;
+  warning_memory* warnings;
+  std::shared_ptr<const void> owner;  // keeps both alive
+  std::shared_ptr<const api_request> request;
+  steady_time deadline;
+  std::stop_token stop;
+  bool dedicated = false;
+};
+
+failure cancelled_failure() {
+  return {error{kube_error::cancelled, "cancelled by the caller"}, false};
+}
+
+void count(const call_parts& call, const std::string& code, duration took) {
+  const auto& host = call.with->transport->host();
+  const auto& method = call.request->method;
+  auto& metrics = *call.with->metrics;
+  metrics
+      .make_counter("rest_client_requests_total", "HTTP requests by status code, method and host.",
+                    {{"code", code}, {"method", method}, {"host", host}})
+      .add();
+  static const std::vector<double> buckets = {0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60};
+  metrics
+      .make_histogram("rest_client_request_duration_seconds",
+                      "Seconds until the head of the answer, by verb and host.",
+                      {{"verb", method}, {"host", host}}, buckets)
+      .observe(std::chrono::duration<double>(took).count());
+}
+
+// The whole body; the connection is free for others after it.
+task<result<std::string>> read_body(net::http_exchange* exchange, steady_time deadline,
+                                    std::size_t bytes_max) {
+  std::string body;
+  for (;;) {
+    auto piece = co_await exchange->read_some(deadline);
+    if (!piece) co_return piece.error();
+    if (!*piece) co_return std::move(body);
+    if (body.size() + (*piece)->size() > bytes_max) {
+      co_return error{net::net_error::bad_answer, "expected an answer of at most " +
+                                                      std::to_string(bytes_max) +
+                                                      " bytes, found more: ask for smaller pages"};
+    }
+    body += **piece;
+  }
+}
+
+void log_warnings(const call_parts& call, const net::http_head& head) {
+  for (const auto& text : warning_texts(head)) {
+    if (!call.warnings->is_new(text)) continue;
+    log_warn("the API server warns",
+             {{"warning", text}, {"method", call.request->method}, {"path", call.request->target}});
+  }
+}
+
+// An answer outside 2xx. A body that breaks off still leaves the status.
+task<failure> refusal(call_parts call, exchange_ptr exchange) {
+  const auto& head = exchange->head();
+  auto body = co_await read_body(exchange.get(), call.deadline, error_body_bytes_max);
+  const bool is_write = call.request->is_write();
+  auto out =
+      answer_failure(head.status, body ? *body : std::string(), head.find("Retry-After"), is_write);
+  if (out.why.code == kube_error::throttled) {
+    const auto flow = head.find("X-Kubernetes-PF-FlowSchema-UID");
+    if (!flow.empty()) out.why.message += " (flow schema " + std::string(flow) + ")";
+  }
+  co_return out;
+}
+
+// Sends once and waits for a 2xx head.
+task<attempt<exchange_ptr>> send(call_parts call, std::string token) {
+  const auto& request = *call.request;
+  if (request.is_write() && call.with->gate != nullptr) {
+    if (const auto open = call.with->gate->check(); !open) co_return failure{open.error()};
+  }
+  net::http_request http{
+      request.method, request.target, {{"Accept", "application/json"}}, request.body};
+  if (request.is_write()) http.headers.push_back({"Content-Type", request.content_type});
+  if (!token.empty()) http.headers.push_back({"Authorization", "Bearer " + token});
+  const auto started = call.with->clock_source->now();
+  net::exchange_options options{call.deadline, call.stop, call.dedicated};
+  auto opened = co_await call.with->transport->open(std::move(http), std::move(options));
+  const auto took = call.with->clock_source->now() - started;
+  count(call, opened ? std::to_string((*opened)->head().status) : "<error>", took);
+  if (!opened) co_return transport_failure(opened.error(), request.is_write());
+  const auto& head = (*opened)->head();
+  log_warnings(call, head);
+  if (head.status >= 200 && head.status < 300) co_return std::move(*opened);
+  co_return co_await refusal(call, std::move(*opened));
+}
+
+// Sends with the current token, and after a 401 once more if there is a newer one: the server did
+// not act on the first.
+task<attempt<exchange_ptr>> send_as_us(call_parts call) {
+  auto* identity = call.with->identity;
+  if (identity == nullptr) co_return co_await send(call, std::string());
+  auto token = identity->bearer_token();
+  if (!token) co_return failure{error{kube_error::unauthorized, token.error().message}};
+  auto first = co_await send(call, *token);
+  if (first || first.error().why.code != kube_error::unauthorized) co_return std::move(first);
+  identity->refused();
+  auto fresh = identity->bearer_token();
+  if (!fresh || *fresh == *token) co_return std::move(first);
+  co_return co_await send(call, *fresh);
+}
+
+// A proxy or an aggregated API may send a failure under 200.
+std::optional<failure> hidden_failure(const answer& a, bool is_write) {
+  constexpr std::size_t status_bytes_max = 64U << 10U;
+  if (a.body.size() > status_bytes_max) return {};
+  const auto status = parse_status(a.body);
+  if (!status || !status->failure) return {};
+  return answer_failure(status->code == 0 ? 500 : status->code, a.body, {}, is_write);
+}
+
+task<attempt<answer>> try_once(call_parts call) {
+  auto sent = co_await send_as_us(call);
+  if (!sent) co_return sent.error();
+  auto body = co_await read_body(sent->get(), call.deadline, limits::response_body_bytes_max);
+  if (!body) co_return transport_failure(body.error(), call.request->is_write());
+  answer out{(*sent)->head().status, std::move(*body)};
+  if (auto hidden = hidden_failure(out, call.request->is_write())) co_return std::move(*hidden);
+  co_return out;
+}
+
+error described(const call_parts& call, const error& why) {
+  const auto path = call.request->target.substr(0, call.request->target.find('?'));
+  return why.within(call.request->method + " " + path);
+}
+
+task<result<answer>> perform(call_parts call) {
+  const auto& clock_source = *call.with->clock_source;
+  for (int number = 1;; ++number) {
+    if (call.stop.stop_requested()) co_return described(call, cancelled_failure().why);
+    auto tried = co_await try_once(call);
+    if (tried) co_return std::move(*tried);
+    const auto& f = tried.error();
+    const auto delay = retry_delay(f, call.request->is_write(), number);
+    if (!delay || clock_source.now() + *delay >= call.deadline) {
+      co_return described(call, f.why);
+    }
+    const bool rested = co_await call.with->timer_source->sleep_for(*delay, call.stop);
+    if (!rested) co_return described(call, cancelled_failure().why);
+  }
+}
+
+task<result<exchange_ptr>> open_watch(call_parts call) {
+  if (call.stop.stop_requested()) co_return described(call, cancelled_failure().why);
+  auto sent = co_await send_as_us(call);
+  if (!sent) co_return described(call, sent.error().why);
+  co_return std::move(*sent);
+}
+
+// Deadlines count from here, the caller's side: waiting for the loop is part of the call.
+call_parts begin(const client::parts& with, warning_memory& warnings,
+                 std::shared_ptr<const void> owner, api_request request, std::stop_token stop) {
+  const auto deadline = with.clock_source->now() + limits::request_timeout;
+  return {
+      &with,    &warnings,      std::move(owner), std::make_shared<api_request>(std::move(request)),
+      deadline, std::move(stop)};
+}
+
+task<result<std::string>> read_call(executor loop, call_parts call) {
+  auto done = co_await run_on(std::move(loop), perform(std::move(call)));
+  if (!done) co_return done.error();
+  co_return std::move(done->body);
+}
+
+task<result<write_answer>> write_call(executor loop, call_parts call) {
+  auto done = co_await run_on(std::move(loop), perform(std::move(call)));
+  if (!done) co_return done.error();
+  co_return write_answer{done->status, std::move(done->body)};
+}
+
+template <class T>
+task<result<T>> refuse(std::string message) {
+  co_return error{kube_error::invalid, std::move(message)};
+}
+
+// An empty name would turn a write to one object into one to the collection.
+constexpr auto no_name = "expected the name of an object, found an empty one";
+
+}  // namespace
+
+client::client(parts p) : state_(std::make_shared<state>(std::move(p))) {}
+
+client::~client() = default;
+
+task<result<std::string>> client::get(resource r, std::string ns, std::string name,
+                                      std::stop_token stop) {
+  if (name.empty()) return refuse<std::string>(no_name);
+  return read_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
+                                            get_request(r, ns, name), std::move(stop)));
+}
+
+task<result<std::string>> client::list_page(resource r, list_options options,
+                                            std::stop_token stop) {
+  return read_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
+                                            list_request(r, options), std::move(stop)));
+}
+
+task<result<std::string>> client::get_path(std::string path, std::stop_token stop) {
+  return read_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
+                                            {"GET", std::move(path)}, std::move(stop)));
+}
+
+task<result<write_answer>> client::create(resource r, std::string ns, std::string body,
+                                          std::stop_token stop) {
+  return write_call(state_->with.loop,
+                    begin(state_->with, state_->warnings, state_,
+                          create_request(r, ns, std::move(body)), std::move(stop)));
+}
+
+task<result<write_answer>> client::update(resource r, std::string ns, std::string name,
+                                          std::string body, std::stop_token stop) {
+  if (name.empty()) return refuse<write_answer>(no_name);
+  return write_call(state_->with.loop,
+                    begin(state_->with, state_->warnings, state_,
+                          update_request(r, ns, name, std::move(body)), std::move(stop)));
+}
+
+task<result<write_answer>> client::apply(resource r, std::string ns, std::string name,
+                                         std::string body, apply_options options,
+                                         std::stop_token stop) {
+  if (name.empty()) return refuse<write_answer>(no_name);
+  if (options.field_manager.empty()) {
+    return refuse<write_answer>("apply: expected a field manager, found none");
+  }
+  return write_call(state_->with.loop,
+                    begin(state_->with, state_->warnings, state_,
+                          apply_request(r, ns, name, std::move(body), options), std::move(stop)));
+}
+
+task<result<write_answer>> client::json_patch(resource r, std::string ns, std::string name,
+                                              std::string body, std::string subresource,
+                                              std::stop_token stop) {
+  if (name.empty()) return refuse<write_answer>(no_name);
+  auto request =
+      patch_request(r, ns, name, std::move(body), subresource, "application/json-patch+json");
+  return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
+                                             std::move(request), std::move(stop)));
+}
+
+task<result<write_answer>> client::merge_patch(resource r, std::string ns, std::string name,
+                                               std::string body, std::string subresource,
+                                               std::stop_token stop) {
+  if (name.empty()) return refuse<write_answer>(no_name);
+  auto request =
+      patch_request(r, ns, name, std::move(body), subresource, "application/merge-patch+json");
+  return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
+                                             std::move(request), std::move(stop)));
+}
+
+task<result<write_answer>> client::remove(resource r, std::string ns, std::string name,
+                                          delete_options options, std::stop_token stop) {
+  if (name.empty()) return refuse<write_answer>(no_name);
+  return write_call(state_->with.loop,
+                    begin(state_->with, state_->warnings, state_,
+                          delete_request(r, ns, name, options), std::move(stop)));
+}
+
+task<result<std::unique_ptr<net::http_exchange>>> client::watch(resource r, watch_options options,
+                                                                std::stop_token stop) {
+  auto call =
+      begin(state_->with, state_->warnings, state_, watch_request(r, options), std::move(stop));
+  call.dedicated = true;
+  return run_on(state_->with.loop, open_watch(std::move(call)));
+}
+
+}  // namespace oarlock::kube

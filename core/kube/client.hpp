@@ -1,0 +1,127 @@
+#pragma once
+// Calls to the API server: typed paths and errors over the transport seam. Bodies are JSON bytes.
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "core/base/clock.hpp"
+#include "core/base/metric_registry.hpp"
+#include "core/base/timers.hpp"
+#include "core/kube/errors.hpp"
+#include "core/kube/resource.hpp"
+#include "core/net/transport.hpp"
+
+namespace oarlock::kube {
+
+struct list_options {
+  std::string ns;  ///< empty: all namespaces
+  std::string label_selector;
+  std::string field_selector;
+  std::string resource_version;        ///< empty: the most recent (a quorum read)
+  std::string resource_version_match;  ///< "", "Exact" or "NotOlderThan"
+  std::size_t limit = 0;               ///< objects per page; 0: all
+  std::string continue_token;
+};
+
+struct watch_options {
+  std::string ns;
+  std::string label_selector;
+  std::string field_selector;
+  std::string resource_version;
+  std::chrono::seconds timeout{300};  ///< asked of the server
+  bool bookmarks = true;
+  bool send_initial_events = false;
+};
+
+struct apply_options {
+  std::string field_manager;
+  bool force = false;
+  std::string subresource;  ///< "", "status"
+  bool dry_run = false;
+};
+
+struct delete_options {
+  std::string uid;               ///< precondition
+  std::string resource_version;  ///< precondition; empty: none
+  std::string propagation = "Background";
+  std::optional<std::int64_t> grace_seconds;
+};
+
+/// What a write came back with: the HTTP status (201 created, 200 changed) and the object.
+struct write_answer {
+  int status = 0;
+  std::string body;
+};
+
+/// Lets a write pass or says why not. Asked just before a write is sent: leadership, scope, quota.
+class write_gate {
+ public:
+  virtual ~write_gate() = default;
+  [[nodiscard]] virtual result<> check() const = 0;
+};
+
+/// Who the client is: a bearer token, asked for with each request; empty for none.
+class credentials {
+ public:
+  virtual ~credentials() = default;
+  /// Thread: the client's loop.
+  [[nodiscard]] virtual result<std::string> bearer_token() = 0;
+  /// The server answered 401: the next bearer_token() looks for a newer one. Thread: the loop.
+  virtual void refused() {}
+};
+
+/// Thread: any. Every call hops to the loop of the transport and back to the caller's executor.
+/// Reads are retried on `unavailable` and `throttled` until their deadline; writes only where
+/// nothing was sent or the server said 429.
+class client {
+ public:
+  struct parts {
+    executor loop;
+    net::transport* transport;
+    credentials* identity;  ///< may be null
+    const clock* clock_source;
+    timers* timer_source;
+    metric_registry* metrics;
+    const write_gate* gate;  ///< may be null: no gate
+  };
+  explicit client(parts p);
+  ~client();
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+
+  task<result<std::string>> get(resource r, std::string ns, std::string name,
+                                std::stop_token stop = {});
+  task<result<std::string>> list_page(resource r, list_options options, std::stop_token stop = {});
+  /// Any GET by path: discovery, /version, /readyz.
+  task<result<std::string>> get_path(std::string path, std::stop_token stop = {});
+  /// POST to the collection: 409 AlreadyExists when it is there.
+  task<result<write_answer>> create(resource r, std::string ns, std::string body,
+                                    std::stop_token stop = {});
+  /// PUT: `body` carries the resourceVersion it replaces.
+  task<result<write_answer>> update(resource r, std::string ns, std::string name, std::string body,
+                                    std::stop_token stop = {});
+  /// Server-side apply (PATCH application/apply-patch+yaml with a JSON body).
+  task<result<write_answer>> apply(resource r, std::string ns, std::string name, std::string body,
+                                   apply_options options, std::stop_token stop = {});
+  /// PATCH application/json-patch+json.
+  task<result<write_answer>> json_patch(resource r, std::string ns, std::string name,
+                                        std::string body, std::string subresource = {},
+                                        std::stop_token stop = {});
+  /// PATCH application/merge-patch+json.
+  task<result<write_answer>> merge_patch(resource r, std::string ns, std::string name,
+                                         std::string body, std::string subresource = {},
+                                         std::stop_token stop = {});
+  task<result<write_answer>> remove(resource r, std::string ns, std::string name,
+                                    delete_options options, std::stop_token stop = {});
+  /// Opens a watch on a connection of its own. The exchange lives on the loop: read it there.
+  task<result<std::unique_ptr<net::http_exchange>>> watch(resource r, watch_options options,
+                                                          std::stop_token stop = {});
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace oarlock::kube

@@ -1,0 +1,55 @@
+#include "core/kube/connect.hpp"
+
+#include "core/kube/credentials.hpp"
+#include "core/kube/files.hpp"
+#include "core/kube/url.hpp"
+
+namespace oarlock::kube {
+
+namespace {
+
+constexpr std::size_t pem_file_bytes_max = 1U << 20U;
+
+result<std::string> data_or_file(const std::string& data, const std::string& file) {
+  if (!data.empty() || file.empty()) return data;
+  return read_small_file(file, pem_file_bytes_max);
+}
+
+result<net::tls_material> load_material(const cluster_config& config) {
+  net::tls_material out;
+  out.server_name = config.tls_server_name;
+  out.verify_peer = !config.insecure_skip_tls_verify;
+  auto ca = data_or_file(config.ca_data, config.ca_file);
+  if (!ca) return ca.error().within("certificate authority");
+  auto cert = data_or_file(config.client_cert_data, config.client_cert_file);
+  if (!cert) return cert.error().within("client certificate");
+  auto key = data_or_file(config.client_key_data, config.client_key_file);
+  if (!key) return key.error().within("client key");
+  out.ca_pem = std::move(*ca);
+  out.client_cert_pem = std::move(*cert);
+  out.client_key_pem = std::move(*key);
+  return out;
+}
+
+}  // namespace
+
+result<connection> connect(executor loop, const clock& clock_source, const cluster_config& config) {
+  const auto url = parse_server_url(config.server);
+  if (!url) return url.error();
+  net::client_transport_config wanted;
+  wanted.host = url->host;
+  wanted.port = url->port;
+  wanted.tls = url->tls;
+  wanted.path_prefix = url->prefix;
+  wanted.user_agent = "oarlock/" OARLOCK_VERSION;
+  // The API server closes idle connections after 90 s: be first, or a write may meet its close.
+  wanted.idle_max = std::chrono::seconds(60);
+  wanted.load_tls = [config] { return load_material(config); };
+  connection out;
+  out.transport = net::make_client_transport(std::move(loop), clock_source, std::move(wanted));
+  out.identity = config.token_file.empty() ? make_static_token(config.token)
+                                           : make_token_file(config.token_file, clock_source);
+  return out;
+}
+
+}  // namespace oarlock::kube

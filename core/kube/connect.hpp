@@ -1,0 +1,20 @@
+#pragma once
+#include <memory>
+
+#include "core/base/clock.hpp"
+#include "core/kube/client.hpp"
+#include "core/kube/kubeconfig.hpp"
+#include "core/net/client_transport.hpp"
+
+namespace oarlock::kube {
+
+/// A transport and an identity for one cluster. Certificates and tokens in files are read again:
+/// certificates with each new connection, the token at most once a minute.
+struct connection {
+  std::unique_ptr<net::transport> transport;
+  std::unique_ptr<credentials> identity;
+};
+[[nodiscard]] result<connection> connect(executor loop, const clock& clock_source,
+                                         const cluster_config& config);
+
+}  // namespace oarlock::kube

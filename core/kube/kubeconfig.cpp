@@ -1,0 +1,276 @@
+#include "core/kube/kubeconfig.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/base64.hpp"
+#include "core/base/limits.hpp"
+#include "core/kube/errors.hpp"
+#include "core/kube/files.hpp"
+#include "core/kube/url.hpp"
+
+namespace oarlock::kube {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+error refused(std::string message) {
+  return {kube_error::invalid, std::move(message)};
+}
+
+// One named entry and the file it came from, against which its relative paths resolve.
+struct entry {
+  YAML::Node body;
+  fs::path file;
+};
+using entries = std::map<std::string, entry>;
+
+struct merged_config {
+  entries clusters, users, contexts;
+  std::string current_context;
+  std::string origin;
+};
+
+std::string text_at(const YAML::Node& map, const char* key) {
+  const auto value = map[key];
+  return value && value.IsScalar() ? value.as<std::string>() : std::string();
+}
+
+bool is_set(const YAML::Node& map, const char* key) {
+  const auto value = map[key];
+  return value && !value.IsNull() && !(value.IsScalar() && value.as<std::string>().empty());
+}
+
+// The first file to name an entry wins: kubectl's rule.
+result<> merge_list(const YAML::Node& root, const char* list, const char* body,
+                    const fs::path& file, entries& into) {
+  const auto items = root[list];
+  if (!items || items.IsNull()) return {};
+  if (!items.IsSequence()) return refused(file.string() + ": expected a list in " + list);
+  for (const auto& item : items) {
+    if (!item.IsMap())
+      return refused(file.string() + ": expected name and " + body + " in " + list);
+    const auto content = item[body];
+    // An entry without content is an empty one; it still takes the name.
+    into.try_emplace(
+        text_at(item, "name"),
+        entry{content && content.IsMap() ? content : YAML::Node(YAML::NodeType::Map), file});
+  }
+  return {};
+}
+
+result<> merge_file(const fs::path& file, merged_config& into) {
+  const auto text = read_small_file(file, limits::yaml_file_bytes_max);
+  if (!text) return text.error().within("kubeconfig");
+  try {
+    const auto root = YAML::Load(*text);
+    if (root.IsNull()) return {};
+    if (!root.IsMap()) return refused("kubeconfig " + file.string() + ": expected a YAML map");
+    if (into.current_context.empty()) into.current_context = text_at(root, "current-context");
+    for (const auto& [list, body, entries_of] :
+         {std::tuple("clusters", "cluster", &into.clusters),
+          std::tuple("users", "user", &into.users),
+          std::tuple("contexts", "context", &into.contexts)}) {
+      auto merged = merge_list(root, list, body, file, *entries_of);
+      if (!merged) return merged.error().within("kubeconfig");
+    }
+  } catch (const YAML::Exception& e) {
+    // Position only: the text around it may be a key.
+    return refused("kubeconfig " + file.string() + ": not YAML: " + e.msg + " at line " +
+                   std::to_string(e.mark.line + 1));
+  }
+  into.origin += (into.origin.empty() ? "" : ":") + file.string();
+  return {};
+}
+
+const entry* find_entry(const entries& all, const std::string& name) {
+  const auto at = all.find(name);
+  return at == all.end() ? nullptr : &at->second;
+}
+
+std::string names_of(const entries& all) {
+  std::string out;
+  for (const auto& [name, ignored] : all)
+    out += (out.empty() ? "" : ", ") + name;
+  return out.empty() ? "none" : out;
+}
+
+// Inline data beat a file, as in kubectl.
+result<> data_or_file(const entry& from, const std::string& key, std::string& data,
+                      std::string& file) {
+  const auto data_key = key + "-data";
+  const auto inline_text = text_at(from.body, data_key.c_str());
+  if (!inline_text.empty()) {
+    auto decoded = base64_decode(inline_text);
+    if (!decoded)
+      return refused(from.file.string() + ": " + data_key + ": " + decoded.error().message);
+    data = std::move(*decoded);
+    return {};
+  }
+  const auto path = text_at(from.body, key.c_str());
+  if (!path.empty()) file = (from.file.parent_path() / path).lexically_normal().string();
+  return {};
+}
+
+result<> read_cluster(const entry& cluster, cluster_config& out) {
+  if (is_set(cluster.body, "proxy-url")) {
+    return refused(cluster.file.string() +
+                   ": proxy-url is not supported yet: connect to the API server directly");
+  }
+  out.server = text_at(cluster.body, "server");
+  if (auto url = parse_server_url(out.server); !url) {
+    return url.error().within(cluster.file.string());
+  }
+  out.tls_server_name = text_at(cluster.body, "tls-server-name");
+  const auto insecure = text_at(cluster.body, "insecure-skip-tls-verify");
+  out.insecure_skip_tls_verify = insecure == "true";
+  auto ca = data_or_file(cluster, "certificate-authority", out.ca_data, out.ca_file);
+  if (!ca) return ca.error();
+  if (out.insecure_skip_tls_verify && !(out.ca_data.empty() && out.ca_file.empty())) {
+    return refused(cluster.file.string() +
+                   ": expected insecure-skip-tls-verify or a certificate authority, found both");
+  }
+  return {};
+}
+
+result<> read_user(const entry& user, cluster_config& out) {
+  const std::pair<const char*, const char*> unsupported[] = {
+      {"exec", "use a token, a tokenFile or a client certificate"},
+      {"auth-provider", "use a token, a tokenFile or a client certificate"},
+      {"username", "API servers have no basic authentication any more: use a token"},
+      {"as", "impersonation: use an identity of its own"}};
+  for (const auto& [key, remedy] : unsupported) {
+    if (is_set(user.body, key)) {
+      return refused(user.file.string() + ": user: '" + key + "' is not supported yet: " + remedy);
+    }
+  }
+  auto cert = data_or_file(user, "client-certificate", out.client_cert_data, out.client_cert_file);
+  if (!cert) return cert.error();
+  auto key = data_or_file(user, "client-key", out.client_key_data, out.client_key_file);
+  if (!key) return key.error();
+  const bool has_cert = !out.client_cert_data.empty() || !out.client_cert_file.empty();
+  const bool has_key = !out.client_key_data.empty() || !out.client_key_file.empty();
+  if (has_cert != has_key) {
+    return refused(user.file.string() +
+                   ": user: expected client-certificate and client-key, found only one of them");
+  }
+  // A file beats inline text: it is the one that somebody rotates.
+  const auto token_file = text_at(user.body, "tokenFile");
+  if (!token_file.empty()) {
+    out.token_file = (user.file.parent_path() / token_file).lexically_normal().string();
+  } else {
+    out.token = text_at(user.body, "token");
+  }
+  return {};
+}
+
+result<cluster_config> resolve(const merged_config& config, const std::string& wanted) {
+  const auto& name = wanted.empty() ? config.current_context : wanted;
+  const std::string where = "kubeconfig " + config.origin;
+  if (name.empty()) {
+    return refused(where + ": expected a current-context, found none (contexts: " +
+                   names_of(config.contexts) + ")");
+  }
+  const auto* context = find_entry(config.contexts, name);
+  if (context == nullptr) {
+    return refused(where + ": expected a context '" + name +
+                   "', found: " + names_of(config.contexts));
+  }
+  const auto cluster_name = text_at(context->body, "cluster");
+  const auto* cluster = find_entry(config.clusters, cluster_name);
+  if (cluster == nullptr) {
+    return refused(where + ": context '" + name + "' names cluster '" + cluster_name +
+                   "', found: " + names_of(config.clusters));
+  }
+  cluster_config out;
+  out.origin = config.origin;
+  if (auto read = read_cluster(*cluster, out); !read) return read.error().within("kubeconfig");
+  const auto user_name = text_at(context->body, "user");
+  if (!user_name.empty()) {
+    const auto* user = find_entry(config.users, user_name);
+    if (user == nullptr) {
+      return refused(where + ": context '" + name + "' names user '" + user_name +
+                     "', found: " + names_of(config.users));
+    }
+    if (auto read = read_user(*user, out); !read) return read.error().within("kubeconfig");
+  }
+  if (const auto ns = text_at(context->body, "namespace"); !ns.empty()) out.ns = ns;
+  return out;
+}
+
+result<cluster_config> from_files(const std::vector<fs::path>& files, const std::string& context) {
+  merged_config merged;
+  for (const auto& file : files) {
+    if (auto done = merge_file(file, merged); !done) return done.error();
+  }
+  try {
+    return resolve(merged, context);
+  } catch (const YAML::Exception& e) {
+    return refused("kubeconfig " + merged.origin + ": " + e.msg);
+  }
+}
+
+// Files of the list that are not there are passed over, but not all of them.
+result<cluster_config> from_env(const std::string& list, const std::string& context) {
+  std::vector<fs::path> files;
+  for (std::size_t at = 0; at <= list.size();) {
+    const auto end = std::min(list.find(':', at), list.size());
+    const fs::path file = list.substr(at, end - at);
+    std::error_code ec;
+    if (!file.empty() && fs::exists(file, ec)) files.push_back(fs::absolute(file, ec));
+    at = end + 1;
+  }
+  if (files.empty()) {
+    return refused("KUBECONFIG is '" + list +
+                   "', but none of its files is there: create one, "
+                   "or unset it, or pass --kubeconfig");
+  }
+  return from_files(files, context);
+}
+
+bool in_cluster(const config_sources& s) {
+  std::error_code ec;
+  return !s.service_host.empty() && !s.service_port.empty() &&
+         fs::exists(s.service_account / "token", ec);
+}
+
+result<cluster_config> from_service_account(const config_sources& s) {
+  cluster_config out;
+  const bool v6 = s.service_host.find(':') != std::string::npos && !s.service_host.starts_with('[');
+  out.server =
+      "https://" + (v6 ? "[" + s.service_host + "]" : s.service_host) + ":" + s.service_port;
+  if (auto url = parse_server_url(out.server); !url) {
+    return url.error().within("KUBERNETES_SERVICE_HOST and _PORT");
+  }
+  out.ca_file = (s.service_account / "ca.crt").string();
+  out.token_file = (s.service_account / "token").string();
+  constexpr std::size_t namespace_bytes_max = 256;
+  const auto ns = read_small_file(s.service_account / "namespace", namespace_bytes_max);
+  if (ns && !trimmed(*ns).empty()) out.ns = trimmed(*ns);
+  out.origin = "in-cluster";
+  return out;
+}
+
+}  // namespace
+
+result<cluster_config> load_cluster_config(const config_sources& sources) {
+  std::error_code ec;
+  if (!sources.flag_path.empty()) {
+    return from_files({fs::absolute(sources.flag_path, ec)}, sources.context);
+  }
+  if (sources.env && !sources.env->empty()) return from_env(*sources.env, sources.context);
+  if (in_cluster(sources)) return from_service_account(sources);
+  const auto home_file = sources.home / ".kube" / "config";
+  if (!sources.home.empty() && fs::exists(home_file, ec)) {
+    return from_files({home_file}, sources.context);
+  }
+  return refused("no cluster: expected --kubeconfig, KUBECONFIG, a pod's service account (" +
+                 (sources.service_account / "token").string() + ") or " +
+                 (sources.home.empty() ? std::string("~/.kube/config") : home_file.string()) +
+                 ", found none of them");
+}
+
+}  // namespace oarlock::kube

@@ -1,0 +1,39 @@
+#pragma once
+// Where the API server is and who we are: kubeconfig files and the in-cluster configuration.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+
+namespace oarlock::kube {
+
+/// One context, resolved. Files are kept as paths and read anew for each connection; inline data is
+/// decoded from base64.
+struct cluster_config {
+  std::string server;  ///< "https://host:port[/prefix]"
+  std::string tls_server_name;
+  bool insecure_skip_tls_verify = false;
+  std::string ca_data, ca_file;
+  std::string client_cert_data, client_cert_file;
+  std::string client_key_data, client_key_file;
+  std::string token, token_file;
+  std::string ns = "default";
+  std::string origin;  ///< where it came from, for logs: a path, or "in-cluster"
+};
+
+struct config_sources {
+  std::string flag_path;           ///< --kubeconfig
+  std::optional<std::string> env;  ///< KUBECONFIG: paths joined by ':'
+  std::filesystem::path home;      ///< for ~/.kube/config
+  std::filesystem::path service_account{"/var/run/secrets/kubernetes.io/serviceaccount"};
+  std::string service_host, service_port;  ///< KUBERNETES_SERVICE_HOST and _PORT
+  std::string context;                     ///< empty: current-context
+};
+
+/// The first that is there, in this order: flag, KUBECONFIG, in-cluster, ~/.kube/config.
+/// Files in one list are merged by kubectl's rule: the first to set a name wins.
+[[nodiscard]] result<cluster_config> load_cluster_config(const config_sources& sources);
+
+}  // namespace oarlock::kube

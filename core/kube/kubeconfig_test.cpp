@@ -1,0 +1,214 @@
+#include "core/kube/kubeconfig.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "core/base/limits.hpp"
+#include "core/kube/errors.hpp"
+
+namespace oarlock::kube {
+namespace {
+
+namespace fs = std::filesystem;
+
+class kubeconfig_test : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "oarlock-kubeconfig-XXXXXX").string();
+    dir_ = ::mkdtemp(pattern.data());
+    sources_.home = dir_ / "home";
+    sources_.service_account = dir_ / "sa";
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  std::string write(const fs::path& name, const std::string& text) {
+    const auto path = dir_ / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+    return path.string();
+  }
+  // A file with one context that uses `cluster` and `user`, each indented by four blanks.
+  std::string one_context(const std::string& cluster, const std::string& user = "{}") {
+    return "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+           "contexts:\n- name: c\n  context: {cluster: k, user: u, namespace: team}\n"
+           "clusters:\n- name: k\n  cluster: " +
+           cluster +
+           "\n"
+           "users:\n- name: u\n  user: " +
+           user + "\n";
+  }
+  result<cluster_config> load(const std::string& text) {
+    sources_.flag_path = write("config", text);
+    return load_cluster_config(sources_);
+  }
+  void make_pod() {
+    write("sa/token", "pod-token\n");
+    write("sa/ca.crt", "pod-ca");
+    write("sa/namespace", "oarlock-system\n");
+    sources_.service_host = "10.0.0.1";
+    sources_.service_port = "443";
+  }
+
+  fs::path dir_;
+  config_sources sources_;
+};
+
+TEST_F(kubeconfig_test, reads_a_context) {
+  const auto got =
+      load(one_context("{server: 'https://api.test:6443/k8s', certificate-authority-data: Y2E=, "
+                       "tls-server-name: kubernetes}",
+                       "{client-certificate: pki/c.crt, client-key: /abs/c.key, token: t}"));
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  EXPECT_EQ(got->server, "https://api.test:6443/k8s");
+  EXPECT_EQ(got->tls_server_name, "kubernetes");
+  EXPECT_EQ(got->ca_data, "ca");
+  EXPECT_EQ(got->client_cert_file, (dir_ / "pki/c.crt").string());
+  EXPECT_EQ(got->client_key_file, "/abs/c.key");
+  EXPECT_EQ(got->token, "t");
+  EXPECT_EQ(got->ns, "team");
+  EXPECT_EQ(got->origin, sources_.flag_path);
+}
+
+TEST_F(kubeconfig_test, prefers_inline_data_to_files_and_token_files_to_tokens) {
+  const auto got =
+      load(one_context("{server: 'https://a', certificate-authority-data: Y2E=, "
+                       "certificate-authority: ca.crt}",
+                       "{token: t, tokenFile: ../t/token}"));
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  EXPECT_EQ(got->ca_data, "ca");
+  EXPECT_EQ(got->ca_file, "");
+  EXPECT_EQ(got->token, "");
+  EXPECT_EQ(got->token_file, (dir_.parent_path() / "t/token").string());
+}
+
+TEST_F(kubeconfig_test, merges_files_as_kubectl_does) {
+  const auto first = write("a/config",
+                           "contexts:\n- name: c\n  context: {cluster: k, user: u}\n"
+                           "clusters:\n- name: k\n  cluster: {server: 'https://first', "
+                           "certificate-authority: ca.crt}\n");
+  const auto second = write("b/config",
+                            "current-context: c\n"
+                            "contexts:\n- name: c\n  context: {cluster: other, user: other}\n"
+                            "clusters:\n- name: k\n  cluster: {server: 'https://second'}\n"
+                            "users:\n- name: u\n  user: {tokenFile: token}\n");
+  sources_.env = first + "::" + (dir_ / "absent").string() + ":" + second;
+  const auto got = load_cluster_config(sources_);
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  EXPECT_EQ(got->server, "https://first");
+  EXPECT_EQ(got->ca_file, (dir_ / "a/ca.crt").string());
+  EXPECT_EQ(got->token_file, (dir_ / "b/token").string());
+  EXPECT_EQ(got->ns, "default");
+  EXPECT_EQ(got->origin, first + ":" + second);
+}
+
+TEST_F(kubeconfig_test, looks_in_order) {
+  const auto named = [&](const std::string& name) {
+    return one_context("{server: 'https://" + name + "'}");
+  };
+  const auto server = [&] {
+    const auto got = load_cluster_config(sources_);
+    return got ? got->server : got.error().message;
+  };
+  EXPECT_TRUE(server().starts_with("no cluster: ")) << server();
+  write("home/.kube/config", named("home"));
+  EXPECT_EQ(server(), "https://home");
+  sources_.service_host = "10.0.0.1";
+  sources_.service_port = "443";
+  EXPECT_EQ(server(), "https://home") << "no token: not in a pod";
+  make_pod();
+  EXPECT_EQ(server(), "https://10.0.0.1:443");
+  sources_.env = "";
+  EXPECT_EQ(server(), "https://10.0.0.1:443") << "an empty KUBECONFIG is none";
+  sources_.env = write("env", named("env"));
+  EXPECT_EQ(server(), "https://env");
+  sources_.flag_path = write("flag", named("flag"));
+  EXPECT_EQ(server(), "https://flag");
+  sources_.flag_path = (dir_ / "absent").string();
+  EXPECT_NE(server().find("absent: expected a file, found none"), std::string::npos)
+      << "a flag never falls through: " << server();
+}
+
+TEST_F(kubeconfig_test, does_not_fall_through_a_kubeconfig_that_names_nothing) {
+  write("home/.kube/config", one_context("{server: 'https://home'}"));
+  sources_.env = (dir_ / "absent").string();
+  const auto got = load_cluster_config(sources_);
+  ASSERT_FALSE(got.has_value());
+  EXPECT_NE(got.error().message.find("KUBECONFIG"), std::string::npos) << got.error().message;
+}
+
+TEST_F(kubeconfig_test, reads_the_service_account_of_a_pod) {
+  make_pod();
+  sources_.service_host = "fd00::1";
+  const auto got = load_cluster_config(sources_);
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  EXPECT_EQ(got->server, "https://[fd00::1]:443");
+  EXPECT_EQ(got->ca_file, (dir_ / "sa/ca.crt").string());
+  EXPECT_EQ(got->token_file, (dir_ / "sa/token").string());
+  EXPECT_EQ(got->token, "") << "the token rotates: it is read when it is needed";
+  EXPECT_EQ(got->ns, "oarlock-system");
+  EXPECT_EQ(got->origin, "in-cluster");
+}
+
+TEST_F(kubeconfig_test, takes_the_context_that_is_asked_for) {
+  sources_.context = "d";
+  const auto got = load(one_context("{server: 'https://a'}") + "extensions: [ignored]\n");
+  ASSERT_FALSE(got.has_value());
+  EXPECT_NE(got.error().message.find("expected a context 'd', found: c"), std::string::npos)
+      << got.error().message;
+  sources_.context = "c";
+  EXPECT_TRUE(load_cluster_config(sources_).has_value());
+}
+
+struct bad_config {
+  const char* name;
+  std::string text;
+  std::string complaint;
+};
+
+TEST_F(kubeconfig_test, says_what_is_wrong) {
+  const std::string ok_server = "{server: 'https://a'}";
+  const bad_config cases[] = {
+      {"empty", "", "expected a current-context"},
+      {"list", "- a\n", "expected a YAML map"},
+      {"not_yaml", "a: [\n", "not YAML"},
+      {"clusters_no_list", "current-context: c\nclusters: {}\n", "expected a list in clusters"},
+      {"no_server", one_context("{}"), "server URL"},
+      {"ftp", one_context("{server: 'ftp://a'}"), "no http:// or https://"},
+      {"no_cluster", "current-context: c\ncontexts:\n- name: c\n  context: {cluster: k}\n",
+       "names cluster 'k', found: none"},
+      {"no_user",
+       "current-context: c\ncontexts:\n- name: c\n  context: {cluster: k, user: u}\n"
+       "clusters:\n- name: k\n  cluster: {server: 'https://a'}\n",
+       "names user 'u', found: none"},
+      {"exec", one_context(ok_server, "{exec: {command: aws}}"), "'exec' is not supported yet"},
+      {"auth_provider", one_context(ok_server, "{auth-provider: {name: gcp}}"),
+       "'auth-provider' is not supported yet"},
+      {"basic", one_context(ok_server, "{username: u, password: p}"), "'username'"},
+      {"impersonation", one_context(ok_server, "{as: root, token: t}"), "'as' is not supported"},
+      {"proxy", one_context("{server: 'https://a', proxy-url: 'http://p'}"),
+       "proxy-url is not supported yet"},
+      {"bad_base64", one_context("{server: 'https://a', certificate-authority-data: '!'}"),
+       "certificate-authority-data: expected base64"},
+      {"half_a_pair", one_context(ok_server, "{client-certificate: c.crt}"), "only one of them"},
+      {"insecure_and_ca",
+       one_context("{server: 'https://a', insecure-skip-tls-verify: true, "
+                   "certificate-authority: ca.crt}"),
+       "found both"},
+      {"too_large", std::string(limits::yaml_file_bytes_max + 1, '#'), "expected at most"},
+  };
+  for (const auto& c : cases) {
+    const auto got = load(c.text);
+    ASSERT_FALSE(got.has_value()) << c.name;
+    EXPECT_EQ(got.error().code, kube_error::invalid) << c.name;
+    EXPECT_NE(got.error().message.find(c.complaint), std::string::npos)
+        << c.name << ": " << got.error().message;
+    EXPECT_TRUE(got.error().message.starts_with("kubeconfig ") ||
+                got.error().message.starts_with("kubeconfig: "))
+        << c.name << ": " << got.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace oarlock::kube

@@ -1,0 +1,33 @@
+#pragma once
+// The Status object, with which the API server explains itself, and the Retry-After header.
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oarlock::kube {
+
+struct status_cause {
+  std::string reason;
+  std::string message;
+  std::string field;
+};
+
+struct status_object {
+  bool failure = true;
+  int code = 0;
+  std::string reason;
+  std::string message;
+  std::vector<status_cause> causes;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
+
+/// nullopt when `body` is anything but a Status: plain text, HTML, another kind, damaged JSON.
+[[nodiscard]] std::optional<status_object> parse_status(std::string_view body);
+
+/// The seconds form of Retry-After, at most a day. The API server never sends the date form; that,
+/// and whatever else is not a number, counts as absent.
+[[nodiscard]] std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view header);
+
+}  // namespace oarlock::kube
