@@ -1,0 +1,83 @@
+#include "core/cache/informer_cache.hpp"
+
+#include <map>
+#include <utility>
+
+#include "core/cache/shared_informer.hpp"
+
+namespace oarlock::cache {
+
+// Shared with the subscriptions, which may outlive the cache.
+struct informer_cache::state {
+  explicit state(parts p) : with(std::move(p)) {}
+  const parts with;
+  std::map<scope, std::shared_ptr<shared_informer>> informers;
+  std::shared_ptr<gate> running = std::make_shared<gate>();
+  bool stopped = false;
+};
+
+namespace {
+
+// Ends its share of the informer, and the informer when it was the last share.
+class share final : public subscription {
+ public:
+  share(std::shared_ptr<shared_informer> of, std::shared_ptr<subscriber> who,
+        std::function<void(const shared_informer*)> when_unused)
+      : of_(std::move(of)), who_(std::move(who)), when_unused_(std::move(when_unused)) {}
+  ~share() override {
+    if (of_->leave(who_)) when_unused_(of_.get());
+  }
+  share(const share&) = delete;
+  share& operator=(const share&) = delete;
+
+  [[nodiscard]] informer& view() const override { return *of_; }
+
+ private:
+  std::shared_ptr<shared_informer> of_;
+  std::shared_ptr<subscriber> who_;
+  std::function<void(const shared_informer*)> when_unused_;
+};
+
+}  // namespace
+
+informer_cache::informer_cache(parts p) : state_(std::make_shared<state>(std::move(p))) {}
+
+informer_cache::~informer_cache() {
+  for (const auto& [what, one] : state_->informers)
+    one->stop();
+}
+
+std::unique_ptr<subscription> informer_cache::acquire(scope what,
+                                                      std::vector<std::string> index_labels,
+                                                      change_handler handler) {
+  auto& slot = state_->informers[what];
+  const bool fresh = slot == nullptr;
+  if (fresh) slot = std::make_shared<shared_informer>(what, state_->with, state_->running);
+  auto one = slot;
+  auto who = one->join(index_labels, std::move(handler));
+  if (fresh && !state_->stopped) one->start();
+  auto when_unused = [owner = state_](const shared_informer* unused) {
+    const auto found = owner->informers.find(unused->what());
+    if (found == owner->informers.end() || found->second.get() != unused) return;
+    found->second->stop();
+    owner->informers.erase(found);
+  };
+  return std::make_unique<share>(std::move(one), std::move(who), std::move(when_unused));
+}
+
+std::vector<const informer*> informer_cache::informers() const {
+  std::vector<const informer*> out;
+  for (const auto& [what, one] : state_->informers)
+    out.push_back(one.get());
+  return out;
+}
+
+task<> informer_cache::stop() {
+  state_->stopped = true;
+  for (const auto& [what, one] : state_->informers)
+    one->stop();
+  const auto running = state_->running;
+  co_await running->wait_empty();
+}
+
+}  // namespace oarlock::cache

@@ -1,0 +1,260 @@
+// Sharing one watch: who hears what, from when, and until when.
+#include "core/cache/informer_cache.hpp"
+
+#include <gmock/gmock.h>
+
+#include "core/cache/scripted_cluster_test.hpp"
+
+namespace oarlock::cache {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using informer_cache_test = scripted_cluster;
+
+TEST_F(informer_cache_test, shares_one_watch) {
+  const auto first = start_with({{"a", "1"}}, "10");
+  strings second_heard;
+  const auto second = acquire(&second_heard);
+  EXPECT_THAT(second_heard, IsEmpty()) << "never from inside acquire()";
+  loop.run_ready();
+  EXPECT_EQ(requests(), 1U);
+  EXPECT_EQ(&first->view(), &second->view());
+  EXPECT_THAT(second_heard, ElementsAre("+ns/a@1!")) << "what was there before";
+  EXPECT_THAT(heard, IsEmpty());
+  push(modified({"a", "11"}));
+  EXPECT_THAT(heard, ElementsAre("ns/a@1>11"));
+  EXPECT_THAT(second_heard, ElementsAre("+ns/a@1!", "ns/a@1>11"));
+  EXPECT_THAT(cache.informers(), ElementsAre(&first->view()));
+}
+
+TEST_F(informer_cache_test, gives_both_the_initial_list_when_both_wait_for_it) {
+  strings second_heard;
+  const auto first = start();
+  const auto second = acquire(&second_heard);
+  call().answer(200);
+  push(added({"a", "1"}) + end_of_list("5"));
+  EXPECT_THAT(heard, ElementsAre("+ns/a@1!"));
+  EXPECT_THAT(second_heard, ElementsAre("+ns/a@1!"));
+}
+
+TEST_F(informer_cache_test, watches_scopes_apart) {
+  const auto all = start();
+  const auto one = cache.acquire({widgets, "ns", ""}, {}, [](const change&) {});
+  const auto some = cache.acquire({widgets, "", "app=web"}, {}, [](const change&) {});
+  loop.run_ready();
+  ASSERT_EQ(requests(), 3U);
+  EXPECT_EQ(transport.calls()[1]->path(), "/apis/example.com/v1/namespaces/ns/widgets");
+  EXPECT_EQ(transport.calls()[2]->query("labelSelector"), "app=web");
+  EXPECT_EQ(cache.informers().size(), 3U);
+}
+
+TEST_F(informer_cache_test, ends_the_watch_with_its_last_reader) {
+  auto first = start_with({{"a", "1"}}, "10");
+  strings second_heard;
+  auto second = acquire(&second_heard);
+  loop.run_ready();
+  first.reset();
+  push(modified({"a", "11"}));
+  EXPECT_THAT(heard, IsEmpty()) << "no call after its end";
+  EXPECT_EQ(second_heard.back(), "ns/a@1>11") << "the watch belongs to nobody in particular";
+  EXPECT_TRUE(call().open());
+  second.reset();
+  loop.run_ready();
+  EXPECT_FALSE(call().open());
+  EXPECT_THAT(cache.informers(), IsEmpty());
+  EXPECT_TRUE(counted(R"(oarlock_cache_objects{resource="widgets.example.com"} 0)"));
+  EXPECT_TRUE(counted(R"(oarlock_cache_bytes{resource="widgets.example.com"} 0)"));
+  const auto again = start();
+  EXPECT_EQ(requests(), 2U) << "a new reader starts anew";
+  EXPECT_FALSE(again->view().synced());
+}
+
+TEST_F(informer_cache_test, serves_late_readers_in_slices_while_objects_change) {
+  std::vector<widget> present;
+  for (const char* name : {"a", "b", "c", "d", "e"})
+    present.push_back({name, "1"});
+  const auto first = start_with(present, "10");
+  strings late;
+  loop.clock.tick_on_read(1ms);  // slices of one object, one event
+  const auto second = acquire(&late);
+  push(modified({"a", "11"}) + modified({"d", "12"}) + deleted({"e", "13"}) + added({"f", "14"}) +
+       modified({"d", "15"}));
+  loop.clock.tick_on_read(0ns);
+  EXPECT_THAT(late, ElementsAre("+ns/a@1!", "ns/a@1>11", "+ns/b@1!", "+ns/d@12!", "+ns/c@1!",
+                                "+ns/f@14", "ns/d@12>15"))
+      << "d as it is by now, and e not at all";
+  EXPECT_THAT(heard, ElementsAre("ns/a@1>11", "ns/d@1>12", "-ns/e@1", "+ns/f@14", "ns/d@12>15"));
+}
+
+// What a late reader is told must add up to the store, whatever happens in between.
+TEST_F(informer_cache_test, tells_late_readers_a_story_that_adds_up) {
+  for (int turns = 0; turns < 12; ++turns) {
+    const auto first = start_with({{"a", "1"}, {"b", "2"}, {"c", "3"}, {"d", "4"}}, "10");
+    std::map<std::string, std::string> model;
+    loop.clock.tick_on_read(1ms);
+    const auto late = cache.acquire({widgets, "", ""}, {}, [&model](const change& c) {
+      const auto& key = (c.after ? c.after : c.before)->meta().key.name;
+      if (c.before) {
+        ASSERT_EQ(model.count(key), 1U) << text_of(c);
+        EXPECT_EQ(model[key], c.before->meta().resource_version);
+      } else {
+        ASSERT_EQ(model.count(key), 0U) << text_of(c);
+      }
+      if (c.after)
+        model[key] = c.after->meta().resource_version;
+      else
+        model.erase(key);
+    });
+    loop.io.restart();
+    for (int n = 0; n < turns; ++n)
+      loop.io.poll_one();
+    call().push(modified({"c", "11"}) + deleted({"d", "12"}) + modified({"b", "13", "new"}) +
+                added({"d", "14", "again"}) + added({"e", "15"}));
+    for (int n = 0; n < turns; ++n)
+      loop.io.poll_one();
+    call().push(error_event(410, "Expired"));
+    loop.clock.tick_on_read(0ns);
+    loop.advance(30s);
+    call().answer(200);
+    push(added({"a", "1"}) + added({"f", "20"}) + end_of_list("30"));
+    EXPECT_EQ(model, (std::map<std::string, std::string>{{"a", "1"}, {"f", "20"}})) << turns;
+  }
+}
+
+TEST_F(informer_cache_test, allows_a_reader_to_leave_from_inside_its_handler) {
+  strings other;
+  const auto keeps = acquire(&other);
+  std::unique_ptr<subscription> leaves;
+  int calls = 0;
+  leaves = cache.acquire({widgets, "", ""}, {}, [&](const change&) {
+    ++calls;
+    leaves.reset();
+  });
+  loop.run_ready();
+  call().answer(200);
+  push(added({"a", "1"}) + added({"b", "2"}) + end_of_list("5"));
+  push(modified({"a", "6"}));
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(other.size(), 3U);
+}
+
+TEST_F(informer_cache_test, allows_the_last_reader_to_leave_from_inside_its_handler) {
+  std::unique_ptr<subscription> leaves;
+  int calls = 0;
+  leaves = cache.acquire({widgets, "", ""}, {}, [&](const change&) {
+    ++calls;
+    leaves.reset();
+  });
+  loop.run_ready();
+  call().answer(200);
+  push(added({"a", "1"}) + added({"b", "2"}) + end_of_list("5") + modified({"a", "6"}));
+  EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(call().open());
+  EXPECT_THAT(cache.informers(), IsEmpty());
+}
+
+TEST_F(informer_cache_test, allows_a_late_reader_to_leave_while_it_catches_up) {
+  const auto first = start_with({{"a", "1"}, {"b", "2"}}, "10");
+  std::unique_ptr<subscription> leaves;
+  int calls = 0;
+  leaves = cache.acquire({widgets, "", ""}, {}, [&](const change&) {
+    ++calls;
+    leaves.reset();
+  });
+  loop.run_ready();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(informer_cache_test, allows_a_reader_to_remove_another_from_inside_its_handler) {
+  strings victim_heard;
+  std::unique_ptr<subscription> victim;
+  const auto killer =
+      cache.acquire({widgets, "", ""}, {}, [&victim](const change&) { victim.reset(); });
+  victim = acquire(&victim_heard);
+  loop.run_ready();
+  call().answer(200);
+  push(added({"a", "1"}) + end_of_list("5"));
+  EXPECT_THAT(victim_heard, IsEmpty());
+}
+
+TEST_F(informer_cache_test, allows_to_acquire_from_inside_a_handler) {
+  strings inner_heard;
+  std::unique_ptr<subscription> inner;
+  const auto outer = cache.acquire({widgets, "", ""}, {"app"}, [&](const change&) {
+    if (!inner) inner = acquire(&inner_heard, {"tier"});
+  });
+  loop.run_ready();
+  call().answer(200);
+  push(added({"a", "1"}) + added({"b", "2"}) + end_of_list("5") + modified({"b", "6"}));
+  std::map<std::string, int> adds;
+  for (const auto& text : inner_heard)
+    adds[text.substr(0, 5)] += text[0] == '+' ? 1 : 0;
+  EXPECT_EQ(adds["+ns/a"], 1) << "once, though it came while a list was handed out";
+  EXPECT_EQ(adds["+ns/b"], 1);
+  EXPECT_EQ(requests(), 1U);
+}
+
+TEST_F(informer_cache_test, answers_by_owner_and_label) {
+  const auto s = acquire(&heard, {"app"});
+  loop.run_ready();
+  call().answer(200);
+  push(added({"a", "1", "", "web"}) + added({"b", "2", "", "db"}) + end_of_list("5"));
+  EXPECT_EQ(s->view().labelled("ns", "app", "web").size(), 1U);
+  EXPECT_EQ(s->view().labelled("ns", "app", "none").size(), 0U);
+  EXPECT_EQ(s->view().owned_by("nobody").size(), 0U);
+  EXPECT_EQ(s->view().list("ns").size(), 2U);
+  ASSERT_NE(s->view().get({"ns", "a"}), nullptr);
+  EXPECT_EQ(s->view().get({"ns", "a"})->json(),
+            R"({"apiVersion":"example.com/v1","kind":"Widget","metadata":{"namespace":"ns",)"
+            R"("name":"a","uid":"u-a","resourceVersion":"1","labels":{"app":"web"}}})");
+  EXPECT_GT(s->view().object_bytes(), 0U);
+  EXPECT_EQ(s->view().what().resource, widgets);
+}
+
+TEST_F(informer_cache_test, stops_in_every_state) {
+  enum class where { opening, streaming, paging, watching, backing_off, parked };
+  for (const auto state : {where::opening, where::streaming, where::paging, where::watching,
+                           where::backing_off, where::parked}) {
+    informer_cache other({loop.loop(), &client, &loop.clock, &loop.timers, &random, metrics.get()});
+    const auto s = other.acquire({widgets, "", ""}, {}, [](const change&) {});
+    loop.run_ready();
+    if (state == where::backing_off) {
+      call().reply(429, status(429, "TooManyRequests"));
+    } else if (state == where::parked) {
+      call().reply(403, status(403, "Forbidden"));
+    } else if (state == where::paging) {
+      call().reply(422, status(422, "Invalid"));
+    } else if (state != where::opening) {
+      call().answer(200);
+    }
+    if (state == where::watching) call().push(end_of_list("5"));
+    loop.run_ready();
+    const auto before = loop.clock.now();
+    loop.await(other.stop(), 1s);
+    EXPECT_EQ(loop.clock.now(), before) << "at once, in state " << static_cast<int>(state);
+    EXPECT_FALSE(s->view().what().resource.kind.empty()) << "the view outlives the watch";
+    EXPECT_EQ(loop.timers.pending(), 0U);
+  }
+}
+
+TEST_F(informer_cache_test, lets_subscriptions_outlive_it) {
+  std::unique_ptr<subscription> s;
+  {
+    informer_cache other({loop.loop(), &client, &loop.clock, &loop.timers, &random, metrics.get()});
+    s = other.acquire({widgets, "", ""}, {}, [](const change&) {});
+    loop.run_ready();
+    loop.await(other.stop());
+    const auto late = other.acquire({widgets, "x", ""}, {}, [](const change&) {});
+    loop.run_ready();
+    EXPECT_EQ(requests(), 1U) << "nothing starts after stop()";
+  }
+  EXPECT_EQ(s->view().object_count(), 0U);
+  s.reset();
+  loop.run_ready();
+}
+
+}  // namespace
+}  // namespace oarlock::cache

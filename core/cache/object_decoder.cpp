@@ -1,0 +1,283 @@
+#include "core/cache/object_decoder.hpp"
+
+#include <rapidjson/error/en.h>
+
+#include <utility>
+
+#include "core/cache/object_sink.hpp"
+#include "core/json/parse.hpp"
+
+namespace oarlock::cache {
+
+using json::json_error;
+using json::span_cursor;
+
+namespace {
+
+constexpr unsigned parse_flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                                 rapidjson::kParseValidateEncodingFlag |
+                                 rapidjson::kParseNumbersAsStringsFlag;
+constexpr const char* initial_events_end = "k8s.io/initial-events-end";
+
+std::string_view part(const std::string& text, json::span where) {
+  return std::string_view(text).substr(where.begin, where.end - where.begin);
+}
+
+error broken(const std::string& what, std::size_t offset) {
+  return {json_error::syntax, "expected " + what + " at byte " + std::to_string(offset) +
+                                  ", found other bytes or the end"};
+}
+
+watch_event_type type_of(std::string_view quoted) {
+  if (quoted == "\"ADDED\"") return watch_event_type::added;
+  if (quoted == "\"MODIFIED\"") return watch_event_type::modified;
+  if (quoted == "\"DELETED\"") return watch_event_type::deleted;
+  if (quoted == "\"BOOKMARK\"") return watch_event_type::bookmark;
+  if (quoted == "\"ERROR\"") return watch_event_type::error;
+  return watch_event_type::unknown;
+}
+
+struct event_spans {
+  json::span type, object;
+};
+
+// {"type":...,"object":...} in any order.
+result<event_spans> split_event(const std::string& line) {
+  span_cursor cursor(line);
+  event_spans found;
+  if (!cursor.open('{')) return broken("a watch event", 0);
+  while (true) {
+    std::string_view key;
+    const auto step = cursor.next_member(key);
+    if (step == span_cursor::step::end) break;
+    json::span value;
+    if (step == span_cursor::step::broken || !cursor.skip_value(value)) {
+      return broken("a member of a watch event", cursor.offset());
+    }
+    auto* known = key == "type" ? &found.type : key == "object" ? &found.object : nullptr;
+    if (known == nullptr) continue;
+    if (known->end != 0) {
+      return error{json_error::duplicate_key,
+                   "expected '" + std::string(key) + "' once in a watch event, found it twice"};
+    }
+    *known = value;
+  }
+  if (!cursor.at_end()) return broken("the end of a watch event", cursor.offset());
+  if (found.type.end == 0 || found.object.end == 0) {
+    return error{json_error::syntax,
+                 "expected a watch event with 'type' and 'object', found one without"};
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string_view name_of(watch_event_type t) {
+  switch (t) {
+    case watch_event_type::added:
+      return "ADDED";
+    case watch_event_type::modified:
+      return "MODIFIED";
+    case watch_event_type::deleted:
+      return "DELETED";
+    case watch_event_type::bookmark:
+      return "BOOKMARK";
+    case watch_event_type::error:
+      return "ERROR";
+    case watch_event_type::unknown:
+      break;
+  }
+  return "UNKNOWN";
+}
+
+struct object_decoder::sink : object_sink {};
+
+object_decoder::object_decoder(kube::resource what)
+    : what_(std::move(what)), sink_(std::make_unique<sink>()) {}
+object_decoder::~object_decoder() = default;
+
+result<> object_decoder::scan(std::string& text, json::span where) {
+  sink_->reset();
+  // The reader wants a NUL at the end; what stands there is put back.
+  const char after = where.end < text.size() ? text[where.end] : '\0';
+  if (where.end < text.size()) text[where.end] = '\0';
+  rapidjson::InsituStringStream stream(text.data() + where.begin);
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult outcome = reader.Parse<parse_flags>(stream, *sink_);
+  if (where.end < text.size()) text[where.end] = after;
+  const std::string at = " at byte " + std::to_string(outcome.Offset());
+  if (sink_->limits.broken() == json::limit_broken::depth) {
+    return error{json_error::too_deep, "expected at most " +
+                                           std::to_string(limits::json_depth_max) +
+                                           " levels, found one more" + at};
+  }
+  if (sink_->limits.broken() == json::limit_broken::duplicate_key) {
+    return error{json_error::duplicate_key, "expected each key once, found one twice" + at};
+  }
+  if (outcome.IsError()) {
+    return error{json_error::syntax,
+                 "expected JSON" + at + ": " + rapidjson::GetParseError_En(outcome.Code())};
+  }
+  if (stream.Tell() != where.end - where.begin) {
+    return error{json_error::syntax, "expected JSON, found a NUL byte after it"};
+  }
+  return {};
+}
+
+result<object_ptr> object_decoder::build(std::string& text, json::span where) {
+  const auto scanned = scan(text, where);
+  sink& s = *sink_;
+  const std::string who =
+      s.meta.key.name.empty() ? what_.kind : what_.kind + " " + s.meta.key.text();
+  if (!scanned) return scanned.error().within(who);
+  if (s.complaint.empty() && s.meta.key.name.empty()) s.complaint = "expected metadata.name";
+  if (s.complaint.empty() && what_.namespaced && s.meta.key.ns.empty()) {
+    s.complaint = "expected metadata.namespace";
+  }
+  if (!s.complaint.empty()) return error{json_error::wrong_shape, who + ": " + s.complaint};
+  s.meta.owners.shrink_to_fit();
+  s.meta.finalizers.shrink_to_fit();
+  std::string missing;
+  if (!s.has_api_version) missing += "\"apiVersion\":\"" + what_.api_version() + "\",";
+  if (!s.has_kind) missing += "\"kind\":\"" + what_.kind + "\",";
+  const std::string_view packed = s.writer.text();
+  std::string json;
+  json.reserve(packed.size() + missing.size());
+  json.append("{").append(missing).append(packed.substr(1));
+  return std::make_shared<const object>(std::move(s.meta), std::move(json));
+}
+
+result<object_ptr> object_decoder::decode(std::string json) {
+  return build(json, {0, json.size()});
+}
+
+result<watch_event> object_decoder::decode_watch_line(std::string line) {
+  const auto spans = split_event(line);
+  if (!spans) return spans.error();
+  watch_event event;
+  event.type = type_of(part(line, spans->type));
+  if (event.type == watch_event_type::unknown) return event;
+  if (event.type == watch_event_type::error) {
+    event.status = part(line, spans->object);
+    const auto status = json::parse(event.status);
+    if (!status) return status.error().within("ERROR event");
+    event.status_code = static_cast<int>(json::int_at(*status, "/code").value_or(500));
+    return event;
+  }
+  if (event.type == watch_event_type::bookmark) {
+    if (auto scanned = scan(line, spans->object); !scanned) {
+      return scanned.error().within("BOOKMARK event");
+    }
+    const auto& annotations = sink_->meta.annotations;
+    const auto mark = annotations.find(initial_events_end);
+    event.initial_events_end = mark != annotations.end() && mark->second == "true";
+    event.resource_version = std::move(sink_->meta.resource_version);
+    if (event.resource_version.empty()) {
+      return error{json_error::wrong_shape, "BOOKMARK event: expected metadata.resourceVersion"};
+    }
+    return event;
+  }
+  auto built = build(line, spans->object);
+  if (!built) {
+    error bad = built.error().within(std::string(name_of(event.type)) + " event");
+    bad.code = json_error::wrong_shape;
+    return bad;
+  }
+  event.resource_version = (*built)->meta().resource_version;
+  event.object = std::move(*built);
+  return event;
+}
+
+list_decoder::list_decoder(object_decoder& objects, std::string body)
+    : objects_(objects), body_(std::move(body)), cursor_(body_) {}
+
+result<std::optional<list_item>> list_decoder::next() {
+  if (at_ == at::start) {
+    if (!cursor_.open('{')) return broken("a list", 0);
+    at_ = at::members;
+  }
+  while (at_ != at::done) {
+    if (at_ == at::members) {
+      if (auto read = read_member(); !read) return read.error();
+      continue;
+    }
+    const auto step = cursor_.next_element();
+    if (step == span_cursor::step::end) {
+      at_ = at::members;
+      continue;
+    }
+    json::span where;
+    if (step == span_cursor::step::broken || !cursor_.skip_value(where)) {
+      return broken("an element of items", cursor_.offset());
+    }
+    auto built = objects_.build(body_, where);
+    const std::size_t index = index_++;
+    list_item item;
+    if (built) {
+      item.object = std::move(*built);
+    } else {
+      item.bad = built.error().within("items[" + std::to_string(index) + "]");
+    }
+    return std::optional<list_item>(std::move(item));
+  }
+  return std::optional<list_item>();
+}
+
+result<> list_decoder::read_member() {
+  std::string_view key;
+  const auto step = cursor_.next_member(key);
+  if (step == span_cursor::step::end) return finish();
+  if (step == span_cursor::step::broken) return broken("a member of a list", cursor_.offset());
+  if (key == "items") {
+    if (has_items_) {
+      return error{json_error::duplicate_key, "expected 'items' once, found it twice"};
+    }
+    has_items_ = true;
+    if (cursor_.open('[')) {
+      at_ = at::items;
+      return {};
+    }
+  }
+  json::span where;
+  if (!cursor_.skip_value(where)) return broken("the value of a member", cursor_.offset());
+  if (key == "kind") return check_kind(where);
+  if (key == "metadata") return read_metadata(where);
+  if (key == "items" && part(body_, where) != "null") {
+    return error{json_error::wrong_shape, "expected 'items' to be a list, found something else"};
+  }
+  return {};
+}
+
+result<> list_decoder::check_kind(json::span where) {
+  const std::string_view kind = part(body_, where);
+  if (kind.ends_with("List\"")) return {};
+  return error{json_error::wrong_shape, "expected a list of " + objects_.what_.name() +
+                                            ", found kind " + std::string(kind.substr(0, 64))};
+}
+
+result<> list_decoder::read_metadata(json::span where) {
+  if (has_metadata_) {
+    return error{json_error::duplicate_key, "expected 'metadata' once, found it twice"};
+  }
+  has_metadata_ = true;
+  const auto metadata = json::parse(part(body_, where));
+  if (!metadata) return metadata.error().within("metadata of the list");
+  resource_version_ = json::string_at(*metadata, "/resourceVersion");
+  continue_token_ = json::string_at(*metadata, "/continue");
+  remaining_ = json::int_at(*metadata, "/remainingItemCount");
+  return {};
+}
+
+// A body that merely looks like an empty list would empty the cache: it must be a whole one.
+result<> list_decoder::finish() {
+  if (!cursor_.at_end()) return broken("the end of the list", cursor_.offset());
+  if (!has_items_ || resource_version_.empty()) {
+    return error{json_error::wrong_shape,
+                 "expected a list with 'items' and "
+                 "'metadata.resourceVersion', found one without"};
+  }
+  at_ = at::done;
+  return {};
+}
+
+}  // namespace oarlock::cache

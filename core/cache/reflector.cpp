@@ -1,0 +1,382 @@
+#include "core/cache/reflector.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/base/limits.hpp"
+#include "core/base/log.hpp"
+#include "core/cache/errors.hpp"
+#include "core/cache/line_splitter.hpp"
+#include "core/json/parse.hpp"
+
+namespace oarlock::cache {
+
+using kube::kube_error;
+
+// One watch connection. `staged` is there until the initial events have ended.
+struct reflector::stream {
+  std::unique_ptr<net::http_exchange> exchange;
+  std::unique_ptr<store::staging> staged;
+  line_splitter lines{limits::watch_line_bytes_max};
+  steady_time opened;
+  steady_time last_byte;
+  steady_time ends;
+  bool had_events = false;
+
+  [[nodiscard]] steady_time deadline(bool expects_bookmarks) const {
+    if (staged) return opened + reflector_limits::streaming_list;
+    return expects_bookmarks ? std::min(ends, last_byte + reflector_limits::silence) : ends;
+  }
+};
+
+reflector::reflector(scope what, parts p)
+    : what_(std::move(what)),
+      parts_(p),
+      decoder_(what_.resource),
+      metrics_(*p.metrics, what_.resource) {}
+reflector::~reflector() = default;
+
+void reflector::set_state(reflector_state s) {
+  if (s == reflector_state::listed || s == reflector_state::watching) trouble_.clear();
+  state_ = s;
+  parts_.sink->on_state(s, trouble_);
+}
+
+void reflector::begin_slice() {
+  slice_began_ = parts_.clock_source->now();
+}
+
+bool reflector::slice_over() const {
+  return parts_.clock_source->now() - slice_began_ >= reflector_limits::slice;
+}
+
+task<> reflector::yield() {
+  auto loop = co_await boost::asio::this_coro::executor;
+  co_await boost::asio::post(loop, boost::asio::use_awaitable);
+  begin_slice();
+}
+
+void reflector::report_bad_object(const error& why) {
+  metrics_.failure("bad_object");
+  log_warn("object skipped: it cannot be cached",
+           {{"resource", what_.resource.name()}, {"error", why.message}});
+}
+
+task<> reflector::run(std::stop_token stop) {
+  stop_ = std::move(stop);
+  while (!stop_.stop_requested()) {
+    const bool by_page = needs_list_ && (page_next_ || streaming_refused_);
+    if (by_page) {
+      co_await page_through();
+    } else {
+      co_await follow(needs_list_);
+    }
+  }
+  set_state(reflector_state::stopped);
+}
+
+// Opens a watch and reads it to its end. `initial`: one that begins with the present objects.
+task<> reflector::follow(bool initial) {
+  const auto span = reflector_limits::watch_max - reflector_limits::watch_min;
+  const auto extra = static_cast<double>(span.count()) * parts_.random->unit();
+  kube::watch_options options;
+  options.ns = what_.ns;
+  options.label_selector = what_.label_selector;
+  options.resource_version = initial ? ladder_.for_streaming() : ladder_.position();
+  options.timeout = reflector_limits::watch_min + std::chrono::seconds(static_cast<long>(extra));
+  options.send_initial_events = initial;
+  if (initial) set_state(reflector_state::streaming_list);
+  metrics_.watch();
+  auto opened = co_await parts_.client->watch(what_.resource, options, stop_);
+  const auto phase = initial ? reflector_phase::streaming : reflector_phase::watching;
+  if (!opened) {
+    co_await recover(phase, opened.error());
+    co_return;
+  }
+  stream s;
+  s.exchange = std::move(*opened);
+  s.opened = s.last_byte = parts_.clock_source->now();
+  s.ends = s.opened + options.timeout + reflector_limits::watch_margin;
+  if (initial) s.staged = parts_.target->begin_staging();
+  if (!initial) set_state(reflector_state::watching);
+  const auto outcome = co_await consume(s);
+  if (stop_.stop_requested()) co_return;
+  std::optional<error> why;
+  if (!outcome) why = outcome.error();
+  if (needs_list_ && s.staged) {
+    error early{cache_error::broken_stream,
+                "expected the end of the initial events, found the end "
+                "of the answer"};
+    co_await recover(reflector_phase::streaming, why.value_or(early));
+    co_return;
+  }
+  co_await end_of_watch(s.opened, s.had_events, std::move(why));
+}
+
+// A watch that was live has ended. The usual ends resume at once; what ends at once waits.
+task<> reflector::end_of_watch(steady_time opened, bool had_events, std::optional<error> why) {
+  const bool is_short = parts_.clock_source->now() - opened < reflector_limits::short_watch;
+  const bool too_short = is_short && (!had_events || last_was_short_);
+  last_was_short_ = is_short;
+  const bool resumes =
+      !why || react(reflector_phase::watching, why->code, false) == reaction::resume;
+  if (!resumes) {
+    co_await recover(reflector_phase::watching, std::move(*why));
+    co_return;
+  }
+  if (why) {
+    metrics_.failure(reason_of(why->code));
+    log_info("watch broke off, resuming",
+             {{"resource", what_.resource.name()}, {"error", why->message}});
+  }
+  if (too_short) {
+    error e{cache_error::short_watch, "expected a watch to last, found it ended within a second" +
+                                          (why ? ": " + why->message : std::string())};
+    co_await recover(reflector_phase::watching, std::move(e));
+  }
+}
+
+task<result<>> reflector::consume(stream& s) {
+  while (true) {
+    const steady_time deadline = s.deadline(bookmarks_seen_);
+    auto chunk = co_await s.exchange->read_some(deadline);
+    if (stop_.stop_requested()) co_return result<>();
+    const steady_time now = parts_.clock_source->now();
+    if (!chunk && now >= deadline && s.staged) {
+      co_return error{cache_error::list_deadline, "expected the initial events to end within 30 s"};
+    }
+    if (!chunk && now >= deadline) {
+      co_return error{cache_error::silent_watch, "expected events or a bookmark, found silence"};
+    }
+    if (!chunk) co_return error{cache_error::broken_stream, chunk.error().message};
+    if (!chunk->has_value()) {
+      if (!s.lines.in_line()) co_return result<>();
+      co_return error{cache_error::broken_stream,
+                      "expected a whole line, found the end inside one"};
+    }
+    s.last_byte = now;
+    begin_slice();
+    s.lines.push(std::move(**chunk));
+    while (auto line = s.lines.next()) {
+      auto taken = co_await take_line(s, std::move(*line));
+      if (!taken) co_return taken;
+      if (slice_over()) co_await yield();
+      if (stop_.stop_requested()) co_return result<>();
+    }
+    if (s.lines.overflown()) {
+      co_return error{cache_error::broken_stream, "expected a watch line of at most " +
+                                                      std::to_string(limits::watch_line_bytes_max) +
+                                                      " bytes, found more"};
+    }
+  }
+}
+
+task<result<>> reflector::take_line(stream& s, std::string line) {
+  auto event = decoder_.decode_watch_line(std::move(line));
+  if (!event) {
+    if (event.error().code != json::json_error::wrong_shape) {
+      co_return error{cache_error::broken_stream, event.error().message};
+    }
+    report_bad_object(event.error());
+    co_return result<>();
+  }
+  metrics_.event(event->type);
+  if (event->type == watch_event_type::error) {
+    co_return kube::decode_status(event->status_code, event->status, {});
+  }
+  if (event->type == watch_event_type::unknown) {
+    log_warn("watch event of unknown type ignored", {{"resource", what_.resource.name()}});
+    co_return result<>();
+  }
+  s.had_events = true;
+  last_failure_.clear();
+  if (!s.staged) co_return take_event(std::move(*event));
+  // Initial events come unordered: nothing but the bookmark at their end says how far we are.
+  if (event->type == watch_event_type::deleted) {
+    s.staged->erase(event->object->meta().key);
+  } else if (event->object) {
+    s.staged->put(std::move(event->object), !ladder_.recent_only());
+  } else if (event->initial_events_end) {
+    if (!ladder_.recent_only() && ladder_.is_behind(event->resource_version)) {
+      co_return error{cache_error::stale_list, "expected a list at " + ladder_.position() +
+                                                   " or later, found " + event->resource_version};
+    }
+    co_await commit(std::move(s.staged), std::move(event->resource_version));
+    if (!stop_.stop_requested()) set_state(reflector_state::watching);
+  }
+  co_return result<>();
+}
+
+// An event of a live watch. One that is older than the position was replayed or reordered, or the
+// server is not the one we knew: the store takes it only when it is news of an object it has.
+result<> reflector::take_event(watch_event event) {
+  const bool behind = ladder_.is_behind(event.resource_version);
+  if (behind) metrics_.failure("out_of_order");
+  store& target = *parts_.target;
+  const bool bookmark = event.type == watch_event_type::bookmark;
+  const bool gone = event.type == watch_event_type::deleted;
+  if (behind && !gone && (bookmark || !target.get(event.object->meta().key))) {
+    return error{cache_error::replayed_event,
+                 "expected events after " + ladder_.position() + ", found " +
+                     (bookmark ? "a bookmark" : event.object->meta().key.text()) + " at " +
+                     event.resource_version};
+  }
+  if (bookmark) {
+    bookmarks_seen_ = true;
+    if (ladder_.advance(event.resource_version)) parts_.sink->on_position(ladder_.position());
+    return {};
+  }
+  const auto outcome = gone ? target.remove(event.object) : target.apply(event.object);
+  if (outcome.what == store::verdict::older) metrics_.failure("older_version");
+  if (!behind && ladder_.advance(event.resource_version)) {
+    parts_.sink->on_position(ladder_.position());
+  }
+  const std::uint64_t sequence = target.sequence();
+  for (const auto& c : outcome.changes)
+    parts_.sink->on_change(c, sequence);
+  return {};
+}
+
+task<> reflector::page_through() {
+  set_state(reflector_state::paging);
+  page_next_ = false;
+  auto staged = parts_.target->begin_staging();
+  auto version = co_await read_pages(staged.get(), ladder_.for_list());
+  if (!version && version.error().code == kube_error::gone) {
+    // The continue token expired on the way, or the version did: once more from the start.
+    staged = parts_.target->begin_staging();
+    version = co_await read_pages(staged.get(), ladder_.for_list());
+  }
+  if (stop_.stop_requested()) co_return;
+  if (version && !ladder_.recent_only() && ladder_.is_behind(*version)) {
+    version = error{cache_error::stale_list,
+                    "expected a list at " + ladder_.position() + " or later, found " + *version};
+  }
+  if (!version) {
+    co_await recover(reflector_phase::paging, version.error());
+    co_return;
+  }
+  co_await commit(std::move(staged), std::move(*version));
+}
+
+// The version of the first page: what later pages have beyond it, the watch brings again.
+task<result<std::string>> reflector::read_pages(store::staging* staged, std::string version) {
+  kube::list_options options;
+  options.ns = what_.ns;
+  options.label_selector = what_.label_selector;
+  options.resource_version = std::move(version);
+  // With a page size, an unset match would mean exactly this version.
+  if (!options.resource_version.empty()) options.resource_version_match = "NotOlderThan";
+  options.limit = limits::list_page_objects;
+  std::string first_version;
+  for (int n = 0; n < reflector_limits::pages_max; ++n) {
+    auto body = co_await parts_.client->list_page(what_.resource, options, stop_);
+    if (!body) co_return body.error();
+    list_decoder page(decoder_, std::move(*body));
+    auto decoded = co_await decode_page(page, staged);
+    if (!decoded) co_return decoded.error();
+    if (n == 0) first_version = page.resource_version();
+    if (page.continue_token().empty()) co_return first_version;
+    options.continue_token = page.continue_token();
+    options.resource_version.clear();
+    options.resource_version_match.clear();
+  }
+  co_return error{cache_error::bad_list, "expected a list to end, found ever more pages"};
+}
+
+task<result<>> reflector::decode_page(list_decoder& page, store::staging* staged) {
+  begin_slice();
+  while (true) {
+    auto item = page.next();
+    if (!item) co_return error{cache_error::bad_list, item.error().message};
+    if (!item->has_value()) co_return result<>();
+    if ((*item)->object) {
+      staged->put(std::move((*item)->object), !ladder_.recent_only());
+    } else {
+      report_bad_object((*item)->bad);
+    }
+    if (slice_over()) co_await yield();
+    if (stop_.stop_requested()) co_return error{kube_error::cancelled, "cancelled by the caller"};
+  }
+}
+
+task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string version) {
+  std::vector<change> changes;
+  for (std::size_t n = 0; n < store::shard_count; ++n) {
+    parts_.target->diff(*staged, n, changes);
+    if (slice_over()) co_await yield();
+  }
+  parts_.target->commit(*staged);
+  const std::uint64_t sequence = parts_.target->sequence();
+  metrics_.list();
+  ladder_.listed(std::move(version));
+  needs_list_ = false;
+  last_failure_.clear();
+  parts_.sink->on_position(ladder_.position());
+  parts_.sink->on_listed();
+  set_state(reflector_state::listed);
+  for (const auto& c : changes) {
+    if (stop_.stop_requested()) co_return;
+    parts_.sink->on_change(c, sequence);
+    if (slice_over()) co_await yield();
+  }
+  for (std::size_t n = 0; n < store::shard_count; ++n) {
+    staged->drop(n);
+    if (slice_over()) co_await yield();
+  }
+}
+
+task<> reflector::recover(reflector_phase phase, error why) {
+  if (stop_.stop_requested()) co_return;
+  const bool repeated = std::exchange(last_failure_, why.code) == why.code;
+  const reaction r = react(phase, why.code, repeated);
+  if (r == reaction::stop) co_return;
+  metrics_.failure(reason_of(why.code));
+  trouble_ = std::string(reason_of(why.code)) + ": " + why.message;
+  switch (r) {
+    case reaction::page_always:
+      streaming_refused_ = true;
+      [[fallthrough]];
+    case reaction::page:
+      page_next_ = true;
+      break;
+    case reaction::relist_recent:
+      ladder_.ask_for_recent();
+      [[fallthrough]];
+    case reaction::relist:
+    case reaction::park_relist:
+      needs_list_ = true;
+      break;
+    default:
+      break;
+  }
+  if (r == reaction::page || r == reaction::page_always) {
+    log_info("streaming list failed, listing by pages",
+             {{"resource", what_.resource.name()}, {"error", why.message}});
+    co_return;
+  }
+  if (r == reaction::park || r == reaction::park_relist) {
+    co_await wait(reflector_state::parked, parts_.random->jitter(reflector_limits::parked, 0.5),
+                  why);
+    co_return;
+  }
+  const duration delay = backoff_.next(parts_.clock_source->now(), why.retry_after, *parts_.random);
+  co_await wait(reflector_state::backing_off, delay, why);
+}
+
+task<> reflector::wait(reflector_state state, duration how_long, const error& why) {
+  set_state(state);
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(how_long).count();
+  log_warn("reflector waits", {{"resource", what_.resource.name()},
+                               {"state", name_of(state)},
+                               {"error", why.message},
+                               {"wait_ms", ms}});
+  co_await parts_.timer_source->sleep_for(how_long, stop_);
+}
+
+}  // namespace oarlock::cache

@@ -1,0 +1,115 @@
+#pragma once
+// Keeps one store equal to what the API server has: lists, watches, and recovers by itself. States
+// and reactions are in reflector_policy.hpp.
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "core/base/clock.hpp"
+#include "core/base/random.hpp"
+#include "core/base/result.hpp"
+#include "core/base/task.hpp"
+#include "core/base/timers.hpp"
+#include "core/cache/object_decoder.hpp"
+#include "core/cache/reflector_metrics.hpp"
+#include "core/cache/reflector_policy.hpp"
+#include "core/cache/scope.hpp"
+#include "core/cache/store.hpp"
+#include "core/cache/watch_backoff.hpp"
+#include "core/kube/client.hpp"
+
+namespace oarlock::cache {
+
+/// Who hears of what a reflector does. Thread: the stream loop.
+class reflector_sink {
+ public:
+  virtual ~reflector_sink() = default;
+  /// The store has it already; `sequence` is the store's.
+  virtual void on_change(const change& c, std::uint64_t sequence) = 0;
+  /// The store has seen everything up to `version`.
+  virtual void on_position(const std::string& version) = 0;
+  /// A list was taken into the store.
+  virtual void on_listed() = 0;
+  /// `trouble` says why no events come; empty while they do.
+  virtual void on_state(reflector_state state, const std::string& trouble) = 0;
+};
+
+namespace reflector_limits {
+using namespace std::chrono_literals;
+/// From the head of the answer to the end of the initial events.
+inline constexpr duration streaming_list = 30s;
+/// Asked of the server, at random so that clients do not come back together.
+inline constexpr std::chrono::seconds watch_min = 300s;
+inline constexpr std::chrono::seconds watch_max = 600s;
+/// The server's own end of a watch may be so late.
+inline constexpr duration watch_margin = 5s;
+/// The API server sends a bookmark about once a minute. From a server that was seen to send them,
+/// two minutes of silence mean a dead connection; from one that does not, silence means nothing.
+inline constexpr duration silence = 120s;
+inline constexpr duration short_watch = 1s;
+inline constexpr duration parked = 30s;
+/// Decoding goes on this long before others on the loop get their turn.
+inline constexpr duration slice = 1ms;
+inline constexpr int pages_max = 100000;
+}  // namespace reflector_limits
+
+/// Loop-bound: everything happens on the executor that run() was spawned on.
+class reflector {
+ public:
+  struct parts {
+    kube::client* client;
+    const clock* clock_source;
+    timers* timer_source;
+    random_source* random;
+    metric_registry* metrics;
+    store* target;
+    reflector_sink* sink;
+  };
+  reflector(scope what, parts p);
+  ~reflector();
+  reflector(const reflector&) = delete;
+  reflector& operator=(const reflector&) = delete;
+
+  /// Runs until `stop`. Call it once; the reflector and its parts outlive it.
+  task<> run(std::stop_token stop);
+  [[nodiscard]] reflector_state state() const { return state_; }
+
+ private:
+  struct stream;
+  task<> follow(bool initial);
+  task<> end_of_watch(steady_time opened, bool had_events, std::optional<error> why);
+  task<result<>> consume(stream& s);
+  task<result<>> take_line(stream& s, std::string line);
+  result<> take_event(watch_event event);
+  task<> page_through();
+  task<result<std::string>> read_pages(store::staging* staged, std::string version);
+  task<result<>> decode_page(list_decoder& page, store::staging* staged);
+  task<> commit(std::unique_ptr<store::staging> staged, std::string version);
+  task<> recover(reflector_phase phase, error why);
+  task<> wait(reflector_state state, duration how_long, const error& why);
+  void set_state(reflector_state s);
+  void report_bad_object(const error& why);
+  void begin_slice();
+  [[nodiscard]] bool slice_over() const;
+  task<> yield();
+
+  const scope what_;
+  const parts parts_;
+  object_decoder decoder_;
+  reflector_metrics metrics_;
+  watch_backoff backoff_;
+  version_ladder ladder_;
+  std::stop_token stop_;
+  reflector_state state_ = reflector_state::empty;
+  std::string trouble_;
+  steady_time slice_began_{};
+  boost::system::error_code last_failure_;
+  bool needs_list_ = true;
+  bool page_next_ = false;
+  bool streaming_refused_ = false;
+  bool bookmarks_seen_ = false;
+  bool last_was_short_ = false;
+};
+
+}  // namespace oarlock::cache

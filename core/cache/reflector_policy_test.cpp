@@ -1,0 +1,136 @@
+#include "core/cache/reflector_policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/cache/errors.hpp"
+#include "core/cache/watch_backoff.hpp"
+#include "core/kube/errors.hpp"
+#include "tests/support/fake_clock.hpp"
+
+namespace oarlock::cache {
+namespace {
+
+using kube::kube_error;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using phase = reflector_phase;
+
+struct row {
+  phase during;
+  boost::system::error_code code;
+  reaction expected;
+  bool repeated = false;
+};
+void PrintTo(const row& r, std::ostream* out) {
+  *out << "phase " << static_cast<int>(r.during) << ", " << r.code.message();
+}
+
+class reactions : public testing::TestWithParam<row> {};
+TEST_P(reactions, are_fixed) {
+  EXPECT_EQ(react(GetParam().during, GetParam().code, GetParam().repeated), GetParam().expected);
+}
+INSTANTIATE_TEST_SUITE_P(
+    any_phase, reactions,
+    testing::Values(row{phase::streaming, kube_error::cancelled, reaction::stop},
+                    row{phase::paging, kube_error::cancelled, reaction::stop},
+                    row{phase::watching, kube_error::cancelled, reaction::stop},
+                    row{phase::streaming, kube_error::forbidden, reaction::park},
+                    row{phase::paging, kube_error::forbidden, reaction::park},
+                    row{phase::watching, kube_error::forbidden, reaction::park},
+                    row{phase::streaming, kube_error::not_found, reaction::park_relist},
+                    row{phase::watching, kube_error::not_found, reaction::park_relist}));
+INSTANTIATE_TEST_SUITE_P(
+    streaming, reactions,
+    testing::Values(row{phase::streaming, kube_error::invalid, reaction::page_always},
+                    row{phase::streaming, cache_error::list_deadline, reaction::page_always},
+                    row{phase::streaming, kube_error::unavailable, reaction::page},
+                    row{phase::streaming, kube_error::bad_answer, reaction::page},
+                    row{phase::streaming, cache_error::broken_stream, reaction::page},
+                    row{phase::streaming, cache_error::stale_list, reaction::page},
+                    row{phase::streaming, kube_error::throttled, reaction::again},
+                    row{phase::streaming, kube_error::unauthorized, reaction::again},
+                    row{phase::streaming, kube_error::gone, reaction::relist_recent},
+                    row{phase::streaming, kube_error::version_too_large, reaction::relist_recent}));
+INSTANTIATE_TEST_SUITE_P(
+    paging, reactions,
+    testing::Values(row{phase::paging, kube_error::gone, reaction::relist_recent},
+                    row{phase::paging, kube_error::version_too_large, reaction::relist_recent},
+                    row{phase::paging, kube_error::bad_answer, reaction::relist_recent},
+                    row{phase::paging, cache_error::bad_list, reaction::relist_recent},
+                    row{phase::paging, cache_error::stale_list, reaction::relist_recent},
+                    row{phase::paging, kube_error::throttled, reaction::again},
+                    row{phase::paging, kube_error::unavailable, reaction::again}));
+INSTANTIATE_TEST_SUITE_P(
+    watching, reactions,
+    testing::Values(row{phase::watching, kube_error::gone, reaction::relist},
+                    row{phase::watching, cache_error::replayed_event, reaction::relist},
+                    row{phase::watching, kube_error::version_too_large, reaction::again},
+                    row{phase::watching, kube_error::version_too_large, reaction::relist_recent,
+                        true},
+                    row{phase::watching, kube_error::invalid, reaction::relist_recent},
+                    row{phase::watching, kube_error::throttled, reaction::again},
+                    row{phase::watching, kube_error::unavailable, reaction::again},
+                    row{phase::watching, kube_error::unauthorized, reaction::again},
+                    row{phase::watching, cache_error::short_watch, reaction::again},
+                    row{phase::watching, cache_error::broken_stream, reaction::resume},
+                    row{phase::watching, cache_error::silent_watch, reaction::resume}));
+
+TEST(version_ladder, never_goes_back_in_time_by_itself) {
+  version_ladder ladder;
+  EXPECT_EQ(ladder.for_list(), "0");
+  EXPECT_EQ(ladder.for_streaming(), "");
+  ladder.listed("100");
+  EXPECT_TRUE(ladder.advance("105"));
+  EXPECT_FALSE(ladder.advance("99"));
+  EXPECT_TRUE(ladder.advance("105"));
+  EXPECT_EQ(ladder.position(), "105");
+  EXPECT_EQ(ladder.for_list(), "105");
+  EXPECT_EQ(ladder.for_streaming(), "105");
+  ladder.ask_for_recent();
+  EXPECT_EQ(ladder.for_list(), "");
+  EXPECT_EQ(ladder.for_streaming(), "");
+  ladder.listed("50");
+  EXPECT_EQ(ladder.position(), "50") << "the most recent list is the truth";
+  EXPECT_EQ(ladder.for_list(), "50");
+}
+
+TEST(version_ladder, takes_versions_without_an_order_as_they_come) {
+  version_ladder ladder;
+  ladder.listed("abc");
+  EXPECT_FALSE(ladder.is_behind("abb"));
+  EXPECT_TRUE(ladder.advance("abb"));
+  EXPECT_EQ(ladder.position(), "abb");
+  EXPECT_TRUE(ladder.advance(""));
+  EXPECT_EQ(ladder.position(), "abb");
+}
+
+TEST(watch_backoff, doubles_to_its_cap_and_forgets) {
+  test::fixed_random no_jitter(0);
+  watch_backoff backoff;
+  steady_time now{};
+  for (const int expected : {800, 1600, 3200, 6400, 12800, 25600, 30000, 30000}) {
+    const duration wait = backoff.next(now, {}, no_jitter);
+    EXPECT_EQ(wait, milliseconds(expected));
+    now += wait;
+  }
+  now += minutes(2) - milliseconds(1);
+  EXPECT_EQ(backoff.next(now, {}, no_jitter), seconds(30)) << "not quiet for long enough";
+  now += seconds(30) + minutes(2);
+  EXPECT_EQ(backoff.next(now, {}, no_jitter), milliseconds(800));
+}
+
+TEST(watch_backoff, jitters_and_obeys_the_server_within_reason) {
+  test::fixed_random most(~0ULL);
+  test::fixed_random none(0);
+  watch_backoff jittered;
+  const duration wait = jittered.next({}, {}, most);
+  EXPECT_GT(wait, milliseconds(1590));
+  EXPECT_LE(wait, milliseconds(1600));
+  EXPECT_EQ(watch_backoff().next({}, milliseconds(10000), none), seconds(10));
+  EXPECT_EQ(watch_backoff().next({}, milliseconds(1), none), milliseconds(800));
+  EXPECT_EQ(watch_backoff().next({}, milliseconds(3600'000), none), minutes(2));
+}
+
+}  // namespace
+}  // namespace oarlock::cache

@@ -1,0 +1,143 @@
+#include "core/cache/shared_informer.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace oarlock::cache {
+
+namespace {
+
+reflector::parts reflector_parts(const informer_cache::parts& p, store* target,
+                                 reflector_sink* sink) {
+  return {p.client, p.clock_source, p.timer_source, p.random, p.metrics, target, sink};
+}
+
+}  // namespace
+
+shared_informer::shared_informer(scope what, const informer_cache::parts& p,
+                                 std::shared_ptr<gate> running)
+    : what_(std::move(what)),
+      parts_(p),
+      running_(std::move(running)),
+      reflector_(what_, reflector_parts(p, &store_, this)),
+      objects_gauge_(p.metrics->make_gauge("oarlock_cache_objects", "Objects in the cache.",
+                                           {{"resource", what_.resource.name()}})),
+      bytes_gauge_(p.metrics->make_gauge("oarlock_cache_bytes",
+                                         "Bytes of the objects in the cache.",
+                                         {{"resource", what_.resource.name()}})) {}
+
+shared_informer::~shared_informer() = default;
+
+void shared_informer::start() {
+  running_->enter();
+  spawn(parts_.loop, run(shared_from_this(), running_));
+}
+
+void shared_informer::stop() {
+  stop_.request_stop();
+}
+
+task<> shared_informer::run(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running) {
+  co_await self->reflector_.run(self->stop_.get_token());
+  self->update_gauges(true);
+  self.reset();
+  running->leave();
+}
+
+std::shared_ptr<subscriber> shared_informer::join(const std::vector<std::string>& index_labels,
+                                                  change_handler handler) {
+  for (const auto& label : index_labels)
+    store_.add_index_label(label);
+  auto who = std::make_shared<subscriber>();
+  who->handler = std::move(handler);
+  who->joined = store_.sequence();
+  for (auto& o : store_.list())
+    who->owed.insert(who->owed.end(), std::move(o));
+  subscribers_.push_back(who);
+  if (!who->owed.empty()) {
+    running_->enter();
+    spawn(parts_.loop, catch_up(shared_from_this(), who, running_));
+  }
+  return who;
+}
+
+bool shared_informer::leave(const std::shared_ptr<subscriber>& who) {
+  who->gone = true;
+  who->owed.clear();
+  std::erase(subscribers_, who);
+  return subscribers_.empty();
+}
+
+// Hands a late reader what was there before it, a slice at a time. An object that changes before
+// its turn has come is handed out by that change instead (see deliver).
+task<> shared_informer::catch_up(std::shared_ptr<shared_informer> self,
+                                 std::shared_ptr<subscriber> who, std::shared_ptr<gate> running) {
+  const clock& now = *self->parts_.clock_source;
+  const executor loop = self->parts_.loop;
+  steady_time began = now.now();
+  while (!who->gone && !who->owed.empty()) {
+    const auto node = who->owed.extract(who->owed.begin());
+    who->handler({nullptr, node.value(), true});
+    if (now.now() - began < reflector_limits::slice) continue;
+    co_await boost::asio::post(loop, boost::asio::use_awaitable);
+    began = now.now();
+  }
+  self.reset();
+  running->leave();
+}
+
+void shared_informer::deliver(subscriber& to, const change& c) {
+  const object_key& key = (c.after ? c.after : c.before)->meta().key;
+  const auto owed = to.owed.find(key);
+  if (owed == to.owed.end()) {
+    to.handler(c);
+    return;
+  }
+  to.owed.erase(owed);
+  if (c.after) to.handler({nullptr, c.after, true});
+}
+
+void shared_informer::on_change(const change& c, std::uint64_t sequence) {
+  update_gauges(false);
+  // A handler may acquire and release: readers are copied, and asked again whether they are there.
+  const auto readers = subscribers_;
+  for (const auto& reader : readers) {
+    if (!reader->gone && reader->joined < sequence) deliver(*reader, c);
+  }
+}
+
+void shared_informer::on_position(const std::string& version) {
+  seen_version_.with([&version](std::string& v) { v = version; });
+}
+
+void shared_informer::on_listed() {
+  synced_ = true;
+  update_gauges(false);
+}
+
+void shared_informer::on_state(reflector_state, const std::string& trouble) {
+  trouble_.with([&trouble](std::string& t) { t = trouble; });
+}
+
+std::string shared_informer::trouble() const {
+  return trouble_.with([](const std::string& t) { return t; });
+}
+
+std::string shared_informer::seen_version() const {
+  return seen_version_.with([](const std::string& v) { return v; });
+}
+
+// Informers of one resource but other scopes share the gauges: each adds its difference.
+void shared_informer::update_gauges(bool ended) {
+  const double objects = ended ? 0 : static_cast<double>(store_.object_count());
+  const double bytes = ended ? 0 : static_cast<double>(store_.object_bytes());
+  if (objects != objects_counted_) objects_gauge_.add(objects - objects_counted_);
+  if (bytes != bytes_counted_) bytes_gauge_.add(bytes - bytes_counted_);
+  objects_counted_ = objects;
+  bytes_counted_ = bytes;
+}
+
+}  // namespace oarlock::cache

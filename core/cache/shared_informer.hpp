@@ -1,0 +1,94 @@
+#pragma once
+// One watch and everybody who reads it. Owned by the cache and by its own coroutine. Internal.
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/guarded.hpp"
+#include "core/cache/gate.hpp"
+#include "core/cache/informer_cache.hpp"
+#include "core/cache/reflector.hpp"
+#include "core/cache/store.hpp"
+
+namespace oarlock::cache {
+
+/// One reader's place in an informer. Loop-bound.
+struct subscriber {
+  change_handler handler;
+  /// Changes up to this one were in the store when it joined.
+  std::uint64_t joined = 0;
+  /// What was in the store then and has not been handed out yet.
+  sorted_objects owed;
+  bool gone = false;
+};
+
+class shared_informer final : public informer,
+                              public reflector_sink,
+                              public std::enable_shared_from_this<shared_informer> {
+ public:
+  shared_informer(scope what, const informer_cache::parts& p, std::shared_ptr<gate> running);
+  ~shared_informer() override;
+  shared_informer(const shared_informer&) = delete;
+  shared_informer& operator=(const shared_informer&) = delete;
+
+  // Thread: the stream loop.
+  void start();
+  void stop();
+  [[nodiscard]] std::shared_ptr<subscriber> join(const std::vector<std::string>& index_labels,
+                                                 change_handler handler);
+  /// True when nobody is left.
+  bool leave(const std::shared_ptr<subscriber>& who);
+  [[nodiscard]] reflector_state state() const { return reflector_.state(); }
+
+  // informer. Thread: any.
+  [[nodiscard]] const scope& what() const override { return what_; }
+  [[nodiscard]] object_ptr get(const object_key& key) const override { return store_.get(key); }
+  [[nodiscard]] std::vector<object_ptr> list(std::string_view ns) const override {
+    return store_.list(ns);
+  }
+  [[nodiscard]] std::vector<object_ptr> owned_by(std::string_view owner_uid) const override {
+    return store_.owned_by(owner_uid);
+  }
+  [[nodiscard]] std::vector<object_ptr> labelled(std::string_view ns, std::string_view label,
+                                                 std::string_view value) const override {
+    return store_.labelled(ns, label, value);
+  }
+  [[nodiscard]] bool synced() const override { return synced_; }
+  [[nodiscard]] std::string trouble() const override;
+  [[nodiscard]] std::string seen_version() const override;
+  [[nodiscard]] std::size_t object_count() const override { return store_.object_count(); }
+  [[nodiscard]] std::size_t object_bytes() const override { return store_.object_bytes(); }
+
+  // reflector_sink. Thread: the stream loop.
+  void on_change(const change& c, std::uint64_t sequence) override;
+  void on_position(const std::string& version) override;
+  void on_listed() override;
+  void on_state(reflector_state state, const std::string& trouble) override;
+
+ private:
+  static task<> run(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running);
+  static task<> catch_up(std::shared_ptr<shared_informer> self, std::shared_ptr<subscriber> who,
+                         std::shared_ptr<gate> running);
+  void deliver(subscriber& to, const change& c);
+  void update_gauges(bool ended);
+
+  const scope what_;
+  const informer_cache::parts parts_;
+  const std::shared_ptr<gate> running_;
+  store store_;
+  reflector reflector_;
+  std::stop_source stop_;
+  std::vector<std::shared_ptr<subscriber>> subscribers_;
+  std::atomic<bool> synced_{false};
+  guarded<std::string> trouble_;
+  guarded<std::string> seen_version_;
+  gauge& objects_gauge_;
+  gauge& bytes_gauge_;
+  double objects_counted_ = 0;
+  double bytes_counted_ = 0;
+};
+
+}  // namespace oarlock::cache

@@ -1,0 +1,301 @@
+#include "core/cache/store.hpp"
+
+#include <algorithm>
+#include <compare>
+#include <functional>
+#include <iterator>
+#include <utility>
+
+namespace oarlock::cache {
+
+namespace {
+
+constexpr std::size_t shard_count = store::shard_count;
+
+struct key_hash {
+  using is_transparent = void;
+  std::size_t operator()(const object_key& k) const {
+    const std::size_t a = std::hash<std::string>{}(k.name);
+    return a ^ (std::hash<std::string>{}(k.ns) + 0x9e3779b97f4a7c15U + (a << 6U) + (a >> 2U));
+  }
+  std::size_t operator()(const object_ptr& o) const { return (*this)(o->meta().key); }
+};
+struct key_equal {
+  using is_transparent = void;
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return by_key::key(a) == by_key::key(b);
+  }
+};
+
+// The low bits choose the bucket inside a shard, so the shard comes from the high ones.
+std::size_t shard_of(std::size_t hash) {
+  return static_cast<std::size_t>((static_cast<std::uint64_t>(hash) * 0x9e3779b97f4a7c15U) >> 60U);
+}
+static_assert(shard_count == 16, "shard_of takes four bits");
+
+std::string owner_term(std::string_view uid) {
+  return "o" + std::string(uid);
+}
+
+// NUL cannot be part of a namespace or a label.
+std::string label_term(std::string_view ns, std::string_view label, std::string_view value) {
+  std::string term = "l";
+  term.append(ns).append(1, '\0').append(label).append(1, '\0').append(value);
+  return term;
+}
+
+std::vector<std::string> terms_of(const object& o, const std::vector<std::string>& labels) {
+  std::vector<std::string> terms;
+  for (const auto& owner : o.meta().owners)
+    terms.push_back(owner_term(owner.uid));
+  for (const auto& label : labels) {
+    const auto found = o.meta().labels.find(label);
+    if (found == o.meta().labels.end()) continue;
+    terms.push_back(label_term(o.meta().key.ns, label, found->second));
+  }
+  return terms;
+}
+
+// True when `a` is known to be older than `b`.
+bool is_older(const object_ptr& a, const object_ptr& b) {
+  const auto order = compare_versions(a->meta().resource_version, b->meta().resource_version);
+  return order && *order < 0;
+}
+
+bool is_same(const object_ptr& a, const object_ptr& b) {
+  return a->meta().uid == b->meta().uid && !a->meta().resource_version.empty() &&
+         a->meta().resource_version == b->meta().resource_version;
+}
+
+std::vector<change> changes_between(const object_ptr& before, const object_ptr& after) {
+  if (before && after && before->meta().uid != after->meta().uid) {
+    return {{before, nullptr}, {nullptr, after}};
+  }
+  return {{before, after}};
+}
+
+}  // namespace
+
+struct store::contents {
+  struct object_shard {
+    mutable std::mutex mutex;
+    std::unordered_set<object_ptr, key_hash, key_equal> objects;
+  };
+  struct index_shard {
+    mutable std::mutex mutex;
+    std::unordered_map<std::string, sorted_objects> terms;
+  };
+  std::array<object_shard, shard_count> shards;
+  std::array<index_shard, shard_count> indexes;
+
+  object_shard& shard(const object_key& key) { return shards[shard_of(key_hash{}(key))]; }
+  index_shard& index(const std::string& term) {
+    return indexes[shard_of(std::hash<std::string>{}(term))];
+  }
+
+  // For the writer, who needs no lock to read what only it changes.
+  object_ptr peek(const object_key& key) {
+    auto& objects = shard(key).objects;
+    const auto found = objects.find(key);
+    return found == objects.end() ? nullptr : *found;
+  }
+
+  void add_term(const std::string& term, const object_ptr& o) {
+    auto& in = index(term);
+    const std::lock_guard lock(in.mutex);
+    auto& members = in.terms[term];
+    members.erase(o);  // an earlier version of the object counts as equal
+    members.insert(o);
+  }
+
+  void remove_term(const std::string& term, const object_ptr& o) {
+    auto& in = index(term);
+    const std::lock_guard lock(in.mutex);
+    const auto found = in.terms.find(term);
+    if (found == in.terms.end()) return;
+    found->second.erase(o);
+    if (found->second.empty()) in.terms.erase(found);
+  }
+
+  // Exchanges one object. Either may be null; both have the same key. `before` stays alive in the
+  // caller's hands: nothing is freed under a lock.
+  void exchange(const object_ptr& before, const object_ptr& after,
+                const std::vector<std::string>& labels) {
+    auto& in = shard((after ? after : before)->meta().key);
+    {
+      const std::lock_guard lock(in.mutex);
+      if (before && after) {
+        auto node = in.objects.extract(before);
+        node.value() = after;
+        in.objects.insert(std::move(node));
+      } else if (after) {
+        in.objects.insert(after);
+      } else {
+        in.objects.erase(before);
+      }
+    }
+    const auto new_terms = after ? terms_of(*after, labels) : std::vector<std::string>();
+    if (before) {
+      for (const auto& term : terms_of(*before, labels)) {
+        const bool stays = std::find(new_terms.begin(), new_terms.end(), term) != new_terms.end();
+        if (!stays) remove_term(term, before);
+      }
+    }
+    for (const auto& term : new_terms)
+      add_term(term, after);
+  }
+
+  std::vector<object_ptr> with_term(const std::string& term) {
+    auto& in = index(term);
+    const std::lock_guard lock(in.mutex);
+    const auto found = in.terms.find(term);
+    if (found == in.terms.end()) return {};
+    return {found->second.begin(), found->second.end()};
+  }
+
+  // All locks at once, so that no reader sees half of it; each is held for a few pointer swaps.
+  void swap(contents& other) {
+    for (auto& s : shards)
+      s.mutex.lock();
+    for (auto& i : indexes)
+      i.mutex.lock();
+    for (std::size_t n = 0; n < shard_count; ++n) {
+      shards[n].objects.swap(other.shards[n].objects);
+      indexes[n].terms.swap(other.indexes[n].terms);
+    }
+    for (auto& i : indexes)
+      i.mutex.unlock();
+    for (auto& s : shards)
+      s.mutex.unlock();
+  }
+};
+
+store::store(const std::vector<std::string>& index_labels)
+    : index_labels_(index_labels), contents_(std::make_unique<contents>()) {}
+store::~store() = default;
+
+object_ptr store::get(const object_key& key) const {
+  auto& in = contents_->shard(key);
+  const std::lock_guard lock(in.mutex);
+  const auto found = in.objects.find(key);
+  return found == in.objects.end() ? nullptr : *found;
+}
+
+std::vector<object_ptr> store::list(std::string_view ns) const {
+  std::vector<object_ptr> out;
+  for (auto& in : contents_->shards) {
+    const std::lock_guard lock(in.mutex);
+    for (const auto& o : in.objects) {
+      if (ns.empty() || o->meta().key.ns == ns) out.push_back(o);
+    }
+  }
+  std::sort(out.begin(), out.end(), by_key{});
+  return out;
+}
+
+std::vector<object_ptr> store::owned_by(std::string_view owner_uid) const {
+  return contents_->with_term(owner_term(owner_uid));
+}
+
+std::vector<object_ptr> store::labelled(std::string_view ns, std::string_view label,
+                                        std::string_view value) const {
+  return contents_->with_term(label_term(ns, label, value));
+}
+
+void store::add_index_label(const std::string& label) {
+  if (std::find(index_labels_.begin(), index_labels_.end(), label) != index_labels_.end()) return;
+  index_labels_.push_back(label);
+  for (const auto& in : contents_->shards) {
+    for (const auto& o : in.objects) {
+      for (const auto& term : terms_of(*o, {label})) {
+        if (term.front() == 'l') contents_->add_term(term, o);
+      }
+    }
+  }
+}
+
+void store::count(const object_ptr& gone, const object_ptr& come) {
+  // Unsigned wrap-around makes the sum right whatever the order.
+  count_ += static_cast<std::size_t>(come != nullptr) - static_cast<std::size_t>(gone != nullptr);
+  bytes_ += (come ? come->bytes() : 0) - (gone ? gone->bytes() : 0);
+  ++sequence_;
+}
+
+store::outcome store::apply(const object_ptr& next) {
+  const object_ptr before = contents_->peek(next->meta().key);
+  if (before && is_same(before, next)) return {verdict::duplicate, {}};
+  if (before && is_older(next, before)) return {verdict::older, {}};
+  contents_->exchange(before, next, index_labels_);
+  count(before, next);
+  return {verdict::changed, changes_between(before, next)};
+}
+
+store::outcome store::remove(const object_ptr& last) {
+  const object_ptr before = contents_->peek(last->meta().key);
+  if (!before) return {verdict::duplicate, {}};
+  if (is_older(last, before)) return {verdict::older, {}};
+  contents_->exchange(before, nullptr, index_labels_);
+  count(before, nullptr);
+  return {verdict::changed, changes_between(before, nullptr)};
+}
+
+std::unique_ptr<store::staging> store::begin_staging() const {
+  return std::unique_ptr<staging>(new staging(*this));
+}
+
+store::staging::staging(const store& target)
+    : target_(target), contents_(std::make_unique<contents>()) {}
+store::staging::~staging() = default;
+
+void store::staging::put(object_ptr next, bool keep_newer) {
+  const auto& key = next->meta().key;
+  const object_ptr have = target_.contents_->peek(key);
+  const bool same_uid = have && have->meta().uid == next->meta().uid;
+  if (have && (is_same(have, next) || (same_uid && keep_newer && is_older(next, have)))) {
+    next = have;
+  }
+  const object_ptr staged = contents_->peek(key);
+  contents_->exchange(staged, next, target_.index_labels_);
+  count_ += staged ? 0 : 1;
+  bytes_ += next->bytes() - (staged ? staged->bytes() : 0);
+}
+
+void store::staging::erase(const object_key& key) {
+  const object_ptr staged = contents_->peek(key);
+  if (!staged) return;
+  contents_->exchange(staged, nullptr, target_.index_labels_);
+  --count_;
+  bytes_ -= staged->bytes();
+}
+
+void store::staging::drop(std::size_t shard) {
+  contents_->shards[shard].objects.clear();
+  contents_->indexes[shard].terms.clear();
+}
+
+void store::diff(const staging& next, std::size_t shard, std::vector<change>& changes) const {
+  const auto& old_objects = contents_->shards[shard].objects;
+  const auto& new_objects = next.contents_->shards[shard].objects;
+  for (const auto& o : old_objects) {
+    if (!new_objects.contains(o)) changes.push_back({o, nullptr, true});
+  }
+  for (const auto& o : new_objects) {
+    const auto found = old_objects.find(o);
+    const object_ptr before = found == old_objects.end() ? nullptr : *found;
+    if (before == o) continue;
+    for (auto& c : changes_between(before, o)) {
+      c.initial = true;
+      changes.push_back(std::move(c));
+    }
+  }
+}
+
+void store::commit(staging& next) {
+  contents_->swap(*next.contents_);
+  count_ = next.count_;
+  bytes_ = next.bytes_;
+  ++sequence_;
+}
+
+}  // namespace oarlock::cache
