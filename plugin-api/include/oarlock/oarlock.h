@@ -1,0 +1,11 @@
+/* Everything stable of the plugin ABI in one include. */
+#ifndef OARLOCK_OARLOCK_H
+#define OARLOCK_OARLOCK_H
+
+#include "oarlock/abi.h"
+#include "oarlock/ext/log.h"
+#include "oarlock/host.h"
+#include "oarlock/plan.h"
+#include "oarlock/plugin.h"
+
+#endif /* OARLOCK_OARLOCK_H */

@@ -1,0 +1,115 @@
+/*
+ * What a reconcile sees and what it answers.
+ *
+ * plan() is a pure function from what is to what should be: it gets one object with everything
+ * declared for it in plugin.yaml, at one moment, and records what it wants through
+ * oarlock_plan_out. The host compares, writes, retries, prunes and keeps the status; the plugin
+ * does no I/O.
+ */
+#ifndef OARLOCK_PLAN_H
+#define OARLOCK_PLAN_H
+
+#include "oarlock/abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One API object out of the shared cache, without metadata.managedFields. */
+typedef struct oarlock_object_view {
+  uint32_t struct_size;
+  oarlock_encoding encoding;
+  oarlock_str_view resource; /* "deployments.apps", as in plugin.yaml */
+  oarlock_bytes_view bytes;
+} oarlock_object_view;
+
+/* How the last attempt on this object failed after its plan was made. */
+typedef struct oarlock_failure_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view step;    /* "apply deployments.apps default/web" */
+  oarlock_str_view reason;  /* "Forbidden", "Conflict", ...: CamelCase, as in conditions */
+  oarlock_str_view message; /* for people */
+} oarlock_failure_view;
+
+/* The inputs of one plan. Arrays are contiguous with `object_stride` bytes from one to the next. */
+typedef struct oarlock_plan_view {
+  uint32_t struct_size;
+  uint32_t object_stride;
+  oarlock_str_view controller; /* the controller's name in plugin.yaml */
+  oarlock_str_view object_namespace;
+  oarlock_str_view object_name;
+  const oarlock_object_view* primary; /* never NULL, never being deleted */
+  const oarlock_object_view* owned;   /* objects with an owner reference to the primary */
+  uint64_t owned_count;
+  const oarlock_object_view* watched; /* objects mapped to the primary by `watches` */
+  uint64_t watched_count;
+  int64_t now_unix_ms;                      /* the only clock that a plan may use */
+  const oarlock_failure_view* last_failure; /* NULL when the last attempt went through */
+} oarlock_plan_view;
+
+typedef int32_t oarlock_condition_status;
+enum { OARLOCK_CONDITION_FALSE = 0, OARLOCK_CONDITION_TRUE = 1, OARLOCK_CONDITION_UNKNOWN = 2 };
+
+/* The host adds observedGeneration and lastTransitionTime. */
+typedef struct oarlock_condition_view {
+  uint32_t struct_size;
+  oarlock_condition_status status;
+  oarlock_str_view type;    /* "Ready" */
+  oarlock_str_view reason;  /* CamelCase, not empty */
+  oarlock_str_view message; /* for people, may be empty */
+} oarlock_condition_view;
+
+typedef int32_t oarlock_event_type;
+enum { OARLOCK_EVENT_NORMAL = 0, OARLOCK_EVENT_WARNING = 1 };
+
+typedef struct oarlock_plan_ctx oarlock_plan_ctx;
+
+/* Where a plan records its answer. Every slot copies what it is given before it returns.
+ * A refused call (OARLOCK_INVALID, OARLOCK_LIMIT) fails the whole plan. */
+typedef struct oarlock_plan_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_plan_ctx* ctx;
+
+  /* A child that shall exist as given: apiVersion, kind, metadata.name and every field that the
+   * plugin cares about. The host sets namespace, owner reference and labels for ownership, applies
+   * it when it differs and deletes owned children of declared kinds that no plan mentions.
+   * Lower groups are applied first; children inside a group at the same time. A kind that is not
+   * under `owns` of plugin.yaml, another namespace or a child named twice is refused.
+   * [worker] [during plan] [since 0.1] */
+  oarlock_status (*apply)(oarlock_plan_ctx* ctx, uint32_t group, oarlock_encoding encoding,
+                          oarlock_bytes_view object_view);
+
+  /* The fields of .status that the plugin keeps, as one JSON object, without conditions and
+   * observedGeneration, which the host adds. At most once; without it .status has only those two.
+   * [worker] [during plan] [since 0.1] */
+  oarlock_status (*status)(oarlock_plan_ctx* ctx, oarlock_encoding encoding,
+                           oarlock_bytes_view status_view);
+
+  /* One entry of .status.conditions; the last call for a type wins. An absent Ready, Reconciling or
+   * Stalled is derived by the host.
+   * [worker] [during plan] [since 0.1] */
+  oarlock_status (*condition)(oarlock_plan_ctx* ctx, const oarlock_condition_view* condition_view);
+
+  /* An event about the primary. The host merges repetitions and cuts the message at 1024 bytes.
+   * [worker] [during plan] [since 0.1] */
+  oarlock_status (*event)(oarlock_plan_ctx* ctx, oarlock_event_type type, oarlock_str_view reason,
+                          oarlock_str_view message);
+
+  /* Plan this object again after `delay_ms` even if nothing changes; the smallest call wins. At
+   * least 0; more than 24 hours counts as 24 hours.
+   * [worker] [during plan] [since 0.1] */
+  oarlock_status (*requeue_after)(oarlock_plan_ctx* ctx, int64_t delay_ms);
+
+  /* Why plan() is about to return something other than OARLOCK_OK, which after this call counts as
+   * OARLOCK_ERROR. Both are kept for conditions: reason in CamelCase, not empty.
+   * [worker] [during plan] [since 0.1] */
+  oarlock_status (*fail)(oarlock_plan_ctx* ctx, oarlock_str_view reason, oarlock_str_view message);
+} oarlock_plan_out;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* OARLOCK_PLAN_H */

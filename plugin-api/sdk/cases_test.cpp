@@ -1,0 +1,103 @@
+// The case runner: it must see every difference, or the cases of the plugins prove nothing.
+#include <gtest/gtest.h>
+
+#include "oarlock/sdk/testing/compare.hpp"
+
+namespace oarlock::sdk::testing {
+namespace {
+
+std::string differences(const std::string& expect_yaml, const recorded& got) {
+  return compare(from_yaml(YAML::Load(expect_yaml)), got);
+}
+
+recorded answer() {
+  recorded got;
+  got.applied.emplace_back(0, R"({"kind":"A","spec":{"replicas":3,"list":[{"a":1,"b":2}]}})");
+  got.status_json = R"({"phase":"Fine","count":0})";
+  got.conditions["Ready"] = {OARLOCK_CONDITION_TRUE, "Good", "all is well"};
+  got.events.push_back({OARLOCK_EVENT_WARNING, "Hm", "something happened"});
+  got.requeue_after_ms = 5000;
+  return got;
+}
+
+TEST(cases, what_matches) {
+  for (const char* expect : {
+           "{}",
+           "{verdict: ok}",
+           "{apply: [{kind: A}]}",
+           "{apply: [{spec: {list: [{b: 2}]}}]}",
+           "{apply: [{kind: A, spec: {replicas: 3, list: [{a: 1, b: 2}]}}], exact: true}",
+           "{apply: [{kind: A, metadata: null}]}",
+           "{status: {count: 0}}",
+           "{conditions: {Ready: {status: \"True\", reason: Good, message: is well}, Odd: null}}",
+           "{events: [{type: Warning, reason: Hm, message: happened}]}",
+           "{requeue_after_ms: 5000}",
+       }) {
+    EXPECT_EQ(differences(expect, answer()), "") << expect;
+  }
+}
+
+TEST(cases, what_differs) {
+  for (const char* expect : {
+           "{verdict: terminal}",
+           "{apply: []}",
+           "{apply: [{kind: B}]}",
+           "{apply: [{kind: A, spec: {replicas: 4}}]}",
+           "{apply: [{kind: A, metadata: {name: x}}]}",
+           "{apply: [{spec: {list: []}}]}",
+           "{apply: [{spec: {list: [{a: 1, c: 3}]}}]}",
+           "{apply: [{kind: A}], exact: true}",
+           "{apply: [{kind: null}]}",
+           "{status: {count: 1}}",
+           "{status: null}",
+           "{status: {phase: null}}",
+           "{conditions: {Ready: {status: \"False\"}}}",
+           "{conditions: {Ready: {status: True}}}",  // a boolean is no condition status
+           "{conditions: {Ready: {reason: Bad}}}",
+           "{conditions: {Ready: {message: is bad}}}",
+           "{conditions: {Ready: null}}",
+           "{conditions: {Stalled: {status: \"False\"}}}",
+           "{events: []}",
+           "{events: [{type: Normal}]}",
+           "{events: [{reason: Oh}]}",
+           "{events: [{message: nothing}]}",
+           "{requeue_after_ms: null}",
+           "{requeue_after_ms: 1}",
+       }) {
+    EXPECT_NE(differences(expect, answer()), "") << expect;
+  }
+  EXPECT_NE(differences("{requeue_after_ms: 1}", recorded{}), "");
+  recorded failed;
+  failed.returned = OARLOCK_TERMINAL;
+  failed.fail_reason = "X";
+  EXPECT_NE(differences("{}", failed), "");
+  EXPECT_NE(differences("{verdict: terminal, reason: Y}", failed), "");
+  EXPECT_EQ(differences("{verdict: terminal, reason: X}", failed), "");
+}
+
+TEST(cases, merge_patch) {
+  json::value target = from_yaml(YAML::Load("{a: 1, b: {c: 2, d: 3}, e: [1, 2]}"));
+  merge_patch(target, from_yaml(YAML::Load("{a: null, b: {c: 5}, e: [9], f: {g: null, h: 1}}")));
+  EXPECT_EQ(target.text(), R"({"b":{"c":5,"d":3},"e":[9],"f":{"h":1}})");
+}
+
+TEST(cases, malformed_files_are_errors) {
+  const auto read = [](const char* yaml) {
+    return detail::case_reader("f.yaml", from_yaml(YAML::Load(yaml))).read();
+  };
+  EXPECT_EQ(read("{cases: [{name: x, given: {primary: {kind: A}}, expect: {}}]}").size(), 1U);
+  for (const char* bad : {
+           "{}",
+           "{cases: [{given: {primary: {}}, expect: {}}]}",
+           "{cases: [{name: x, given: {}, expect: {}}]}",
+           "{cases: [{name: x, given: {primary: {from: y}}, expect: {}}]}",
+           "{cases: [{name: x, given: {primary: {}}, expect: {condition: {}}}]}",
+           "{cases: [{name: x, given: {primary: {}, pods: []}, expect: {}}]}",
+           "{cases: [{name: x, given: {primary: {}, now: noon}, expect: {}}]}",
+       }) {
+    EXPECT_THROW((void)read(bad), std::runtime_error) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace oarlock::sdk::testing

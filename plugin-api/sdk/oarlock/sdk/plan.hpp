@@ -1,0 +1,188 @@
+#pragma once
+// What a plan sees and what it says, in C++.
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oarlock/plan.h"
+#include "oarlock/sdk/json.hpp"
+#include "oarlock/sdk/json_value.hpp"
+#include "oarlock/sdk/text.hpp"
+
+namespace oarlock::sdk {
+
+/// Thrown out of plan(): it failed and may work later. The host retries with backoff.
+class retry_error : public std::runtime_error {
+ public:
+  retry_error(std::string reason, const std::string& message)
+      : std::runtime_error(message), reason_(std::move(reason)) {}
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+
+ private:
+  std::string reason_;
+};
+
+/// Thrown out of plan(): it will fail again until the object changes. No retry.
+class terminal_error : public retry_error {
+ public:
+  using retry_error::retry_error;
+};
+
+/// One API object of the input, parsed when it is first looked at. Valid during the plan, on the
+/// thread of the plan. Reading an object that is not JSON throws json::parse_error.
+class object {
+ public:
+  explicit object(const oarlock_object_view& lent) : lent_(&lent) {}
+
+  /// "deployments.apps", as in plugin.yaml.
+  [[nodiscard]] std::string_view resource() const { return to_text(lent_->resource); }
+  [[nodiscard]] json::node root() const {
+    if (!document_) {
+      if (lent_->encoding != OARLOCK_ENCODING_JSON) {
+        throw json::parse_error("expected an object in JSON, found encoding " +
+                                std::to_string(lent_->encoding));
+      }
+      document_ = std::make_unique<rapidjson::Document>(json::parse(to_text(lent_->bytes)));
+    }
+    return json::node{document_.get()};
+  }
+  [[nodiscard]] json::node operator[](std::string_view key) const { return root()[key]; }
+
+  [[nodiscard]] json::node metadata() const { return root()["metadata"]; }
+  [[nodiscard]] std::string_view name() const { return metadata()["name"].text(); }
+  [[nodiscard]] std::string_view ns() const { return metadata()["namespace"].text(); }
+  [[nodiscard]] std::string_view uid() const { return metadata()["uid"].text(); }
+  [[nodiscard]] std::int64_t generation() const { return metadata()["generation"].integer(); }
+  [[nodiscard]] std::string_view label(std::string_view key) const {
+    return metadata()["labels"][key].text();
+  }
+  [[nodiscard]] bool deleting() const { return metadata()["deletionTimestamp"].exists(); }
+  /// The entry of .status.conditions with this type, or nowhere.
+  [[nodiscard]] json::node condition(std::string_view type) const {
+    for (const json::node entry : root()["status"]["conditions"]) {
+      if (entry["type"].text() == type) return entry;
+    }
+    return {};
+  }
+
+ private:
+  const oarlock_object_view* lent_;
+  mutable std::unique_ptr<rapidjson::Document> document_;
+};
+
+/// How the last attempt failed after its plan was made.
+struct failure {
+  std::string_view step;
+  std::string_view reason;
+  std::string_view message;
+};
+
+/// Everything that one plan may look at. Valid during the plan.
+class plan_input {
+ public:
+  explicit plan_input(const oarlock_plan_view& view)
+      : view_(&view),
+        primary_(*view.primary),
+        owned_(all(view.owned, view.owned_count, view.object_stride)),
+        watched_(all(view.watched, view.watched_count, view.object_stride)) {}
+
+  [[nodiscard]] std::string_view controller() const { return to_text(view_->controller); }
+  [[nodiscard]] std::string_view ns() const { return to_text(view_->object_namespace); }
+  [[nodiscard]] std::string_view name() const { return to_text(view_->object_name); }
+  [[nodiscard]] const object& primary() const { return primary_; }
+  /// Objects with an owner reference to the primary.
+  [[nodiscard]] const std::vector<object>& owned() const { return owned_; }
+  /// Objects that `watches` of the manifest maps to the primary.
+  [[nodiscard]] const std::vector<object>& watched() const { return watched_; }
+  /// The owned object of this resource ("deployments.apps") and name, or null.
+  [[nodiscard]] const object* owned(std::string_view resource, std::string_view name) const {
+    for (const auto& child : owned_) {
+      if (child.resource() == resource && child.name() == name) return &child;
+    }
+    return nullptr;
+  }
+  /// The only clock that a plan may use.
+  [[nodiscard]] std::int64_t now_unix_ms() const { return view_->now_unix_ms; }
+  [[nodiscard]] std::optional<failure> last_failure() const {
+    const auto* last = view_->last_failure;
+    if (last == nullptr) return std::nullopt;
+    return failure{to_text(last->step), to_text(last->reason), to_text(last->message)};
+  }
+
+ private:
+  // Objects lie `stride` bytes apart: a newer host may have longer ones than these headers know.
+  static std::vector<object> all(const oarlock_object_view* first, std::uint64_t count,
+                                 std::uint32_t stride) {
+    std::vector<object> objects;
+    objects.reserve(count);
+    const auto* at = reinterpret_cast<const unsigned char*>(first);
+    for (std::uint64_t i = 0; i < count; ++i, at += stride) {
+      objects.emplace_back(*reinterpret_cast<const oarlock_object_view*>(at));
+    }
+    return objects;
+  }
+
+  const oarlock_plan_view* view_;
+  object primary_;
+  std::vector<object> owned_;
+  std::vector<object> watched_;
+};
+
+enum class condition_status : oarlock_condition_status {
+  no = OARLOCK_CONDITION_FALSE,
+  yes = OARLOCK_CONDITION_TRUE,
+  unknown = OARLOCK_CONDITION_UNKNOWN
+};
+
+/// Where a plan says what shall be. A call that the host refuses throws, which ends the plan.
+class plan_output {
+ public:
+  explicit plan_output(const oarlock_plan_out& out) : out_(&out) {}
+
+  /// A child that shall exist with these fields: apiVersion, kind, metadata.name and whatever the
+  /// plugin cares about. Lower groups are applied first.
+  void apply(const json::value& child, std::uint32_t group = 0) {
+    const std::string text = child.text();
+    check(out_->apply(out_->ctx, group, OARLOCK_ENCODING_JSON, to_bytes(text)), "apply");
+  }
+  /// The plugin's own fields of .status; conditions and observedGeneration come from the host.
+  void status(const json::value& fields) {
+    const std::string text = fields.text();
+    check(out_->status(out_->ctx, OARLOCK_ENCODING_JSON, to_bytes(text)), "status");
+  }
+  void condition(std::string_view type, condition_status status, std::string_view reason,
+                 std::string_view message) {
+    const oarlock_condition_view view{sizeof(view), static_cast<std::int32_t>(status),
+                                      to_view(type), to_view(reason), to_view(message)};
+    check(out_->condition(out_->ctx, &view), "condition");
+  }
+  void normal_event(std::string_view reason, std::string_view message) {
+    event(OARLOCK_EVENT_NORMAL, reason, message);
+  }
+  void warning_event(std::string_view reason, std::string_view message) {
+    event(OARLOCK_EVENT_WARNING, reason, message);
+  }
+  /// Plan again after `delay` even if nothing changes; the smallest call wins.
+  void requeue_after(std::chrono::milliseconds delay) {
+    check(out_->requeue_after(out_->ctx, delay.count()), "requeue_after");
+  }
+
+ private:
+  void event(oarlock_event_type type, std::string_view reason, std::string_view message) {
+    check(out_->event(out_->ctx, type, to_view(reason), to_view(message)), "event");
+  }
+  static void check(oarlock_status status, const char* call) {
+    if (status == OARLOCK_OK) return;
+    throw terminal_error("PlanRefused", std::string("the host refused ") + call + "(): status " +
+                                            std::to_string(status));
+  }
+
+  const oarlock_plan_out* out_;
+};
+
+}  // namespace oarlock::sdk

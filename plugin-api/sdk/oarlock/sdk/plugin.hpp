@@ -1,0 +1,169 @@
+#pragma once
+// A plugin in C++: one class per controller, and one line that exports them.
+//
+//   class myapp : public oarlock::sdk::reconciler {
+//    public:
+//     static constexpr std::string_view controller = "myapp";  // as in plugin.yaml
+//     void plan(const plan_input& input, plan_output& output) override;
+//   };
+//   OARLOCK_PLUGIN("myapp", "0.1.0", myapp)
+//
+// No exception leaves the plugin: each slot of the C table is a noexcept barrier.
+#include <concepts>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "oarlock/oarlock.h"
+#include "oarlock/sdk/log.hpp"
+#include "oarlock/sdk/plan.hpp"
+
+namespace oarlock::sdk {
+
+/// What a reconciler may keep from its creation.
+struct setup {
+  logger log;
+  json::node config;  ///< the administrator's configuration; valid during construction only
+};
+
+/// Several threads call plan() at the same time, for different objects: keep it free of state.
+class reconciler {
+ public:
+  virtual ~reconciler() = default;
+  /// Pure: same input, same output; no I/O and no clock but the input's. May throw retry_error or
+  /// terminal_error; whatever else it throws counts as terminal.
+  virtual void plan(const plan_input& input, plan_output& output) = 0;
+};
+
+namespace detail {
+
+struct named_reconciler {
+  std::string_view controller;
+  std::unique_ptr<reconciler> code;
+};
+
+struct instance {
+  std::vector<named_reconciler> reconcilers;
+};
+
+inline instance* of(oarlock_instance* self) {
+  return reinterpret_cast<instance*>(self);
+}
+
+template <class Reconciler>
+std::unique_ptr<reconciler> make(const setup& s) {
+  if constexpr (std::constructible_from<Reconciler, const setup&>) {
+    return std::make_unique<Reconciler>(s);
+  } else {
+    return std::make_unique<Reconciler>();
+  }
+}
+
+/// Runs `work`; whatever it throws goes to `report(reason, message)` and becomes a status.
+template <class Work, class Report>
+oarlock_status guarded(Work work, Report report) noexcept {
+  try {
+    try {
+      work();
+      return OARLOCK_OK;
+    } catch (const terminal_error& e) {
+      report(e.reason(), e.what());
+      return OARLOCK_TERMINAL;
+    } catch (const retry_error& e) {
+      report(e.reason(), e.what());
+      return OARLOCK_ERROR;
+    } catch (const std::bad_alloc&) {
+      report("OutOfMemory", "the plugin got no memory");
+      return OARLOCK_ERROR;
+    } catch (const std::exception& e) {
+      report("PluginThrew", e.what());
+    } catch (...) {
+      report("PluginThrew", "something that is not a std::exception");
+    }
+  } catch (...) {
+    // Even the report failed: the status alone has to do.
+  }
+  return OARLOCK_TERMINAL;
+}
+
+template <class... Reconcilers>
+oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
+                      const oarlock_error_out* error_out, oarlock_instance** out) noexcept {
+  return guarded(
+      [&] {
+        const std::string_view text = to_text(view->config);
+        const auto config = json::parse(text.empty() ? std::string_view("{}") : text);
+        const setup s{logger(*host), json::node{&config}};
+        auto made = std::make_unique<instance>();
+        (made->reconcilers.push_back({Reconcilers::controller, make<Reconcilers>(s)}), ...);
+        *out = reinterpret_cast<oarlock_instance*>(made.release());
+      },
+      [&](std::string_view reason, std::string_view message) {
+        const std::string whole = std::string(reason).append(": ").append(message);
+        error_out->set(error_out->ctx, to_view(whole));
+      });
+}
+
+inline oarlock_status start(oarlock_instance*, const oarlock_error_out*) noexcept {
+  return OARLOCK_OK;
+}
+
+inline oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
+                           const oarlock_plan_out* out) noexcept {
+  return guarded(
+      [&] {
+        for (const auto& candidate : of(self)->reconcilers) {
+          if (candidate.controller != to_text(view->controller)) continue;
+          const plan_input input(*view);
+          plan_output output(*out);
+          candidate.code->plan(input, output);
+          return;
+        }
+        throw terminal_error("UnknownController",
+                             "plugin.yaml names the controller " +
+                                 std::string(to_text(view->controller)) +
+                                 ", the library has no reconciler of that name");
+      },
+      [&](std::string_view reason, std::string_view message) {
+        out->fail(out->ctx, to_view(reason), to_view(message));
+      });
+}
+
+inline void drain(oarlock_instance*) noexcept {}
+inline void stop(oarlock_instance*) noexcept {}
+inline void destroy(oarlock_instance* self) noexcept {
+  delete of(self);
+}
+
+template <std::derived_from<reconciler>... Reconcilers>
+constexpr oarlock_plugin describe(std::string_view name, std::string_view version) {
+  return {sizeof(oarlock_plugin),
+          OARLOCK_ABI_MAJOR,
+          OARLOCK_ABI_MINOR,
+          0,
+          to_view(name),
+          to_view(version),
+          nullptr,
+          0,
+          &create<Reconcilers...>,
+          &start,
+          &plan,
+          &drain,
+          &stop,
+          &destroy};
+}
+
+}  // namespace detail
+}  // namespace oarlock::sdk
+
+/// The plugin's one exported symbol: OARLOCK_PLUGIN(name, version, reconciler classes...). Name and
+/// version are those of plugin.yaml.
+#define OARLOCK_PLUGIN(name, version, ...)                                \
+  extern "C" const oarlock_plugin* oarlock_plugin_entry_v0(void) {        \
+    static constexpr oarlock_plugin description =                         \
+        ::oarlock::sdk::detail::describe<__VA_ARGS__>((name), (version)); \
+    return &description;                                                  \
+  }

@@ -1,0 +1,188 @@
+#pragma once
+// A host of a few lines for tests of plugins: hands a plan its inputs over the C ABI and records
+// what it answers. No cluster, no core.
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "oarlock/oarlock.h"
+#include "oarlock/sdk/text.hpp"
+
+namespace oarlock::sdk::testing {
+
+struct given_object {
+  std::string resource;  ///< "deployments.apps"
+  std::string json;
+};
+
+struct given_failure {
+  std::string step, reason, message;
+};
+
+/// The inputs of one plan.
+struct given {
+  std::string controller;
+  given_object primary;
+  std::string ns, name;
+  std::vector<given_object> owned;
+  std::vector<given_object> watched;
+  std::int64_t now_unix_ms = 0;
+  std::optional<given_failure> last_failure;
+};
+
+struct recorded_condition {
+  oarlock_condition_status status = OARLOCK_CONDITION_UNKNOWN;
+  std::string reason, message;
+};
+
+struct recorded_event {
+  oarlock_event_type type = OARLOCK_EVENT_NORMAL;
+  std::string reason, message;
+};
+
+/// The answer of one plan.
+struct recorded {
+  oarlock_status returned = OARLOCK_OK;
+  std::string fail_reason, fail_message;
+  std::vector<std::pair<std::uint32_t, std::string>> applied;  ///< group, JSON
+  std::optional<std::string> status_json;
+  std::map<std::string, recorded_condition> conditions;
+  std::vector<recorded_event> events;
+  std::optional<std::int64_t> requeue_after_ms;
+};
+
+namespace detail {
+
+inline recorded& to(oarlock_plan_ctx* ctx) {
+  return *reinterpret_cast<recorded*>(ctx);
+}
+inline std::string str(oarlock_str_view v) {
+  return std::string(to_text(v));
+}
+
+inline oarlock_plan_out recorder(recorded& into) {
+  oarlock_plan_out out{};
+  out.struct_size = sizeof(out);
+  out.ctx = reinterpret_cast<oarlock_plan_ctx*>(&into);
+  out.apply = [](oarlock_plan_ctx* ctx, std::uint32_t group, oarlock_encoding,
+                 oarlock_bytes_view object) -> oarlock_status {
+    to(ctx).applied.emplace_back(group, std::string(to_text(object)));
+    return OARLOCK_OK;
+  };
+  out.status = [](oarlock_plan_ctx* ctx, oarlock_encoding,
+                  oarlock_bytes_view status) -> oarlock_status {
+    if (to(ctx).status_json) return OARLOCK_INVALID;
+    to(ctx).status_json = std::string(to_text(status));
+    return OARLOCK_OK;
+  };
+  out.condition = [](oarlock_plan_ctx* ctx, const oarlock_condition_view* c) -> oarlock_status {
+    to(ctx).conditions[str(c->type)] = {c->status, str(c->reason), str(c->message)};
+    return OARLOCK_OK;
+  };
+  out.event = [](oarlock_plan_ctx* ctx, oarlock_event_type type, oarlock_str_view reason,
+                 oarlock_str_view message) -> oarlock_status {
+    to(ctx).events.push_back({type, str(reason), str(message)});
+    return OARLOCK_OK;
+  };
+  out.requeue_after = [](oarlock_plan_ctx* ctx, std::int64_t delay_ms) -> oarlock_status {
+    auto& kept = to(ctx).requeue_after_ms;
+    kept = kept ? std::min(*kept, delay_ms) : delay_ms;
+    return OARLOCK_OK;
+  };
+  out.fail = [](oarlock_plan_ctx* ctx, oarlock_str_view reason,
+                oarlock_str_view message) -> oarlock_status {
+    to(ctx).fail_reason = str(reason);
+    to(ctx).fail_message = str(message);
+    return OARLOCK_OK;
+  };
+  return out;
+}
+
+inline oarlock_object_view lend(const given_object& object) {
+  return {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, to_view(object.resource),
+          to_bytes(object.json)};
+}
+
+}  // namespace detail
+
+/// One instance of a plugin, alive as long as this. Thread: one.
+class bench_host {
+ public:
+  /// Throws when the plugin cannot be created or started. `config_json`: what an administrator
+  /// would configure.
+  explicit bench_host(const oarlock_plugin& plugin, const std::string& config_json = "{}")
+      : plugin_(&plugin) {
+    host_.struct_size = sizeof(host_);
+    host_.abi_major = OARLOCK_ABI_MAJOR;
+    host_.abi_minor = OARLOCK_ABI_MINOR;
+    host_.version = to_view("test");
+    host_.extension = [](oarlock_host_ctx*, oarlock_str_view) -> const void* { return nullptr; };
+    std::string error;
+    oarlock_error_out error_out{};
+    error_out.struct_size = sizeof(error_out);
+    error_out.ctx = reinterpret_cast<oarlock_host_ctx*>(&error);
+    error_out.set = [](oarlock_host_ctx* ctx, oarlock_str_view message) {
+      *reinterpret_cast<std::string*>(ctx) = to_text(message);
+    };
+    const oarlock_create_view view{sizeof(view), OARLOCK_ENCODING_JSON, to_bytes(config_json)};
+    if (plugin_->create(&host_, &view, &error_out, &instance_) != OARLOCK_OK) {
+      throw std::runtime_error("create: " + error);
+    }
+    if (plugin_->start(instance_, &error_out) != OARLOCK_OK) {
+      plugin_->destroy(instance_);
+      throw std::runtime_error("start: " + error);
+    }
+  }
+  ~bench_host() {
+    plugin_->drain(instance_);
+    plugin_->stop(instance_);
+    plugin_->destroy(instance_);
+  }
+  bench_host(const bench_host&) = delete;
+  bench_host& operator=(const bench_host&) = delete;
+
+  [[nodiscard]] recorded plan(const given& what) {
+    const auto lend_all = [](const std::vector<given_object>& objects) {
+      std::vector<oarlock_object_view> views;
+      for (const auto& object : objects)
+        views.push_back(detail::lend(object));
+      return views;
+    };
+    const auto primary = detail::lend(what.primary);
+    const auto owned = lend_all(what.owned);
+    const auto watched = lend_all(what.watched);
+    oarlock_failure_view failure{};
+    if (what.last_failure) {
+      failure = {sizeof(failure), 0, to_view(what.last_failure->step),
+                 to_view(what.last_failure->reason), to_view(what.last_failure->message)};
+    }
+    const oarlock_plan_view view{sizeof(view),
+                                 sizeof(oarlock_object_view),
+                                 to_view(what.controller),
+                                 to_view(what.ns),
+                                 to_view(what.name),
+                                 &primary,
+                                 owned.data(),
+                                 owned.size(),
+                                 watched.data(),
+                                 watched.size(),
+                                 what.now_unix_ms,
+                                 what.last_failure ? &failure : nullptr};
+    recorded answer;
+    const oarlock_plan_out out = detail::recorder(answer);
+    answer.returned = plugin_->plan(instance_, &view, &out);
+    return answer;
+  }
+
+ private:
+  const oarlock_plugin* plugin_;
+  oarlock_host host_{};
+  oarlock_instance* instance_ = nullptr;
+};
+
+}  // namespace oarlock::sdk::testing
