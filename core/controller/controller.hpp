@@ -1,0 +1,61 @@
+#pragma once
+// One controller: its watches, its queue, its workers. See README.md for the life of a key.
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "core/base/clock.hpp"
+#include "core/base/metric_registry.hpp"
+#include "core/base/random.hpp"
+#include "core/base/task.hpp"
+#include "core/base/timers.hpp"
+#include "core/cache/informer_cache.hpp"
+#include "core/controller/events.hpp"
+#include "core/controller/reconciler.hpp"
+#include "core/controller/spec.hpp"
+#include "core/kube/client.hpp"
+
+namespace oarlock::controller {
+
+/// Thread: the stream loop, for every call.
+class controller {
+ public:
+  struct parts {
+    executor loop;  ///< the stream loop: queue and steps
+    executor lane;  ///< the plugin's worker threads: plan, diff, serialise
+    kube::client* client;
+    cache::informer_cache* cache;
+    event_recorder* events;
+    reconciler* plan;
+    const clock* clock_source;
+    timers* timer_source;
+    random_source* random;
+    metric_registry* metrics;
+  };
+  controller(controller_spec spec, parts p);
+  ~controller();
+  controller(const controller&) = delete;
+  controller& operator=(const controller&) = delete;
+
+  /// Joins the watches. Keys collect in the queue; nothing is reconciled yet.
+  void start();
+  /// Starts the workers: called when this process leads and each time it leads again. Every known
+  /// primary is enqueued, because another leader may have left it half done.
+  void lead();
+  /// Stops taking keys at once; reconciles under way fail at the write gate. Caches stay warm.
+  void follow();
+  /// Stops taking keys and waits until no reconcile is under way, then leaves the watches.
+  task<> drain();
+
+  [[nodiscard]] const controller_spec& spec() const;
+  /// Every watch has its initial list.
+  [[nodiscard]] bool synced() const;
+  /// Why a watch is not live, for /readyz and logs; empty when all are.
+  [[nodiscard]] std::string trouble() const;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace oarlock::controller

@@ -1,0 +1,34 @@
+#pragma once
+// The metrics of one controller, under controller-runtime's and client-go's names plus `plugin`.
+#include <string>
+
+#include "core/base/clock.hpp"
+#include "core/base/metric_registry.hpp"
+#include "core/controller/spec.hpp"
+
+namespace oarlock::controller {
+
+struct controller_metrics {
+  controller_metrics(metric_registry& registry, const controller_spec& spec);
+
+  counter& succeeded;
+  counter& failed;
+  counter& requeued;
+  counter& errors;
+  counter& terminal_errors;
+  histogram& reconcile_seconds;
+  gauge& active_workers;
+  gauge& concurrency_max;
+  gauge& depth;
+  counter& adds;
+  counter& retries;
+  histogram& queue_seconds;
+  histogram& work_seconds;
+  counter& stale_skips;
+};
+
+[[nodiscard]] inline double seconds(duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+}  // namespace oarlock::controller

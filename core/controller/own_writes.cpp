@@ -1,0 +1,33 @@
+#include "core/controller/own_writes.hpp"
+
+namespace oarlock::controller {
+
+void own_writes::expect_version(const cache::object_key& key, const cache::informer& where,
+                                std::string version) {
+  waiting_[key].push_back({&where, std::move(version), {}, {}});
+}
+
+void own_writes::expect_gone(const cache::object_key& key, const cache::informer& where,
+                             cache::object_key what, std::string uid) {
+  waiting_[key].push_back({&where, {}, std::move(what), std::move(uid)});
+}
+
+bool own_writes::met(const expectation& e) {
+  if (e.version.empty()) {
+    const auto live = e.where->get(e.what);
+    return !live || live->meta().uid != e.uid || live->meta().deleting;
+  }
+  const auto order = cache::compare_versions(e.where->seen_version(), e.version);
+  return !order || *order >= 0;
+}
+
+bool own_writes::seen(const cache::object_key& key) {
+  const auto found = waiting_.find(key);
+  if (found == waiting_.end()) return true;
+  std::erase_if(found->second, met);
+  if (!found->second.empty()) return false;
+  waiting_.erase(found);
+  return true;
+}
+
+}  // namespace oarlock::controller

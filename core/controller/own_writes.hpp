@@ -1,0 +1,40 @@
+#pragma once
+// Own writes: a key is not reconciled again until the cache has seen what its last writes did, or
+// it would act on a view that is older than its own doing (KEP-5647).
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/cache/informer_cache.hpp"
+#include "core/cache/object.hpp"
+
+namespace oarlock::controller {
+
+/// Thread: one. Informers outlive it.
+class own_writes {
+ public:
+  /// `key` wrote an object that `where` watches and got back `version`.
+  void expect_version(const cache::object_key& key, const cache::informer& where,
+                      std::string version);
+  /// `key` deleted the object `what` with `uid`.
+  void expect_gone(const cache::object_key& key, const cache::informer& where,
+                   cache::object_key what, std::string uid);
+  /// True when the cache has caught up with every write of `key`. Versions without an order
+  /// (aggregated APIs) count as seen.
+  [[nodiscard]] bool seen(const cache::object_key& key);
+  void forget(const cache::object_key& key) { waiting_.erase(key); }
+  [[nodiscard]] bool waits(const cache::object_key& key) const { return waiting_.contains(key); }
+
+ private:
+  struct expectation {
+    const cache::informer* where;
+    std::string version;  ///< empty: for an object to be gone
+    cache::object_key what;
+    std::string uid;
+  };
+  [[nodiscard]] static bool met(const expectation& e);
+
+  std::map<cache::object_key, std::vector<expectation>> waiting_;
+};
+
+}  // namespace oarlock::controller

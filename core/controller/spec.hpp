@@ -1,0 +1,32 @@
+#pragma once
+// What a controller is, as its plugin's manifest declares it.
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/kube/resource.hpp"
+
+namespace oarlock::controller {
+
+/// A kind whose objects are inputs without being children, and how one finds its primary.
+struct watch_spec {
+  kube::resource resource;
+  std::string label_selector;
+  /// The label whose value is the primary's name, in the object's own namespace.
+  std::string map_by_label;
+};
+
+struct controller_spec {
+  std::string plugin;
+  std::string name;
+  kube::resource primary;
+  /// Kinds that the plugin creates as children: watched, mapped by owner reference, pruned.
+  std::vector<kube::resource> owns;
+  std::vector<watch_spec> watches;
+  std::size_t max_concurrent_reconciles = 16;
+  /// Scope; empty: all namespaces.
+  std::string ns;
+};
+
+}  // namespace oarlock::controller

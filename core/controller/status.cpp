@@ -1,0 +1,183 @@
+#include "core/controller/status.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <rapidjson/document.h>
+
+#include <algorithm>
+
+#include "core/base/limits.hpp"
+#include "core/json/matcher.hpp"
+#include "core/json/parse.hpp"
+
+namespace oarlock::controller {
+
+namespace {
+
+using rapidjson::Value;
+using allocator = rapidjson::Document::AllocatorType;
+
+Value text(std::string_view s, allocator& memory) {
+  return Value(s.data(), static_cast<rapidjson::SizeType>(s.size()), memory);
+}
+
+condition* find_condition(std::vector<condition>& conditions, std::string_view type) {
+  const auto found = std::find_if(conditions.begin(), conditions.end(),
+                                  [&](const auto& c) { return c.type == type; });
+  return found == conditions.end() ? nullptr : &*found;
+}
+
+void set_condition(std::vector<condition>& conditions, condition value) {
+  if (auto* there = find_condition(conditions, value.type)) {
+    *there = std::move(value);
+  } else {
+    conditions.push_back(std::move(value));
+  }
+}
+
+const char* status_text(condition_status s) {
+  switch (s) {
+    case condition_status::yes:
+      return "True";
+    case condition_status::no:
+      return "False";
+    case condition_status::unknown:
+      return "Unknown";
+  }
+  return "Unknown";
+}
+
+const Value* member(const Value* object, const char* name) {
+  if (object == nullptr || !object->IsObject()) return nullptr;
+  const auto found = object->FindMember(name);
+  return found == object->MemberEnd() ? nullptr : &found->value;
+}
+
+const Value* live_condition(const Value* live_status, std::string_view type) {
+  const auto* conditions = member(live_status, "conditions");
+  if (conditions == nullptr || !conditions->IsArray()) return nullptr;
+  for (const auto& entry : conditions->GetArray()) {
+    const auto* name = member(&entry, "type");
+    if (name != nullptr && name->IsString() && name->GetString() == type) return &entry;
+  }
+  return nullptr;
+}
+
+std::string transition_time(const Value* live, const char* status, wall_time now) {
+  const auto* live_value = member(live, "status");
+  const auto* since = member(live, "lastTransitionTime");
+  const bool same = live_value != nullptr && live_value->IsString() &&
+                    std::string_view(live_value->GetString()) == status;
+  if (same && since != nullptr && since->IsString()) return since->GetString();
+  return rfc3339(now);
+}
+
+Value render_conditions(const std::vector<condition>& conditions, const Value* live_status,
+                        std::int64_t generation, wall_time now, allocator& memory) {
+  Value list(rapidjson::kArrayType);
+  for (const auto& c : conditions) {
+    const char* status = status_text(c.status);
+    const auto since = transition_time(live_condition(live_status, c.type), status, now);
+    Value entry(rapidjson::kObjectType);
+    entry.AddMember("type", text(c.type, memory), memory);
+    entry.AddMember("status", text(status, memory), memory);
+    entry.AddMember("observedGeneration", generation, memory);
+    entry.AddMember("lastTransitionTime", text(since, memory), memory);
+    entry.AddMember("reason", text(c.reason.empty() ? "Unspecified" : c.reason, memory), memory);
+    const std::string_view message(c.message);
+    entry.AddMember("message", text(message.substr(0, limits::condition_message_bytes_max), memory),
+                    memory);
+    list.PushBack(entry, memory);
+  }
+  return list;
+}
+
+// The live status has all that is wanted, and no field at its top that is not wanted any more.
+bool says_all(const Value* live, const Value& wanted) {
+  if (live == nullptr || !live->IsObject()) return false;
+  for (const auto& field : live->GetObject()) {
+    if (!wanted.HasMember(field.name)) return false;
+  }
+  return json::contains(*live, wanted);
+}
+
+Value status_body(const controller_spec& spec, const cache::object& primary, Value& status,
+                  allocator& memory) {
+  Value body(rapidjson::kObjectType);
+  body.AddMember("apiVersion", text(spec.primary.api_version(), memory), memory);
+  body.AddMember("kind", text(spec.primary.kind, memory), memory);
+  Value metadata(rapidjson::kObjectType);
+  metadata.AddMember("name", text(primary.meta().key.name, memory), memory);
+  if (!primary.meta().key.ns.empty()) {
+    metadata.AddMember("namespace", text(primary.meta().key.ns, memory), memory);
+  }
+  body.AddMember("metadata", metadata, memory);
+  body.AddMember("status", status, memory);
+  return body;
+}
+
+}  // namespace
+
+std::string rfc3339(wall_time t) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(t)));
+}
+
+std::vector<condition> complete_conditions(const plan_output& plan, const attempt& outcome) {
+  auto all = plan.conditions;
+  const bool failed = outcome.failure.has_value();
+  if (failed) {
+    const auto& f = *outcome.failure;
+    const auto message = f.step.empty() ? f.message : f.step + ": " + f.message;
+    const bool stuck = outcome.failure_needs_a_person;
+    set_condition(all, {"Ready", condition_status::no, f.reason, message});
+    set_condition(all,
+                  {stuck ? "Stalled" : "Reconciling", condition_status::yes, f.reason, message});
+  }
+  const auto* stalled = find_condition(all, "Stalled");
+  const bool is_stalled = stalled != nullptr && stalled->status == condition_status::yes;
+  const auto* ready = find_condition(all, "Ready");
+  const bool is_ready = ready == nullptr || ready->status == condition_status::yes;
+  if (ready == nullptr) {
+    all.push_back({"Ready", is_stalled ? condition_status::no : condition_status::yes,
+                   is_stalled ? "Stalled" : "Reconciled", ""});
+  }
+  if (find_condition(all, "Reconciling") == nullptr) {
+    const bool busy = !is_ready && !is_stalled;
+    all.push_back({"Reconciling", busy ? condition_status::yes : condition_status::no,
+                   busy ? "Progressing" : "Idle", ""});
+  }
+  if (find_condition(all, "Stalled") == nullptr) {
+    all.push_back({"Stalled", condition_status::no, "NotStalled", ""});
+  }
+  return all;
+}
+
+result<std::optional<std::string>> render_status(const controller_spec& spec,
+                                                 const cache::object& primary,
+                                                 const plan_output& plan, const attempt& outcome,
+                                                 wall_time now) {
+  const bool silent = !plan.status_json && plan.conditions.empty() && plan.apply_set.empty();
+  if (silent && !outcome.failure) return std::optional<std::string>{};
+  auto wanted = json::parse(plan.status_json.value_or("{}"));
+  if (!wanted) return wanted.error().within("status of " + primary.meta().key.text());
+  auto live = json::parse(primary.json());
+  if (!live) return live.error().within("cached " + primary.meta().key.text());
+  auto& memory = wanted->GetAllocator();
+  const auto* live_status = member(&*live, "status");
+  const auto generation = primary.meta().generation;
+  Value status(rapidjson::kObjectType);
+  // A plan that failed says nothing about the fields it keeps: they stay as they are.
+  const bool keep_live = plan.verdict != plan_verdict::done && live_status != nullptr;
+  status.CopyFrom(keep_live ? *live_status : static_cast<const Value&>(*wanted), memory);
+  status.RemoveMember("conditions");
+  status.RemoveMember("observedGeneration");
+  status.AddMember("observedGeneration", generation, memory);
+  status.AddMember(
+      "conditions",
+      render_conditions(complete_conditions(plan, outcome), live_status, generation, now, memory),
+      memory);
+  if (says_all(live_status, status)) return std::optional<std::string>{};
+  return std::optional<std::string>(json::write(status_body(spec, primary, status, memory)));
+}
+
+}  // namespace oarlock::controller

@@ -1,0 +1,39 @@
+#pragma once
+// What is written to .status: the plugin's fields, and the conditions that every kind of Oarlock
+// has (kstatus: Ready, Reconciling, Stalled) with observedGeneration. Pure functions.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/result.hpp"
+#include "core/controller/reconciler.hpp"
+
+namespace oarlock::controller {
+
+/// How this attempt went after the plan: the failed step and its error, if one failed.
+struct attempt {
+  std::optional<step_failure> failure;
+  bool failure_needs_a_person = false;
+  /// The write gate held a write back: nothing is known to be done, nothing failed.
+  bool abandoned = false;
+};
+
+/// The server-side apply body for the status subresource, or nothing when the live status already
+/// says all of it. A plan that records no status, no conditions and whose attempt did not fail
+/// leaves the object alone. lastTransitionTime is kept while a condition's status stays the same.
+[[nodiscard]] result<std::optional<std::string>> render_status(const controller_spec& spec,
+                                                               const cache::object& primary,
+                                                               const plan_output& plan,
+                                                               const attempt& outcome,
+                                                               wall_time now);
+
+/// Puts the outcome of the attempt into the plan's conditions and fills in those of Ready,
+/// Reconciling and Stalled that the plan left out.
+[[nodiscard]] std::vector<condition> complete_conditions(const plan_output& plan,
+                                                         const attempt& outcome);
+
+/// RFC 3339 in UTC with seconds, as metav1.Time.
+[[nodiscard]] std::string rfc3339(wall_time t);
+
+}  // namespace oarlock::controller

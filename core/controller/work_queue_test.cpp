@@ -1,0 +1,153 @@
+#include "core/controller/work_queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace oarlock::controller {
+namespace {
+
+using namespace std::chrono_literals;
+
+const cache::object_key a{"ns", "a"};
+const cache::object_key b{"ns", "b"};
+const steady_time t0{};
+
+TEST(WorkQueue, MergesRepeatedAdds) {
+  work_queue q;
+  EXPECT_TRUE(q.add(a, t0));
+  EXPECT_FALSE(q.add(a, t0));
+  EXPECT_EQ(q.depth(), 1U);
+  EXPECT_EQ(q.take(t0)->key, a);
+  EXPECT_FALSE(q.take(t0));
+}
+
+TEST(WorkQueue, RunsOnceMoreWhenAddedWhileProcessed) {
+  work_queue q;
+  q.add(a, t0);
+  ASSERT_TRUE(q.take(t0));
+  EXPECT_TRUE(q.add(a, t0));
+  EXPECT_FALSE(q.add(a, t0));
+  EXPECT_FALSE(q.take(t0)) << "never two workers on a key";
+  EXPECT_TRUE(q.done(a, t0));
+  EXPECT_EQ(q.take(t0)->key, a);
+  EXPECT_FALSE(q.done(a, t0));
+  EXPECT_FALSE(q.take(t0));
+}
+
+TEST(WorkQueue, KeepsOrderOfArrival) {
+  work_queue q;
+  q.add(b, t0);
+  q.add(a, t0);
+  EXPECT_EQ(q.take(t0)->key, b);
+  EXPECT_EQ(q.take(t0)->key, a);
+}
+
+TEST(WorkQueue, DelayedKeyIsReadyAtItsTimeAndNotBefore) {
+  work_queue q;
+  q.add_at(a, t0 + 10ms, t0);
+  EXPECT_EQ(q.depth(), 0U);
+  EXPECT_EQ(q.next_delayed(), t0 + 10ms);
+  EXPECT_FALSE(q.take(t0 + 9ms));
+  const auto taken = q.take(t0 + 10ms);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->added, t0 + 10ms) << "stamped when the delay lapsed";
+}
+
+TEST(WorkQueue, EarlierTimeWins) {
+  work_queue q;
+  q.add_at(a, t0 + 10ms, t0);
+  q.add_at(a, t0 + 20ms, t0);
+  EXPECT_EQ(q.next_delayed(), t0 + 10ms);
+  q.add_at(a, t0 + 5ms, t0);
+  EXPECT_EQ(q.next_delayed(), t0 + 5ms);
+  q.add(a, t0);
+  EXPECT_FALSE(q.next_delayed()) << "ready now beats any delay";
+  EXPECT_TRUE(q.take(t0));
+}
+
+TEST(WorkQueue, DelayForAKeyThatIsProcessedWaitsUntilItIsDone) {
+  work_queue q;
+  q.add(a, t0);
+  ASSERT_TRUE(q.take(t0));
+  q.add_at(a, t0 + 1ms, t0);
+  EXPECT_FALSE(q.take(t0 + 2ms)) << "lapsed while processed: dirty, not taken twice";
+  EXPECT_TRUE(q.done(a, t0 + 3ms));
+  EXPECT_TRUE(q.take(t0 + 3ms));
+}
+
+TEST(WorkQueue, BackoffDoublesToItsCapAndForgetResets) {
+  work_queue q;
+  duration expected = work_queue::backoff_base;
+  for (int i = 0; i < 17; ++i) {
+    EXPECT_EQ(q.next_backoff(a), expected);
+    expected *= 2;
+  }
+  for (int i = 0; i < 200; ++i)
+    (void)q.next_backoff(a);
+  EXPECT_EQ(q.next_backoff(a), work_queue::backoff_max);
+  q.forget(a);
+  EXPECT_EQ(q.next_backoff(a), work_queue::backoff_base);
+}
+
+TEST(WorkQueue, ClearDropsWhatWaitsAndKeepsWhatRuns) {
+  work_queue q;
+  q.add(a, t0);
+  ASSERT_TRUE(q.take(t0));
+  q.add(a, t0);
+  q.add(b, t0);
+  q.clear();
+  EXPECT_FALSE(q.take(t0));
+  EXPECT_FALSE(q.done(a, t0));
+  EXPECT_EQ(q.processing(), 0U);
+}
+
+// The contract over random histories: no key is taken twice, and no add is lost.
+TEST(WorkQueue, NoLostAddAndNoDoubleTakeUnderRandomHistories) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    std::minstd_rand random(seed);
+    work_queue q;
+    std::set<cache::object_key> running;
+    std::map<cache::object_key, int> owed;
+    steady_time now = t0;
+    for (int step = 0; step < 2000; ++step) {
+      now += 1ms;
+      const cache::object_key key{"ns", std::to_string(random() % 5)};
+      switch (random() % 4) {
+        case 0:
+          q.add(key, now);
+          owed[key] = 1;
+          break;
+        case 1:
+          q.add_at(key, now + std::chrono::milliseconds(random() % 20), now);
+          owed[key] = 1;
+          break;
+        case 2:
+          if (auto taken = q.take(now)) {
+            ASSERT_TRUE(running.insert(taken->key).second) << "seed " << seed;
+            owed[taken->key] = 0;
+          }
+          break;
+        default:
+          if (!running.empty()) {
+            const auto finished = *running.begin();
+            running.erase(finished);
+            q.done(finished, now);
+          }
+      }
+    }
+    now += 1h;
+    for (const auto& key : running)
+      q.done(key, now);
+    while (auto taken = q.take(now)) {
+      owed[taken->key] = 0;
+      q.done(taken->key, now);
+    }
+    for (const auto& [key, debt] : owed) {
+      EXPECT_EQ(debt, 0) << key.text() << " seed " << seed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace oarlock::controller
