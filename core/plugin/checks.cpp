@@ -1,0 +1,131 @@
+#include "core/plugin/checks.hpp"
+
+#include <fmt/format.h>
+
+#include "core/base/sha256.hpp"
+#include "core/plugin/errors.hpp"
+#include "core/plugin/file.hpp"
+#include "oarlock/abi.h"
+
+namespace oarlock::plugin {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t library_bytes_max = 512U << 20U;
+constexpr const char* manifest_name = "plugin.yaml";
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+result<> read_library(candidate& found) {
+  const std::string file = found.library_file.string();
+  const auto bytes = read_file(found.library_file, library_bytes_max);
+  if (!bytes) return bytes.error();
+  found.sha256 = sha256_hex(*bytes);
+  auto library = read_elf(std::as_bytes(std::span(bytes->data(), bytes->size())));
+  if (!library) return library.error().within(file);
+  found.library = std::move(*library);
+  if (!found.library->exports_function(OARLOCK_ENTRY_SYMBOL)) {
+    return error{
+        plugin_error::no_entry,
+        fmt::format("{}: expected the exported function {}, found {}; write "
+                    "OARLOCK_PLUGIN(...) once and build with oarlock_add_plugin()",
+                    file, OARLOCK_ENTRY_SYMBOL,
+                    found.library->exports.empty()
+                        ? "no exported symbol"
+                        : fmt::format("{} other exported symbols", found.library->exports.size()))};
+  }
+  return {};
+}
+
+// Where the manifest and the library of `path` are. A library without a manifest is looked at all
+// the same, because what is wrong with it says more than the missing file does.
+result<> locate(const fs::path& path, candidate& found) {
+  std::error_code failed;
+  const auto status = fs::status(path, failed);
+  if (!fs::exists(status)) {
+    return error{plugin_error::missing,
+                 fmt::format("{}: expected a plugin folder or its library, found nothing; check "
+                             "the path given to --plugin",
+                             path.string())};
+  }
+  const bool is_folder = fs::is_directory(status);
+  const bool is_manifest = path.filename() == manifest_name;
+  found.manifest_file = is_folder     ? path / manifest_name
+                        : is_manifest ? path
+                                      : path.parent_path() / manifest_name;
+  if (!is_folder && !is_manifest) found.library_file = path;
+  if (is_there(found.manifest_file)) return {};
+  if (!found.library_file.empty()) {
+    if (auto ok = read_library(found); !ok) return ok.error();
+  }
+  return error{
+      plugin_error::missing,
+      fmt::format("{}: expected the plugin's manifest {}, found none; a plugin is a folder "
+                  "with plugin.yaml and the library that it names",
+                  is_folder ? path.string() : found.manifest_file.parent_path().string(),
+                  manifest_name)};
+}
+
+}  // namespace
+
+result<> check_abi(const std::string& where, std::uint32_t major, std::uint32_t minor) {
+  // While the major is 0 nothing is frozen: host and plugin must be of one build.
+  const bool fits =
+      major == OARLOCK_ABI_MAJOR &&
+      (OARLOCK_ABI_MAJOR == 0 ? minor == OARLOCK_ABI_MINOR : minor <= OARLOCK_ABI_MINOR);
+  if (fits) return {};
+  const bool is_newer =
+      major > OARLOCK_ABI_MAJOR || (major == OARLOCK_ABI_MAJOR && minor > OARLOCK_ABI_MINOR);
+  return error{plugin_error::wrong_abi,
+               fmt::format("{}: expected plugin ABI {}.{}, which this core offers, found {}.{}, "
+                           "which is too {}; {}",
+                           where, OARLOCK_ABI_MAJOR, OARLOCK_ABI_MINOR, major, minor,
+                           is_newer ? "new" : "old",
+                           is_newer ? "run a newer oarlockd, or build the plugin with this "
+                                      "release's plugin-api"
+                                    : "build the plugin again with this release's plugin-api")};
+}
+
+std::vector<std::string> extra_exports(const elf_library& library) {
+  std::vector<std::string> names;
+  for (const auto& symbol : library.exports) {
+    if (symbol.name != OARLOCK_ENTRY_SYMBOL) names.push_back(symbol.name);
+  }
+  return names;
+}
+
+result<> check_plugin(const fs::path& path, candidate& found) {
+  if (auto ok = locate(path, found); !ok) return ok.error();
+  auto declared = read_manifest(found.manifest_file);
+  if (!declared) return declared.error();
+  found.declared = std::move(*declared);
+  const fs::path named = found.manifest_file.parent_path() / found.declared->library;
+  if (found.library_file.empty()) found.library_file = named;
+  if (!is_there(found.library_file)) {
+    return error{plugin_error::missing,
+                 fmt::format("{}: expected the library that {} names, found none; build the plugin "
+                             "or copy its whole folder",
+                             found.library_file.string(), found.manifest_file.string())};
+  }
+  if (auto ok = read_library(found); !ok) return ok.error();
+  const std::string manifest_file = found.manifest_file.string();
+  if (auto ok = check_abi(manifest_file, found.declared->abi_major, found.declared->abi_minor);
+      !ok) {
+    return ok.error();
+  }
+  if (found.library_file.filename() != named.filename()) {
+    return error{plugin_error::bad_manifest,
+                 fmt::format("{}: expected spec.library to be {}, found {}; give the folder to "
+                             "--plugin, or name the library as its manifest does",
+                             manifest_file, found.library_file.filename().string(),
+                             found.declared->library)};
+  }
+  return {};
+}
+
+}  // namespace oarlock::plugin

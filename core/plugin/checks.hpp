@@ -1,0 +1,34 @@
+#pragma once
+// Everything that can be known about a plugin without running any of its code.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/plugin/elf.hpp"
+#include "core/plugin/manifest.hpp"
+
+namespace oarlock::plugin {
+
+/// What was found before the first check that failed.
+struct candidate {
+  std::filesystem::path manifest_file;
+  std::filesystem::path library_file;
+  std::optional<manifest> declared;
+  std::string sha256;  ///< of the library
+  std::optional<elf_library> library;
+};
+
+/// Looks for the plugin at `path` (its folder, its plugin.yaml, or its library) and checks it in
+/// the order that load_plugin() promises. `found` is filled as far as the checks came.
+[[nodiscard]] result<> check_plugin(const std::filesystem::path& path, candidate& found);
+
+/// What is wrong with a plugin built for ABI `major`.`minor`; `where` says who claims that.
+[[nodiscard]] result<> check_abi(const std::string& where, std::uint32_t major,
+                                 std::uint32_t minor);
+
+/// Exported symbols beside the entry symbol: each could be captured by another plugin.
+[[nodiscard]] std::vector<std::string> extra_exports(const elf_library& library);
+
+}  // namespace oarlock::plugin

@@ -1,0 +1,138 @@
+#include "core/plugin/host_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/base/limits.hpp"
+#include "core/base/log.hpp"
+#include "core/plugin/version.hpp"
+#include "oarlock/ext/log.h"
+
+namespace oarlock::plugin {
+
+namespace {
+
+constexpr std::size_t pairs_max = 12;
+constexpr std::size_t key_bytes_max = 64;
+constexpr std::size_t host_fields_max = 3;  // plugin, object, dropped_pairs
+
+thread_local const cache::object_key* planned_key = nullptr;
+
+const host_table* host_of(oarlock_host_ctx* ctx) {
+  return reinterpret_cast<host_table*>(ctx);
+}
+
+std::string_view text_of(oarlock_str_view lent) {
+  if (lent.data == nullptr) return {};
+  return {lent.data, std::min<std::size_t>(lent.size, limits::log_field_bytes_max)};
+}
+
+// The log writes keys as they are, so a foreign one is made harmless first.
+std::string key_of(oarlock_str_view lent) {
+  static constexpr std::array<std::string_view, 6> taken = {"plugin", "object", "level",
+                                                            "msg",    "time",   "dropped_pairs"};
+  std::string key(text_of(lent).substr(0, key_bytes_max));
+  for (char& c : key) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    if (!is_plain) c = '_';
+  }
+  if (key.empty()) return "_";
+  if (std::find(taken.begin(), taken.end(), key) != taken.end()) key.insert(0, "plugin_");
+  return key;
+}
+
+// log() takes a braced list: this spells one out for each number of fields there can be.
+template <std::size_t... I>
+void log_some(log_level level, std::string_view message, const std::vector<log_field>& fields,
+              std::index_sequence<I...>) {
+  log(level, message, {fields[I]...});
+}
+
+template <std::size_t Count = 1>
+void log_all(log_level level, std::string_view message, const std::vector<log_field>& fields) {
+  if constexpr (Count <= pairs_max + host_fields_max) {
+    if (fields.size() != Count) return log_all<Count + 1>(level, message, fields);
+    log_some(level, message, fields, std::make_index_sequence<Count>());
+  }
+}
+
+log_level level_of(oarlock_log_level level) {
+  switch (level) {
+    case OARLOCK_LOG_DEBUG:
+      return log_level::debug;
+    case OARLOCK_LOG_INFO:
+      return log_level::info;
+    case OARLOCK_LOG_WARN:
+      return log_level::warn;
+    default:
+      return log_level::error;
+  }
+}
+
+void write_record(const host_table& host, log_level level, std::string_view message,
+                  const oarlock_pair_view* pairs, std::uint64_t pair_count) {
+  const std::size_t kept =
+      pairs == nullptr ? 0
+                       : static_cast<std::size_t>(std::min<std::uint64_t>(pair_count, pairs_max));
+  std::vector<std::string> keys;
+  keys.reserve(kept);  // fields hold views of these
+  std::vector<log_field> fields;
+  fields.emplace_back("plugin", host.plugin());
+  if (planned_key != nullptr) fields.emplace_back("object", planned_key->text());
+  for (std::size_t i = 0; i < kept; ++i) {
+    keys.push_back(key_of(pairs[i].key));
+    fields.emplace_back(keys.back(), text_of(pairs[i].value));
+  }
+  if (pair_count > kept) fields.emplace_back("dropped_pairs", pair_count - kept);
+  log_all(level, message, fields);
+}
+
+extern "C" {
+
+static std::int32_t host_log_enabled(oarlock_host_ctx*, oarlock_log_level level) {
+  return log_enabled(level_of(level)) ? 1 : 0;
+}
+
+static void host_log_write(oarlock_host_ctx* ctx, oarlock_log_level level, oarlock_str_view message,
+                           const oarlock_pair_view* pairs, std::uint64_t pair_count) {
+  if (ctx == nullptr || !log_enabled(level_of(level))) return;
+  try {
+    write_record(*host_of(ctx), level_of(level), text_of(message), pairs, pair_count);
+  } catch (...) {
+    // Out of memory: a lost log record is no reason to fail the plan.
+  }
+}
+
+static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
+  static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &host_log_enabled,
+                                                 &host_log_write};
+  return text_of(id) == OARLOCK_EXT_LOG ? &log_table : nullptr;
+}
+
+}  // extern "C"
+
+}  // namespace
+
+host_table::host_table(std::string plugin) : plugin_(std::move(plugin)) {
+  const std::string_view version = core_version();
+  table_.struct_size = sizeof(table_);
+  table_.abi_major = OARLOCK_ABI_MAJOR;
+  table_.abi_minor = OARLOCK_ABI_MINOR;
+  table_.ctx = reinterpret_cast<oarlock_host_ctx*>(this);
+  table_.version = {version.data(), version.size()};
+  table_.extension = &host_extension;
+}
+
+const std::vector<std::string_view>& host_table::extensions() {
+  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG};
+  return ids;
+}
+
+plan_scope::plan_scope(const cache::object_key& key) : outer_(std::exchange(planned_key, &key)) {}
+plan_scope::~plan_scope() {
+  planned_key = outer_;
+}
+
+}  // namespace oarlock::plugin

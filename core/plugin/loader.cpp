@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <utility>
+
+#include "core/base/assert.hpp"
+#include "core/base/log.hpp"
+#include "core/plugin/bridge.hpp"
+#include "core/plugin/checks.hpp"
+#include "core/plugin/descriptor.hpp"
+#include "core/plugin/errors.hpp"
+#include "core/plugin/host_table.hpp"
+#include "core/plugin/library.hpp"
+#include "core/plugin/plugin_host.hpp"
+
+namespace oarlock::plugin {
+
+namespace {
+
+// Collects what a plugin says through oarlock_error_out.
+class error_detail {
+ public:
+  error_detail() {
+    table_.struct_size = sizeof(table_);
+    table_.ctx = reinterpret_cast<oarlock_host_ctx*>(this);
+    table_.set = [](oarlock_host_ctx* ctx, oarlock_str_view message) {
+      if (ctx == nullptr || message.data == nullptr) return;
+      constexpr std::uint64_t bytes_max = 4096;
+      reinterpret_cast<error_detail*>(ctx)->text_.assign(
+          message.data, static_cast<std::size_t>(std::min(message.size, bytes_max)));
+    };
+  }
+  error_detail(const error_detail&) = delete;
+  error_detail& operator=(const error_detail&) = delete;
+
+  [[nodiscard]] const oarlock_error_out* table() const { return &table_; }
+  [[nodiscard]] std::string text() const { return text_.empty() ? "it did not say why" : text_; }
+
+ private:
+  std::string text_;
+  oarlock_error_out table_{};
+};
+
+// Calls into a plugin that must not throw, and says what it did when it does.
+template <class Call>
+oarlock_status guarded_call(error_detail& detail, Call call) {
+  std::string thrown;
+  try {
+    return call(detail.table());
+  } catch (const std::exception& e) {
+    thrown = e.what();
+  } catch (...) {
+    thrown = "something that is not a std::exception";
+  }
+  thrown.insert(0, "it threw: ");
+  detail.table()->set(detail.table()->ctx, {thrown.data(), thrown.size()});
+  return OARLOCK_TERMINAL;
+}
+
+class mapped_plugin final : public loaded_plugin {
+ public:
+  mapped_plugin(manifest declared, const oarlock_plugin* table)
+      : declared_(std::move(declared)), host_(declared_.name), sinks_(declared_.name) {
+    parts_.plugin = declared_.name;
+    parts_.table = table;
+    parts_.sinks = &sinks_;
+    for (const auto& c : declared_.controllers)
+      bridges_.try_emplace(c.name, parts_, c.name);
+  }
+  ~mapped_plugin() override {
+    drain();
+    stop();
+  }
+
+  result<> create(const std::string& config_json) {
+    error_detail detail;
+    oarlock_create_view view{};
+    view.struct_size = sizeof(view);
+    view.config_encoding = OARLOCK_ENCODING_JSON;
+    view.config = {reinterpret_cast<const std::uint8_t*>(config_json.data()), config_json.size()};
+    oarlock_instance* made = nullptr;
+    const auto status = guarded_call(detail, [&](const oarlock_error_out* out) {
+      return parts_.table->create(host_.table(), &view, out, &made);
+    });
+    if (status != OARLOCK_OK || made == nullptr) {
+      const char* hint = status == OARLOCK_OK ? "it returned OARLOCK_OK without an instance" : "";
+      return error{plugin_error::not_created,
+                   fmt::format("plugin {}: create() failed (status {}): {}", declared_.name, status,
+                               *hint != '\0' ? hint : detail.text())};
+    }
+    parts_.self = made;
+    state_ = state::created;
+    return {};
+  }
+
+  [[nodiscard]] const manifest& declared() const override { return declared_; }
+
+  [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
+    const auto found = bridges_.find(controller);
+    OARLOCK_ASSERT(found != bridges_.end(),
+                   "a reconciler is asked for by a controller of the manifest");
+    return found->second;
+  }
+
+  [[nodiscard]] result<> start() override {
+    OARLOCK_ASSERT(state_ == state::created, "a plugin is started once");
+    error_detail detail;
+    const auto status = guarded_call(detail, [&](const oarlock_error_out* out) {
+      return parts_.table->start(parts_.self, out);
+    });
+    if (status != OARLOCK_OK) {
+      return error{plugin_error::not_started,
+                   fmt::format("plugin {}: start() failed (status {}): {}", declared_.name, status,
+                               detail.text())};
+    }
+    state_ = state::started;
+    parts_.is_running = true;
+    return {};
+  }
+
+  void drain() override {
+    if (state_ != state::started) return;
+    call("drain", parts_.table->drain);
+    state_ = state::drained;
+  }
+
+  void stop() override {
+    drain();
+    parts_.is_running = false;
+    if (state_ == state::drained) call("stop", parts_.table->stop);
+    if (state_ == state::created || state_ == state::drained)
+      call("destroy", parts_.table->destroy);
+    state_ = state::gone;
+    parts_.self = nullptr;
+  }
+
+ private:
+  enum class state { empty, created, started, drained, gone };
+
+  void call(const char* name, void (*slot)(oarlock_instance*)) {
+    try {
+      slot(parts_.self);
+    } catch (...) {
+      log_error("an exception left the plugin, which no plugin may let happen",
+                {{"plugin", declared_.name}, {"call", name}});
+    }
+  }
+
+  const manifest declared_;
+  host_table host_;
+  plan_sinks sinks_;
+  instance_parts parts_;
+  std::map<std::string, bridge> bridges_;
+  state state_ = state::empty;
+};
+
+void warn_of_extra_exports(const candidate& found) {
+  const auto extra = extra_exports(*found.library);
+  if (extra.empty()) return;
+  log_warn("plugin exports more than its entry symbol; other libraries may pick these up",
+           {{"plugin", found.declared->name},
+            {"exports", extra.size()},
+            {"first", extra.front()},
+            {"remedy", "link it with plugin-api/plugin.map, as oarlock_add_plugin() does"}});
+}
+
+}  // namespace
+
+result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
+                                                   const std::string& config_json) {
+  candidate found;
+  if (auto ok = check_plugin(path, found); !ok) return ok.error();
+  warn_of_extra_exports(found);
+  const auto entry = map_library(found.library_file);
+  if (!entry) return entry.error();
+  const oarlock_plugin* table = (*entry)();
+  if (auto ok = check_descriptor(found, table); !ok) return ok.error();
+  auto made = std::make_unique<mapped_plugin>(std::move(*found.declared), table);
+  if (auto ok = made->create(config_json); !ok) {
+    return ok.error().within(found.library_file.string());
+  }
+  return std::unique_ptr<loaded_plugin>(std::move(made));
+}
+
+}  // namespace oarlock::plugin

@@ -1,0 +1,246 @@
+#include "core/plugin/manifest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "core/plugin/errors.hpp"
+#include "core/plugin/yaml.hpp"
+
+namespace oarlock::plugin {
+
+namespace {
+
+constexpr std::string_view api_version = "oarlock.dev/v1alpha1";
+constexpr std::string_view manifest_kind = "PluginManifest";
+constexpr std::size_t controllers_max = 32;
+constexpr std::size_t kinds_max = 64;
+constexpr std::int64_t abi_max = 65535;
+constexpr std::int64_t concurrent_reconciles_max = 1000;
+constexpr std::size_t name_max = 63;
+
+constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view digit = "0123456789";
+
+bool holds(std::string_view set, char c) {
+  return set.find(c) != std::string_view::npos;
+}
+bool is_lower_or_digit(char c) {
+  return holds(lower, c) || holds(digit, c);
+}
+bool is_alphanumeric(char c) {
+  return is_lower_or_digit(c) || holds(upper, c);
+}
+
+// RFC 1123 label. It becomes part of field managers, finalizers and ServiceAccount names.
+bool is_name(std::string_view s) {
+  return !s.empty() && s.size() <= name_max && is_lower_or_digit(s.front()) &&
+         is_lower_or_digit(s.back()) &&
+         std::all_of(s.begin(), s.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
+}
+
+bool is_version(std::string_view s) {
+  return !s.empty() && s.size() <= name_max && is_alphanumeric(s.front()) &&
+         std::all_of(s.begin(), s.end(),
+                     [](char c) { return is_alphanumeric(c) || holds(".-+", c); });
+}
+
+bool is_file_name(std::string_view s) {
+  return s.size() > 3 && s.size() <= 255 && s.ends_with(".so") && s.front() != '.' &&
+         std::all_of(s.begin(), s.end(),
+                     [](char c) { return is_alphanumeric(c) || holds("._-+", c); });
+}
+
+bool is_dns_name(std::string_view s) {
+  return !s.empty() && s.size() <= 253 && is_lower_or_digit(s.front()) &&
+         is_lower_or_digit(s.back()) && s.find("..") == std::string_view::npos &&
+         std::all_of(s.begin(), s.end(),
+                     [](char c) { return is_lower_or_digit(c) || holds(".-", c); });
+}
+
+bool is_api_version(std::string_view s) {
+  const std::size_t slash = s.find('/');
+  if (slash == std::string_view::npos) return is_name(s);
+  return is_dns_name(s.substr(0, slash)) && is_name(s.substr(slash + 1));
+}
+
+bool is_kind(std::string_view s) {
+  return !s.empty() && s.size() <= name_max && holds(upper, s.front()) &&
+         std::all_of(s.begin(), s.end(), is_alphanumeric);
+}
+
+bool is_label_key(std::string_view s) {
+  const std::size_t slash = s.find('/');
+  if (slash != std::string_view::npos && !is_dns_name(s.substr(0, slash))) return false;
+  const std::string_view name = slash == std::string_view::npos ? s : s.substr(slash + 1);
+  return !name.empty() && name.size() <= name_max && is_alphanumeric(name.front()) &&
+         is_alphanumeric(name.back()) && std::all_of(name.begin(), name.end(), [](char c) {
+           return is_alphanumeric(c) || holds("._-", c);
+         });
+}
+
+bool is_line(std::string_view s) {
+  return s.size() <= 1024 && std::all_of(s.begin(), s.end(), [](char c) {
+           return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+         });
+}
+
+bool is_selector(std::string_view s) {
+  return !s.empty() && is_line(s);
+}
+bool is_manifest_version(std::string_view s) {
+  return s == api_version;
+}
+bool is_manifest_kind(std::string_view s) {
+  return s == manifest_kind;
+}
+bool is_scope(std::string_view s) {
+  return s == "Namespaced" || s == "Cluster";
+}
+
+class manifest_reader {
+ public:
+  explicit manifest_reader(std::string file) : yaml_(std::move(file)) {}
+
+  result<manifest> read(const YAML::Node& root) {
+    manifest m;
+    if (yaml_.expect_map(root, "the manifest", {"apiVersion", "kind", "metadata", "spec"})) {
+      yaml_.text(root, "manifest", "apiVersion", is_manifest_version, api_version);
+      yaml_.text(root, "manifest", "kind", is_manifest_kind, manifest_kind);
+      const YAML::Node metadata = yaml_.required(root, "the manifest", "metadata");
+      if (yaml_.expect_map(metadata, "metadata", {"name"})) {
+        m.name = yaml_.text(metadata, "metadata", "name", is_name, name_rule);
+      }
+      read_spec(yaml_.required(root, "the manifest", "spec"), m);
+    }
+    if (yaml_.failure()) return *yaml_.failure();
+    return m;
+  }
+
+ private:
+  static constexpr std::string_view name_rule =
+      "at most 63 lower-case letters, digits and '-', with no '-' at either end";
+
+  void read_spec(const YAML::Node& spec, manifest& m) {
+    if (!yaml_.expect_map(spec, "spec",
+                          {"version", "description", "library", "abi", "controllers"})) {
+      return;
+    }
+    m.version = yaml_.text(spec, "spec", "version", is_version, "a version such as 0.1.0");
+    if (spec["description"].IsDefined()) {
+      m.description = yaml_.text(spec, "spec", "description", is_line, "one line of text");
+    }
+    m.library = yaml_.text(spec, "spec", "library", is_file_name,
+                           "the name of a file beside plugin.yaml, such as libmyapp.so");
+    const YAML::Node abi = yaml_.required(spec, "spec", "abi");
+    if (yaml_.expect_map(abi, "spec.abi", {"major", "minor"})) {
+      m.abi_major = static_cast<std::uint32_t>(yaml_.integer(abi, "spec.abi", "major", 0, abi_max));
+      m.abi_minor = static_cast<std::uint32_t>(yaml_.integer(abi, "spec.abi", "minor", 0, abi_max));
+    }
+    const YAML::Node controllers = yaml_.required(spec, "spec", "controllers");
+    if (!yaml_.expect_list(controllers, "spec.controllers", controllers_max, true)) return;
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < controllers.size() && !yaml_.failure(); ++i) {
+      auto one = read_controller(controllers[i], fmt::format("spec.controllers[{}]", i), m.name);
+      if (!names.insert(one.name).second) {
+        yaml_.fail(controllers[i],
+                   fmt::format("expected each controller once, found \"{}\" twice", one.name));
+      }
+      m.controllers.push_back(std::move(one));
+    }
+  }
+
+  controller::controller_spec read_controller(const YAML::Node& node, const std::string& path,
+                                              const std::string& plugin) {
+    controller::controller_spec c;
+    c.plugin = plugin;
+    if (!yaml_.expect_map(node, path,
+                          {"name", "primary", "owns", "watches", "maxConcurrentReconciles"})) {
+      return c;
+    }
+    c.name = yaml_.text(node, path, "name", is_name, name_rule);
+    const YAML::Node primary = yaml_.required(node, path, "primary");
+    const std::string primary_path = path + ".primary";
+    if (yaml_.expect_map(primary, primary_path, {"apiVersion", "kind", "plural", "scope"})) {
+      c.primary = read_resource(primary, primary_path);
+    }
+    read_owns(node["owns"], path + ".owns", c);
+    read_watches(node["watches"], path + ".watches", c);
+    c.max_concurrent_reconciles = static_cast<std::size_t>(
+        yaml_.integer(node, path, "maxConcurrentReconciles", 1, concurrent_reconciles_max, 16));
+    return c;
+  }
+
+  void read_owns(const YAML::Node& list, const std::string& path, controller::controller_spec& c) {
+    if (!yaml_.expect_list(list, path, kinds_max, false)) return;
+    for (std::size_t i = 0; i < list.size() && !yaml_.failure(); ++i) {
+      const std::string item = fmt::format("{}[{}]", path, i);
+      if (!yaml_.expect_map(list[i], item, {"apiVersion", "kind", "plural", "scope"})) return;
+      auto resource = read_resource(list[i], item);
+      const bool is_twice = std::find(c.owns.begin(), c.owns.end(), resource) != c.owns.end();
+      if (is_twice || resource == c.primary) {
+        yaml_.fail(list[i], fmt::format("expected each kind once and not the primary, found {}",
+                                        resource.name()));
+      }
+      c.owns.push_back(std::move(resource));
+    }
+  }
+
+  void read_watches(const YAML::Node& list, const std::string& path,
+                    controller::controller_spec& c) {
+    if (!yaml_.expect_list(list, path, kinds_max, false)) return;
+    for (std::size_t i = 0; i < list.size() && !yaml_.failure(); ++i) {
+      const std::string item = fmt::format("{}[{}]", path, i);
+      if (!yaml_.expect_map(
+              list[i], item,
+              {"apiVersion", "kind", "plural", "scope", "labelSelector", "mapByLabel"})) {
+        return;
+      }
+      controller::watch_spec watch;
+      watch.resource = read_resource(list[i], item);
+      if (list[i]["labelSelector"].IsDefined()) {
+        watch.label_selector =
+            yaml_.text(list[i], item, "labelSelector", is_selector, "a label selector");
+      }
+      watch.map_by_label = yaml_.text(list[i], item, "mapByLabel", is_label_key,
+                                      "the key of the label whose value is the primary's name");
+      c.watches.push_back(std::move(watch));
+    }
+  }
+
+  kube::resource read_resource(const YAML::Node& node, const std::string& path) {
+    kube::resource r;
+    const std::string version = yaml_.text(node, path, "apiVersion", is_api_version,
+                                           "an API version such as apps/v1 or v1");
+    const std::size_t slash = version.find('/');
+    r.group = slash == std::string::npos ? "" : version.substr(0, slash);
+    r.version = slash == std::string::npos ? version : version.substr(slash + 1);
+    r.kind = yaml_.text(node, path, "kind", is_kind, "a kind such as Deployment");
+    r.plural = yaml_.text(node, path, "plural", is_name, "a plural such as deployments");
+    if (!yaml_.failure() && node["scope"].IsDefined()) {
+      r.namespaced =
+          yaml_.text(node, path, "scope", is_scope, "Namespaced or Cluster") != "Cluster";
+    }
+    return r;
+  }
+
+  yaml_reader yaml_;
+};
+
+}  // namespace
+
+result<manifest> read_manifest(const std::filesystem::path& file) {
+  const auto root = load_yaml(file);
+  if (!root) return root.error();
+  try {
+    return manifest_reader(file.string()).read(*root);
+  } catch (const YAML::Exception& e) {
+    return error{plugin_error::bad_manifest,
+                 fmt::format("{}: expected a plugin manifest, found: {}", file.string(), e.what())};
+  }
+}
+
+}  // namespace oarlock::plugin

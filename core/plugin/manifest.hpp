@@ -1,0 +1,27 @@
+#pragma once
+// plugin.yaml (apiVersion oarlock.dev/v1alpha1, kind PluginManifest): what a plugin says about
+// itself, readable without loading its code. Schema: plugin-api/plugin-manifest.schema.json.
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/controller/spec.hpp"
+
+namespace oarlock::plugin {
+
+struct manifest {
+  std::string name;
+  std::string version;
+  std::string description;  ///< one sentence, may be empty
+  std::string library;      ///< file name beside plugin.yaml
+  std::uint32_t abi_major = 0;
+  std::uint32_t abi_minor = 0;
+  std::vector<controller::controller_spec> controllers;
+};
+
+/// Reads and checks a manifest. Unknown keys are errors. Errors carry file, line and column.
+[[nodiscard]] result<manifest> read_manifest(const std::filesystem::path& file);
+
+}  // namespace oarlock::plugin

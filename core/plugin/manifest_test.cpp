@@ -1,0 +1,185 @@
+#include "core/plugin/manifest.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "core/plugin/errors.hpp"
+
+namespace oarlock::plugin {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+constexpr const char* whole = R"(apiVersion: oarlock.dev/v1alpha1
+kind: PluginManifest
+metadata:
+  name: cat
+spec:
+  version: 1.2.3-rc.1
+  description: A cat.
+  library: libcat.so
+  abi:
+    major: 0
+    minor: 1
+  controllers:
+    - name: cat
+      primary:
+        apiVersion: example.com/v1
+        kind: Cat
+        plural: cats
+      owns:
+        - apiVersion: apps/v1
+          kind: Deployment
+          plural: deployments
+        - apiVersion: v1
+          kind: Namespace
+          plural: namespaces
+          scope: Cluster
+      watches:
+        - apiVersion: v1
+          kind: Pod
+          plural: pods
+          labelSelector: a=b,c in (d, e)
+          mapByLabel: app.kubernetes.io/name
+      maxConcurrentReconciles: 3
+    - name: kitten
+      primary: {apiVersion: example.com/v1, kind: Kitten, plural: kittens, scope: Cluster}
+)";
+
+class manifest_file : public ::testing::Test {
+ protected:
+  manifest_file() {
+    std::string name = (fs::temp_directory_path() / "oarlock-manifest-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~manifest_file() override { fs::remove_all(folder_); }
+
+  result<manifest> read(const std::string& text) {
+    std::ofstream(folder_ / "plugin.yaml") << text;
+    return read_manifest(folder_ / "plugin.yaml");
+  }
+  // The whole manifest with one line replaced.
+  static std::string with(const std::string& from, const std::string& to) {
+    std::string text = whole;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  }
+  fs::path folder_;
+};
+
+TEST_F(manifest_file, is_read_whole) {
+  const auto m = read(whole);
+  ASSERT_TRUE(m) << m.error().message;
+  EXPECT_EQ(m->name, "cat");
+  EXPECT_EQ(m->version, "1.2.3-rc.1");
+  EXPECT_EQ(m->description, "A cat.");
+  EXPECT_EQ(m->library, "libcat.so");
+  EXPECT_EQ(m->abi_major, 0U);
+  EXPECT_EQ(m->abi_minor, 1U);
+  ASSERT_EQ(m->controllers.size(), 2U);
+  const auto& c = m->controllers[0];
+  EXPECT_EQ(c.plugin, "cat");
+  EXPECT_EQ(c.name, "cat");
+  EXPECT_EQ(c.primary, (kube::resource{"example.com", "v1", "Cat", "cats", true}));
+  ASSERT_EQ(c.owns.size(), 2U);
+  EXPECT_EQ(c.owns[0], (kube::resource{"apps", "v1", "Deployment", "deployments", true}));
+  EXPECT_EQ(c.owns[1], (kube::resource{"", "v1", "Namespace", "namespaces", false}));
+  ASSERT_EQ(c.watches.size(), 1U);
+  EXPECT_EQ(c.watches[0].resource, (kube::resource{"", "v1", "Pod", "pods", true}));
+  EXPECT_EQ(c.watches[0].label_selector, "a=b,c in (d, e)");
+  EXPECT_EQ(c.watches[0].map_by_label, "app.kubernetes.io/name");
+  EXPECT_EQ(c.max_concurrent_reconciles, 3U);
+  EXPECT_EQ(m->controllers[1].max_concurrent_reconciles, 16U);
+  EXPECT_TRUE(m->controllers[1].owns.empty());
+  EXPECT_FALSE(m->controllers[1].primary.namespaced);
+}
+
+TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
+  struct mistake {
+    const char* from;
+    const char* to;
+    const char* message;
+  };
+  const mistake mistakes[] = {
+      {"oarlock.dev/v1alpha1", "oarlock.dev/v9",
+       "1:13: expected manifest.apiVersion to be oarlock"},
+      {"PluginManifest", "Plugin",
+       "2:7: expected manifest.kind to be PluginManifest, found \"Plugin\""},
+      {"  name: cat", "  name: Cat", "4:9: expected metadata.name to be at most 63 lower-case"},
+      {"  name: cat", "  title: cat", "4:3: unknown key \"title\" in metadata; known are name"},
+      {"metadata:\n  name: cat\n", "", "1:1: expected the key \"metadata\" in the manifest"},
+      {"version: 1.2.3-rc.1", "version: 1.2",
+       "6:12: expected spec.version to be a version such as "
+       "0.1.0, found \"1.2\"; put it in quotes"},
+      {"version: 1.2.3-rc.1", "version: 'a b'", "6:12: expected spec.version"},
+      {"  library: libcat.so\n", "", "expected the key \"library\" in spec, found none"},
+      {"libcat.so", "../libcat.so", "expected spec.library to be the name of a file beside"},
+      {"libcat.so", "libcat", "expected spec.library"},
+      {"major: 0", "major: -1", "10:12: expected spec.abi.major to be an integer from 0 to 65535"},
+      {"minor: 1", "minor: one",
+       "expected spec.abi.minor to be an integer from 0 to 65535, found one"},
+      {"minor: 1", "minor: '1'", "expected spec.abi.minor to be an integer"},
+      {"minor: 1", "patch: 1", "unknown key \"patch\" in spec.abi; known are major, minor"},
+      {"kind: Cat", "kind: cat", "16:15: expected spec.controllers[0].primary.kind to be a kind"},
+      {"example.com/v1", "a/b/c", "expected spec.controllers[0].primary.apiVersion"},
+      {"plural: cats", "plural: Cats", "expected spec.controllers[0].primary.plural"},
+      {"scope: Cluster", "scope: World",
+       "owns[1].scope to be Namespaced or Cluster, found \"World\""},
+      {"mapByLabel: app.kubernetes.io/name", "mapByLabel: a b", "watches[0].mapByLabel"},
+      {"          mapByLabel: app.kubernetes.io/name\n", "", "expected the key \"mapByLabel\""},
+      {"maxConcurrentReconciles: 3", "maxConcurrentReconciles: 0",
+       "integer from 1 to 1000, found 0"},
+      {"name: kitten", "name: cat", "expected each controller once, found \"cat\" twice"},
+      {"      owns:\n        - apiVersion: apps/v1\n          kind: Deployment\n          plural: "
+       "deployments",
+       "      owns:\n        - apiVersion: example.com/v1\n          kind: Cat\n          plural: "
+       "cats",
+       "expected each kind once and not the primary, found cats.example.com"},
+      {"  description: A cat.", "  version: 2.0.0",
+       "7:3: expected each key once, found \"version\" twice"},
+  };
+  for (const auto& m : mistakes) {
+    SCOPED_TRACE(m.to);
+    const auto got = read(with(m.from, m.to));
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, plugin_error::bad_manifest);
+    EXPECT_THAT(got.error().message, HasSubstr("plugin.yaml:"));
+    EXPECT_THAT(got.error().message, HasSubstr(m.message));
+  }
+}
+
+TEST_F(manifest_file, other_documents_are_refused) {
+  EXPECT_THAT(read("").error().message, HasSubstr("expected one YAML document, found 0"));
+  EXPECT_THAT(read("a: 1\n---\nb: 2\n").error().message, HasSubstr("found 2"));
+  EXPECT_THAT(read("[1, 2]").error().message, HasSubstr("expected the manifest to be a map"));
+  EXPECT_THAT(read("a: [1").error().message, HasSubstr("expected YAML, found: "));
+  EXPECT_THAT(read(std::string(5U << 20U, '#')).error().message,
+              HasSubstr("expected at most 4194304"));
+  EXPECT_THAT(read("spec: {controllers: []}\n").error().message, HasSubstr("apiVersion"));
+  EXPECT_EQ(read_manifest(folder_ / "none.yaml").error().code, plugin_error::missing);
+  EXPECT_EQ(read_manifest(folder_).error().code, plugin_error::missing);
+}
+
+// Whatever is cut off or turned into something else: an answer, never a crash.
+TEST_F(manifest_file, survives_damage) {
+  const std::string text = whole;
+  for (std::size_t i = 0; i < text.size(); i += 7) {
+    (void)read(text.substr(0, i));
+    std::string changed = text;
+    changed[i] = "{[:-\n\"'&*!"[i % 10];
+    (void)read(changed);
+  }
+}
+
+TEST_F(manifest_file, of_the_tree_is_valid) {
+  const auto m = read_manifest(std::string(OARLOCK_SOURCE_DIR) + "/plugins/myapp/plugin.yaml");
+  ASSERT_TRUE(m) << m.error().message;
+  EXPECT_EQ(m->name, "myapp");
+}
+
+}  // namespace
+}  // namespace oarlock::plugin

@@ -1,0 +1,396 @@
+#include "core/plugin/plan_sink.hpp"
+
+#include <fmt/format.h>
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/limits.hpp"
+#include "core/base/log.hpp"
+#include "core/json/parse.hpp"
+#include "oarlock/abi.h"
+
+namespace oarlock::plugin {
+
+using controller::plan_output;
+using controller::plan_verdict;
+
+namespace {
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_letter_or_digit(char c) {
+  return is_letter(c) || (c >= '0' && c <= '9');
+}
+
+struct nowhere {
+  void Put(char) {}
+};
+
+bool is_utf8(std::string_view text) {
+  rapidjson::MemoryStream bytes(text.data(), text.size());
+  nowhere sink;
+  while (bytes.Tell() < text.size()) {
+    if (!rapidjson::UTF8<>::Validate(bytes, sink)) return false;
+  }
+  return bytes.Tell() == text.size();
+}
+
+// Empty when `lent` is UTF-8 of at most `bytes_max` bytes; else what is wrong with it.
+std::string trouble_of_text(oarlock_str_view lent, std::string_view name, std::size_t bytes_max) {
+  if (lent.data == nullptr && lent.size != 0) {
+    return fmt::format("expected {} to point at {} bytes, found NULL", name, lent.size);
+  }
+  if (lent.size > bytes_max) {
+    return fmt::format("expected {} to have at most {} bytes, found {}", name, bytes_max,
+                       lent.size);
+  }
+  if (lent.size != 0 && !is_utf8({lent.data, lent.size})) {
+    return fmt::format("expected {} to be UTF-8", name);
+  }
+  return {};
+}
+
+std::string text_of(oarlock_str_view lent) {
+  return lent.size == 0 ? std::string{} : std::string(lent.data, lent.size);
+}
+
+// metav1.Condition: ^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$
+bool is_reason(std::string_view s) {
+  return !s.empty() && is_letter(s.front()) && (is_letter_or_digit(s.back()) || s.back() == '_') &&
+         std::all_of(s.begin(), s.end(), [](char c) {
+           return is_letter_or_digit(c) || c == '_' || c == ',' || c == ':';
+         });
+}
+
+// metav1.Condition, without insisting on the grammar of an optional DNS prefix.
+bool is_condition_type(std::string_view s) {
+  return !s.empty() && is_letter_or_digit(s.front()) && is_letter_or_digit(s.back()) &&
+         std::all_of(s.begin(), s.end(), [](char c) {
+           return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.' || c == '/';
+         });
+}
+
+// The beginning of `text`, cut between characters.
+std::string shortened(const std::string& text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+    --end;
+  return text.substr(0, end) + "...";
+}
+
+}  // namespace
+
+// The C side: each slot finds its sink, and turns what it says, or throws, into a status.
+struct plan_sink::slots {
+  template <class Work>
+  static oarlock_status call(oarlock_plan_ctx* ctx, const char* name, Work work) noexcept {
+    if (ctx == nullptr) return OARLOCK_INVALID;
+    auto& sink = *reinterpret_cast<plan_sink*>(ctx);
+    try {
+      if (!sink.takes_calls()) {
+        log_warn("plugin calls a plan table outside of its plan",
+                 {{"plugin", sink.plugin_}, {"call", name}});
+        return OARLOCK_INVALID;
+      }
+      const answer a = work(sink);
+      if (a.status != OARLOCK_OK) sink.refuse(name, a);
+      return a.status;
+    } catch (...) {
+      return OARLOCK_LIMIT;  // out of memory
+    }
+  }
+
+  static oarlock_status apply(oarlock_plan_ctx* ctx, std::uint32_t group, oarlock_encoding encoding,
+                              oarlock_bytes_view object) noexcept {
+    return call(ctx, "apply", [&](plan_sink& s) { return s.apply(group, encoding, object); });
+  }
+  static oarlock_status status(oarlock_plan_ctx* ctx, oarlock_encoding encoding,
+                               oarlock_bytes_view status) noexcept {
+    return call(ctx, "status", [&](plan_sink& s) { return s.set_status(encoding, status); });
+  }
+  static oarlock_status condition(oarlock_plan_ctx* ctx,
+                                  const oarlock_condition_view* view) noexcept {
+    return call(ctx, "condition", [&](plan_sink& s) { return s.add_condition(view); });
+  }
+  static oarlock_status event(oarlock_plan_ctx* ctx, oarlock_event_type type,
+                              oarlock_str_view reason, oarlock_str_view message) noexcept {
+    return call(ctx, "event", [&](plan_sink& s) { return s.add_event(type, reason, message); });
+  }
+  static oarlock_status requeue_after(oarlock_plan_ctx* ctx, std::int64_t delay_ms) noexcept {
+    return call(ctx, "requeue_after", [&](plan_sink& s) { return s.requeue_after(delay_ms); });
+  }
+  static oarlock_status fail(oarlock_plan_ctx* ctx, oarlock_str_view reason,
+                             oarlock_str_view message) noexcept {
+    return call(ctx, "fail", [&](plan_sink& s) { return s.set_failure(reason, message); });
+  }
+};
+
+plan_sink::plan_sink(std::string plugin) : plugin_(std::move(plugin)) {
+  table_ = {sizeof(table_),
+            0,
+            reinterpret_cast<oarlock_plan_ctx*>(this),
+            &slots::apply,
+            &slots::status,
+            &slots::condition,
+            &slots::event,
+            &slots::requeue_after,
+            &slots::fail};
+}
+
+const oarlock_plan_out* plan_sink::open(const controller::plan_input& input) {
+  input_ = &input;
+  output_ = {};
+  children_.clear();
+  bytes_ = 0;
+  refused_.clear();
+  thread_ = std::this_thread::get_id();
+  is_open_ = true;
+  return &table_;
+}
+
+bool plan_sink::takes_calls() const {
+  return is_open_ && thread_ == std::this_thread::get_id();
+}
+
+void plan_sink::refuse(const char* call, const answer& a) {
+  if (!refused_.empty()) return;
+  refused_ = fmt::format("{}(): {}", call, a.why);
+  log_warn("plugin breaks the contract of plan",
+           {{"plugin", plugin_}, {"object", input_->key.text()}, {"call", call}, {"error", a.why}});
+}
+
+plan_output plan_sink::take(plan_verdict verdict, std::string reason, std::string message) {
+  is_open_ = false;
+  plan_output out;
+  if (verdict == plan_verdict::done) out = std::move(output_);
+  out.verdict = verdict;
+  out.fail_reason = std::move(reason);
+  out.fail_message = std::move(message);
+  output_ = {};
+  return out;
+}
+
+plan_output plan_sink::close(oarlock_status returned) {
+  // What was refused is refused again for the same inputs: trying again does not help.
+  if (!refused_.empty()) {
+    return take(plan_verdict::terminal, "PlanRefused", "the plugin's plan is refused: " + refused_);
+  }
+  const bool gave_reason = !output_.fail_reason.empty();
+  if (returned == OARLOCK_OK && !gave_reason) return take(plan_verdict::done, {}, {});
+  const auto verdict = returned == OARLOCK_TERMINAL ? plan_verdict::terminal : plan_verdict::retry;
+  if (gave_reason) {
+    return take(verdict, std::move(output_.fail_reason), std::move(output_.fail_message));
+  }
+  return take(verdict, "PlanFailed",
+              fmt::format("the plugin's plan returned status {} and did not say why", returned));
+}
+
+plan_output plan_sink::close_after_throw(std::string_view what) {
+  return take(
+      plan_verdict::terminal, "PluginThrew",
+      fmt::format("an exception left the plugin, which no plugin may let happen: {}", what));
+}
+
+plan_sink::answer plan_sink::take_bytes(oarlock_encoding encoding, oarlock_bytes_view lent,
+                                        std::string& out) {
+  if (encoding != OARLOCK_ENCODING_JSON) {
+    return {OARLOCK_INVALID, fmt::format("expected encoding {} (JSON), found {}",
+                                         static_cast<int>(OARLOCK_ENCODING_JSON), encoding)};
+  }
+  if (lent.data == nullptr || lent.size == 0) {
+    return {OARLOCK_INVALID,
+            fmt::format("expected JSON, found {}", lent.data == nullptr ? "NULL" : "no bytes")};
+  }
+  if (lent.size > plan_limits::object_bytes_max) {
+    return {OARLOCK_LIMIT, fmt::format("expected at most {} bytes, found {}",
+                                       plan_limits::object_bytes_max, lent.size)};
+  }
+  if (bytes_ + lent.size > plan_limits::total_bytes_max) {
+    return {OARLOCK_LIMIT, fmt::format("expected at most {} bytes in one plan, found more",
+                                       plan_limits::total_bytes_max)};
+  }
+  bytes_ += lent.size;
+  out.assign(reinterpret_cast<const char*>(lent.data), lent.size);
+  return {};
+}
+
+// A child must be of a kind that plugin.yaml declares under `owns`, in the primary's namespace.
+plan_sink::answer plan_sink::check_child(const std::string& json) {
+  const auto parsed = json::parse(json);
+  if (!parsed) return {OARLOCK_INVALID, parsed.error().message};
+  if (!parsed->IsObject()) return {OARLOCK_INVALID, "expected a JSON object, found another value"};
+  const auto api_version = json::string_at(*parsed, "/apiVersion");
+  const auto kind = json::string_at(*parsed, "/kind");
+  const auto name = json::string_at(*parsed, "/metadata/name");
+  if (api_version.empty() || kind.empty() || name.empty()) {
+    return {OARLOCK_INVALID,
+            fmt::format("expected apiVersion, kind and metadata.name, found \"{}\", \"{}\", \"{}\"",
+                        api_version, kind, name)};
+  }
+  const auto& owns = input_->spec->owns;
+  const bool is_declared = std::any_of(owns.begin(), owns.end(), [&](const kube::resource& r) {
+    return r.kind == kind && r.api_version() == api_version;
+  });
+  if (!is_declared) {
+    return {OARLOCK_INVALID, fmt::format("expected a kind that plugin.yaml lists under owns, found "
+                                         "{} {}; add it there",
+                                         api_version, kind)};
+  }
+  const auto ns = json::string_at(*parsed, "/metadata/namespace");
+  if (!ns.empty() && ns != input_->key.ns) {
+    return {OARLOCK_INVALID, fmt::format("expected {} {} in the namespace of its owner, \"{}\", "
+                                         "found \"{}\"",
+                                         kind, name, input_->key.ns, ns)};
+  }
+  if (!children_.insert(fmt::format("{} {} {}", api_version, kind, name)).second) {
+    return {OARLOCK_INVALID,
+            fmt::format("expected each child once, found {} {} twice", kind, name)};
+  }
+  return {};
+}
+
+plan_sink::answer plan_sink::apply(std::uint32_t group, oarlock_encoding encoding,
+                                   oarlock_bytes_view object) {
+  if (output_.apply_set.size() >= limits::apply_intents_max) {
+    return {OARLOCK_LIMIT,
+            fmt::format("expected at most {} children, found more", limits::apply_intents_max)};
+  }
+  std::string json;
+  if (auto a = take_bytes(encoding, object, json); a.status != OARLOCK_OK) return a;
+  if (auto a = check_child(json); a.status != OARLOCK_OK) return a;
+  output_.apply_set.push_back({group, std::move(json)});
+  return {};
+}
+
+plan_sink::answer plan_sink::set_status(oarlock_encoding encoding, oarlock_bytes_view status) {
+  if (output_.status_json) return {OARLOCK_INVALID, "expected one call at most, found a second"};
+  std::string json;
+  if (auto a = take_bytes(encoding, status, json); a.status != OARLOCK_OK) return a;
+  const auto parsed = json::parse(json);
+  if (!parsed) return {OARLOCK_INVALID, parsed.error().message};
+  if (!parsed->IsObject()) return {OARLOCK_INVALID, "expected a JSON object, found another value"};
+  for (const char* kept : {"conditions", "observedGeneration"}) {
+    if (parsed->HasMember(kept)) {
+      return {OARLOCK_INVALID,
+              fmt::format("expected no field \"{}\", which the host keeps, found it", kept)};
+    }
+  }
+  output_.status_json = std::move(json);
+  return {};
+}
+
+plan_sink::answer plan_sink::add_condition(const oarlock_condition_view* view) {
+  if (view == nullptr) return {OARLOCK_INVALID, "expected a condition, found NULL"};
+  if (!OARLOCK_HAS_FIELD(view, oarlock_condition_view, message)) {
+    return {OARLOCK_INVALID, fmt::format("expected struct_size >= {}, found {}",
+                                         sizeof(oarlock_condition_view), view->struct_size)};
+  }
+  for (const auto& trouble :
+       {trouble_of_text(view->type, "type", plan_limits::condition_type_bytes_max),
+        trouble_of_text(view->reason, "reason", plan_limits::condition_reason_bytes_max),
+        trouble_of_text(view->message, "message", limits::condition_message_bytes_max)}) {
+    if (!trouble.empty()) return {OARLOCK_INVALID, trouble};
+  }
+  controller::condition made{text_of(view->type), controller::condition_status::unknown,
+                             text_of(view->reason), text_of(view->message)};
+  if (!is_condition_type(made.type)) {
+    return {OARLOCK_INVALID, fmt::format("expected a type such as Ready, found \"{}\"", made.type)};
+  }
+  if (!is_reason(made.reason)) {
+    return {OARLOCK_INVALID, fmt::format("expected a CamelCase reason for {}, found \"{}\"",
+                                         made.type, made.reason)};
+  }
+  switch (view->status) {
+    case OARLOCK_CONDITION_FALSE:
+      made.status = controller::condition_status::no;
+      break;
+    case OARLOCK_CONDITION_TRUE:
+      made.status = controller::condition_status::yes;
+      break;
+    default:
+      break;  // a value that this core does not know: unknown
+  }
+  auto& all = output_.conditions;
+  const auto there =
+      std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.type == made.type; });
+  if (there != all.end()) {
+    *there = std::move(made);
+    return {};
+  }
+  if (all.size() >= plan_limits::conditions_max) {
+    return {OARLOCK_LIMIT,
+            fmt::format("expected at most {} conditions, found more", plan_limits::conditions_max)};
+  }
+  all.push_back(std::move(made));
+  return {};
+}
+
+plan_sink::answer plan_sink::add_event(oarlock_event_type type, oarlock_str_view reason,
+                                       oarlock_str_view message) {
+  if (output_.events.size() >= plan_limits::events_max) {
+    return {OARLOCK_LIMIT,
+            fmt::format("expected at most {} events, found more", plan_limits::events_max)};
+  }
+  for (const auto& trouble :
+       {trouble_of_text(reason, "reason", plan_limits::event_reason_bytes_max),
+        trouble_of_text(message, "message", limits::condition_message_bytes_max)}) {
+    if (!trouble.empty()) return {OARLOCK_INVALID, trouble};
+  }
+  if (!is_reason(text_of(reason))) {
+    return {OARLOCK_INVALID,
+            fmt::format("expected a CamelCase reason, found \"{}\"", text_of(reason))};
+  }
+  // A type that this core does not know is worth a look: a warning.
+  output_.events.push_back({type != OARLOCK_EVENT_NORMAL, text_of(reason),
+                            shortened(text_of(message), plan_limits::event_message_bytes_max)});
+  return {};
+}
+
+plan_sink::answer plan_sink::requeue_after(std::int64_t delay_ms) {
+  if (delay_ms < 0) {
+    return {OARLOCK_INVALID, fmt::format("expected a delay >= 0, found {}", delay_ms)};
+  }
+  const std::chrono::milliseconds delay(std::min(delay_ms, plan_limits::requeue_ms_max));
+  output_.requeue_after = std::min(output_.requeue_after.value_or(delay), delay);
+  return {};
+}
+
+plan_sink::answer plan_sink::set_failure(oarlock_str_view reason, oarlock_str_view message) {
+  for (const auto& trouble :
+       {trouble_of_text(reason, "reason", plan_limits::condition_reason_bytes_max),
+        trouble_of_text(message, "message", limits::condition_message_bytes_max)}) {
+    if (!trouble.empty()) return {OARLOCK_INVALID, trouble};
+  }
+  if (!is_reason(text_of(reason))) {
+    return {OARLOCK_INVALID,
+            fmt::format("expected a CamelCase reason, found \"{}\"", text_of(reason))};
+  }
+  output_.fail_reason = text_of(reason);
+  output_.fail_message = text_of(message);
+  return {};
+}
+
+plan_sink& plan_sinks::borrow() {
+  return *pool_.with([&](pool& p) {
+    if (p.idle.empty()) {
+      p.all.push_back(std::make_unique<plan_sink>(plugin_));
+      // Reserved here, so that giving back cannot fail.
+      p.idle.reserve(p.all.size());
+      return p.all.back().get();
+    }
+    plan_sink* sink = p.idle.back();
+    p.idle.pop_back();
+    return sink;
+  });
+}
+
+void plan_sinks::give_back(plan_sink& sink) {
+  pool_.with([&](pool& p) { p.idle.push_back(&sink); });
+}
+
+}  // namespace oarlock::plugin

@@ -1,0 +1,98 @@
+#pragma once
+// The receiving end of oarlock_plan_out: checks every call of a plugin and keeps what it records.
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "core/base/guarded.hpp"
+#include "core/controller/reconciler.hpp"
+#include "oarlock/plan.h"
+
+namespace oarlock::plugin {
+
+/// What a plan may record. An object in etcd has at most 1.5 MiB; a note of an event 1 KiB
+/// (events.k8s.io/v1).
+namespace plan_limits {
+inline constexpr std::size_t object_bytes_max = 1536U << 10U;
+inline constexpr std::size_t total_bytes_max = 16U << 20U;
+inline constexpr std::size_t conditions_max = 64;
+inline constexpr std::size_t events_max = 64;
+inline constexpr std::size_t condition_type_bytes_max = 316;
+inline constexpr std::size_t condition_reason_bytes_max = 1024;
+inline constexpr std::size_t event_reason_bytes_max = 128;
+inline constexpr std::size_t event_message_bytes_max = 1024;
+inline constexpr std::int64_t requeue_ms_max = 24LL * 60 * 60 * 1000;
+}  // namespace plan_limits
+
+/// Used for one plan after another. A plugin may wrongly keep the table and call it between plans,
+/// so a sink is never freed while its plugin has an instance: such calls are refused and logged.
+class plan_sink {
+ public:
+  explicit plan_sink(std::string plugin);
+  plan_sink(const plan_sink&) = delete;
+  plan_sink& operator=(const plan_sink&) = delete;
+
+  /// Starts recording the calling thread's plan. `input` must outlive the recording.
+  [[nodiscard]] const oarlock_plan_out* open(const controller::plan_input& input);
+  /// Ends it: what the plan came to, given what it returned.
+  [[nodiscard]] controller::plan_output close(oarlock_status returned);
+  /// Ends it when the plan never returned.
+  [[nodiscard]] controller::plan_output close_after_throw(std::string_view what);
+
+ private:
+  // Why a call is refused; status OARLOCK_OK: it is not.
+  struct answer {
+    oarlock_status status = OARLOCK_OK;
+    std::string why;
+  };
+  struct slots;
+
+  answer apply(std::uint32_t group, oarlock_encoding encoding, oarlock_bytes_view object);
+  answer set_status(oarlock_encoding encoding, oarlock_bytes_view status);
+  answer add_condition(const oarlock_condition_view* view);
+  answer add_event(oarlock_event_type type, oarlock_str_view reason, oarlock_str_view message);
+  answer requeue_after(std::int64_t delay_ms);
+  answer set_failure(oarlock_str_view reason, oarlock_str_view message);
+
+  answer take_bytes(oarlock_encoding encoding, oarlock_bytes_view lent, std::string& out);
+  [[nodiscard]] answer check_child(const std::string& json);
+  [[nodiscard]] bool takes_calls() const;
+  void refuse(const char* call, const answer& a);
+  controller::plan_output take(controller::plan_verdict verdict, std::string reason,
+                               std::string message);
+
+  const std::string plugin_;
+  oarlock_plan_out table_{};
+  std::atomic<bool> is_open_{false};
+  std::atomic<std::thread::id> thread_{};
+  const controller::plan_input* input_ = nullptr;
+  controller::plan_output output_;
+  std::set<std::string> children_;  // "apps/v1 Deployment web"
+  std::size_t bytes_ = 0;
+  std::string refused_;  // the first refused call and why
+};
+
+/// The sinks of one plugin, as many as it had plans at the same time. Thread: any.
+class plan_sinks {
+ public:
+  explicit plan_sinks(std::string plugin) : plugin_(std::move(plugin)) {}
+
+  [[nodiscard]] plan_sink& borrow();
+  void give_back(plan_sink& sink);
+
+ private:
+  struct pool {
+    std::vector<std::unique_ptr<plan_sink>> all;
+    std::vector<plan_sink*> idle;
+  };
+  const std::string plugin_;
+  guarded<pool> pool_;
+};
+
+}  // namespace oarlock::plugin

@@ -1,0 +1,36 @@
+#pragma once
+// Plugins in the core: found, checked, mapped, created, started, stopped.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/controller/reconciler.hpp"
+#include "core/controller/spec.hpp"
+#include "core/plugin/manifest.hpp"
+
+namespace oarlock::plugin {
+
+/// One loaded plugin with one instance. Life-cycle calls come from one thread at a time.
+class loaded_plugin {
+ public:
+  virtual ~loaded_plugin() = default;
+  [[nodiscard]] virtual const manifest& declared() const = 0;
+  /// The reconciler of one of its controllers; owned by the plugin.
+  [[nodiscard]] virtual controller::reconciler& reconciler_for(const std::string& controller) = 0;
+  [[nodiscard]] virtual result<> start() = 0;
+  virtual void drain() = 0;
+  /// After the last plan() has returned. Destroys the instance; the library stays mapped
+  /// (unloading C++ code is not safe: see docs/decisions).
+  virtual void stop() = 0;
+};
+
+/// Loads a plugin folder, or a file beside its plugin.yaml. Checks in this order, before any code
+/// of the plugin runs: the file is there, the manifest is valid, the library is an ELF shared
+/// object of this architecture that exports the entry symbol, the ABI range fits. The error names
+/// the file, what was expected and found, and the remedy. `config_json` goes to create().
+[[nodiscard]] result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
+                                                                 const std::string& config_json);
+
+}  // namespace oarlock::plugin
