@@ -1,0 +1,327 @@
+#include "core/metrics/http_server.hpp"
+
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+
+#include <map>
+
+#include "core/base/log.hpp"
+#include "core/metrics/errors.hpp"
+
+namespace oarlock::metrics {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+constexpr auto tuple = asio::as_tuple(asio::use_awaitable);
+constexpr auto accept_pause = 100ms;
+constexpr auto goodbye_timeout = 1s;
+constexpr std::size_t read_piece_bytes = 1024;
+
+using string_response = http::response<http::string_body>;
+
+http_answer refusal(int status, std::string why) {
+  return {.status = status, .body = std::move(why) + "\n"};
+}
+
+// Why a request could not be read, as an answer; nullopt when there is nobody to answer.
+std::optional<http_answer> refusal_of(const boost::system::error_code& ec, std::size_t limit) {
+  if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
+    return refusal(431, fmt::format("expected a request head of at most {} bytes", limit));
+  }
+  if (ec == http::error::end_of_stream || ec == http::error::partial_message) return std::nullopt;
+  if (ec.category() == http::make_error_code(http::error::bad_method).category()) {
+    return refusal(400, "expected an HTTP/1.1 request, found: " + ec.message());
+  }
+  return std::nullopt;
+}
+
+string_response to_response(http_answer answer, unsigned version, bool keep_alive, bool head_only) {
+  string_response made;
+  made.version(version);
+  made.result(static_cast<unsigned>(answer.status));
+  made.set(http::field::content_type, answer.content_type);
+  made.set(http::field::cache_control, "no-store");
+  made.set("X-Content-Type-Options", "nosniff");
+  if (answer.status == 405) made.set(http::field::allow, "GET, HEAD");
+  if (!answer.www_authenticate.empty()) {
+    made.set(http::field::www_authenticate, answer.www_authenticate);
+  }
+  made.keep_alive(keep_alive);
+  made.content_length(answer.body.size());
+  if (!head_only) made.body() = std::move(answer.body);
+  return made;
+}
+
+}  // namespace
+
+bool http_question::has(std::string_view parameter) const {
+  std::string_view left = query;
+  while (!left.empty()) {
+    const auto part = left.substr(0, left.find('&'));
+    if (part.substr(0, part.find('=')) == parameter) return true;
+    left.remove_prefix(std::min(left.size(), part.size() + 1));
+  }
+  return false;
+}
+
+namespace {
+
+struct server_state {
+  executor loop;
+  http_server_config config;
+  tcp::acceptor listener;
+  std::map<std::string, http_handler, std::less<>> handlers;
+  // Open connections, by what cuts them off.
+  std::map<std::uint64_t, tcp::socket*> open;
+  std::uint64_t next_id = 1;
+  std::stop_source stopping;
+  counter* refused = nullptr;
+
+  server_state(executor l, http_server_config c) : loop(l), config(std::move(c)), listener(l) {}
+
+  [[nodiscard]] bool crowded() const { return open.size() * 2 > config.connections_max; }
+};
+
+// Counts a connection for as long as its coroutine lives, and lets stop() cut it off.
+class registration {
+ public:
+  registration(std::map<std::uint64_t, tcp::socket*>& open, std::uint64_t id, tcp::socket& socket)
+      : open_(open), id_(id) {
+    open_[id_] = &socket;
+  }
+  ~registration() { open_.erase(id_); }
+  registration(const registration&) = delete;
+  registration& operator=(const registration&) = delete;
+
+ private:
+  std::map<std::uint64_t, tcp::socket*>& open_;
+  std::uint64_t id_;
+};
+
+task<http_answer> ask_handler(std::shared_ptr<server_state> s, http_question question) {
+  const auto at = s->handlers.find(question.path);
+  if (at == s->handlers.end()) co_return refusal(404, "not found");
+  std::stop_source over;
+  asio::steady_timer limit(s->loop);
+  limit.expires_after(s->config.handler_timeout);
+  limit.async_wait([over](boost::system::error_code ec) mutable {
+    if (!ec) over.request_stop();
+  });
+  const std::stop_callback ends(s->stopping.get_token(), [&over] { over.request_stop(); });
+  co_return co_await at->second(std::move(question), over.get_token());
+}
+
+task<http_answer> answer_to(std::shared_ptr<server_state> s,
+                            http::request<http::empty_body> request) {
+  const auto method = request.method();
+  if (method != http::verb::get && method != http::verb::head) {
+    co_return refusal(405, "expected GET or HEAD");
+  }
+  const std::string target(request.target());
+  const auto mark = target.find('?');
+  http_question question;
+  question.path = target.substr(0, mark);
+  if (mark != std::string::npos) question.query = target.substr(mark + 1);
+  question.authorization = std::string(request[http::field::authorization]);
+  co_return co_await ask_handler(s, std::move(question));
+}
+
+// One request and its answer. False: the connection is done. `stream` and `buffer` outlive the
+// call.
+template <class Stream>
+task<bool> exchange(std::shared_ptr<server_state> s, Stream& stream, beast::flat_buffer& buffer,
+                    bool last) {
+  auto& wire = beast::get_lowest_layer(stream);
+  http::request_parser<http::empty_body> parser;
+  parser.header_limit(static_cast<std::uint32_t>(s->config.header_bytes_max));
+  wire.expires_after(s->config.read_timeout);
+  const auto [read_error, bytes] = co_await http::async_read_header(stream, buffer, parser, tuple);
+  http_answer answer;
+  // A body is never read: its bytes would be taken for the next request, so the connection ends.
+  const bool has_body = !read_error && !parser.is_done();
+  if (read_error) {
+    auto refused = refusal_of(read_error, s->config.header_bytes_max);
+    if (!refused) co_return false;
+    answer = std::move(*refused);
+  } else if (has_body) {
+    answer = refusal(413, "expected a request without a body");
+  } else {
+    answer = co_await answer_to(s, parser.get());
+  }
+  const bool keep = !read_error && !has_body && parser.get().keep_alive() && !last &&
+                    !s->crowded() && !s->stopping.stop_requested();
+  const bool head_only = !read_error && parser.get().method() == http::verb::head;
+  const auto version = read_error ? 11U : parser.get().version();
+  auto response = to_response(std::move(answer), version, keep, head_only);
+  http::response_serializer<http::string_body> serializer(response);
+  wire.expires_after(s->config.write_timeout);
+  boost::system::error_code write_error;
+  if (head_only) {
+    const auto [ec, sent] = co_await http::async_write_header(stream, serializer, tuple);
+    write_error = ec;
+  } else {
+    const auto [ec, sent] = co_await http::async_write(stream, serializer, tuple);
+    write_error = ec;
+  }
+  co_return !write_error && keep;
+}
+
+// `stream` outlives the call.
+template <class Stream>
+task<> converse(std::shared_ptr<server_state> s, Stream& stream) {
+  beast::flat_buffer buffer(s->config.header_bytes_max + read_piece_bytes);
+  const auto most = s->config.requests_per_connection_max;
+  for (std::size_t n = 1; n <= most; ++n) {
+    if (buffer.size() == 0) {
+      // Waiting for a request to begin is idling; once it has begun it must come quickly.
+      beast::get_lowest_layer(stream).expires_after(n == 1 ? s->config.read_timeout
+                                                           : s->config.idle_timeout);
+      const auto [ec, bytes] =
+          co_await stream.async_read_some(buffer.prepare(read_piece_bytes), tuple);
+      if (ec) co_return;
+      buffer.commit(bytes);
+    }
+    const bool more = co_await exchange(s, stream, buffer, n == most);
+    if (!more) co_return;
+  }
+}
+
+task<> serve_plain(std::shared_ptr<server_state> s, tcp::socket socket) {
+  beast::tcp_stream stream(std::move(socket));
+  const registration counted(s->open, s->next_id++, stream.socket());
+  co_await converse(s, stream);
+  boost::system::error_code ignored;
+  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+task<> serve_tls(std::shared_ptr<server_state> s, tcp::socket socket) {
+  auto* native = s->config.tls->current();
+  SSL_CTX_up_ref(native);
+  asio::ssl::context context(native);  // takes the reference
+  beast::ssl_stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), context);
+  auto& wire = beast::get_lowest_layer(stream);
+  const registration counted(s->open, s->next_id++, wire.socket());
+  wire.expires_after(s->config.read_timeout);
+  const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, tuple);
+  if (failed) co_return;
+  co_await converse(s, stream);
+  wire.expires_after(goodbye_timeout);
+  co_await stream.async_shutdown(tuple);
+}
+
+task<> accept_all(std::shared_ptr<server_state> s) {
+  while (!s->stopping.stop_requested()) {
+    auto [ec, socket] = co_await s->listener.async_accept(tuple);
+    if (s->stopping.stop_requested()) co_return;
+    if (ec) {
+      // Out of descriptors, most likely: the pending connection stays, so do not spin on it.
+      asio::steady_timer pause(s->loop);
+      pause.expires_after(accept_pause);
+      co_await pause.async_wait(tuple);
+      continue;
+    }
+    if (s->open.size() >= s->config.connections_max) {
+      s->refused->add();
+      continue;  // the socket closes here
+    }
+    auto served =
+        s->config.tls ? serve_tls(s, std::move(socket)) : serve_plain(s, std::move(socket));
+    spawn(s->loop, std::move(served));
+  }
+}
+
+// Every address: one socket for both families where the machine has IPv6, as Go's servers do.
+boost::system::error_code listen_on(tcp::acceptor& listener, const bind_address& where) {
+  boost::system::error_code ec;
+  const auto open = [&](const tcp::endpoint& endpoint, bool both) {
+    boost::system::error_code ignored;
+    listener.close(ignored);
+    listener.open(endpoint.protocol(), ec);
+    if (!ec) listener.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (!ec && both) listener.set_option(asio::ip::v6_only(false), ec);
+    if (!ec) listener.bind(endpoint, ec);
+    if (!ec) listener.listen(tcp::acceptor::max_listen_connections, ec);
+    return !ec;
+  };
+  if (where.host.empty()) {
+    if (!open({tcp::v6(), where.port}, true) && ec != asio::error::address_in_use) {
+      open({tcp::v4(), where.port}, false);
+    }
+    return ec;
+  }
+  const auto address = asio::ip::make_address(where.host, ec);
+  if (!ec) open({address, where.port}, false);
+  return ec;
+}
+
+}  // namespace
+
+struct http_server::state : server_state {
+  using server_state::server_state;
+};
+
+http_server::http_server(executor loop, metric_registry& metrics, http_server_config config)
+    : state_(std::make_shared<state>(std::move(loop), std::move(config))) {
+  state_->refused = &metrics.make_counter("oarlock_http_connections_refused_total",
+                                          "Connections closed at once because too many were open",
+                                          {{"server", state_->config.name}});
+}
+
+http_server::~http_server() {
+  stop();
+}
+
+void http_server::handle(std::string path, http_handler handler) {
+  state_->handlers.insert_or_assign(std::move(path), std::move(handler));
+}
+
+result<> http_server::start() {
+  auto& s = *state_;
+  const auto asked = s.config.where.text();
+  if (const auto ec = listen_on(s.listener, s.config.where)) {
+    return error{metrics_error::cannot_listen,
+                 fmt::format("expected to listen on {} for {}, found: {}; choose another address "
+                             "with --{}-bind-address",
+                             asked, s.config.name, ec.message(),
+                             s.config.name == "probes" ? "health-probe" : s.config.name)};
+  }
+  boost::system::error_code ec;
+  if (const auto endpoint = s.listener.local_endpoint(ec); !ec) {
+    s.config.where.port = endpoint.port();
+  }
+  log_info("listening", {{"server", s.config.name},
+                         {"address", s.config.where.text()},
+                         {"tls", s.config.tls != nullptr}});
+  spawn(s.loop, accept_all(state_));
+  return {};
+}
+
+const bind_address& http_server::where() const {
+  return state_->config.where;
+}
+
+void http_server::stop() {
+  if (!state_->stopping.request_stop()) return;
+  boost::system::error_code ignored;
+  state_->listener.close(ignored);
+  for (auto& [id, socket] : state_->open)
+    socket->close(ignored);
+}
+
+}  // namespace oarlock::metrics

@@ -1,0 +1,37 @@
+#pragma once
+// The server's side of TLS: a certificate from files, reloaded when they change, or one made at
+// start.
+#include <openssl/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.hpp"
+#include "core/base/result.hpp"
+
+namespace oarlock::metrics {
+
+/// Thread: the server's loop. TLS 1.2 or newer; HTTP/2 is not spoken, so rapid reset
+/// (CVE-2023-44487) has nothing to hold on to.
+class server_tls {
+ public:
+  virtual ~server_tls() = default;
+  /// What a new connection uses. Owned by this object; valid until the next call.
+  [[nodiscard]] virtual SSL_CTX* current() = 0;
+  /// The certificate (chain) in use, as PEM.
+  [[nodiscard]] virtual const std::string& certificate_pem() const = 0;
+};
+
+/// tls.crt and tls.key in `folder`, looked at for a change at most every 10 s (cert-manager and
+/// mounted Secrets replace them). A bad new pair is logged and the old one kept.
+[[nodiscard]] result<std::unique_ptr<server_tls>> tls_from_files(std::filesystem::path folder,
+                                                                 const clock& clock_source);
+
+/// A fresh EC P-256 certificate for `names` (host names and IP addresses). For clients that pin it
+/// or skip verification; production mounts one.
+[[nodiscard]] result<std::unique_ptr<server_tls>> tls_self_signed(std::vector<std::string> names,
+                                                                  const clock& clock_source);
+
+}  // namespace oarlock::metrics
