@@ -1,0 +1,477 @@
+#include "core/daemon/daemon.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <csignal>
+#include <fstream>
+#include <mutex>
+
+#include "core/base/limits.hpp"
+#include "core/base/log.hpp"
+#include "core/cache/informer_cache.hpp"
+#include "core/controller/events.hpp"
+#include "core/daemon/api_monitor.hpp"
+#include "core/daemon/health.hpp"
+#include "core/daemon/loop_thread.hpp"
+#include "core/election/elector.hpp"
+#include "core/metrics/access.hpp"
+#include "core/metrics/http_server.hpp"
+#include "core/metrics/process_metrics.hpp"
+#include "core/plugin/version.hpp"
+
+namespace oarlock::daemon {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto readiness_timeout = 1s;
+constexpr auto events_grace = 3s;
+constexpr auto caches_grace = 2s;
+// client-go's tolerance of its leader liveness check.
+constexpr auto renewal_tolerance = 20s;
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+// A random (version 4) UUID: two processes on one host are two candidates.
+std::string make_uuid(random_source& random) {
+  const auto a = (random.next() & 0xFFFFFFFFFFFF0FFFU) | 0x4000U;
+  const auto b = (random.next() & 0x3FFFFFFFFFFFFFFFU) | 0x8000000000000000U;
+  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32U, (a >> 16U) & 0xFFFFU,
+                     a & 0xFFFFU, b >> 48U, b & 0xFFFFFFFFFFFFU);
+}
+
+// The second signal: no more patience. Only async-signal-safe calls.
+void exit_at_once(int number) {
+  _exit(128 + number);
+}
+
+// Runs `question` on another loop and waits for its answer at most `limit`.
+template <class T>
+task<std::optional<T>> ask(executor there, std::function<T()> question, duration limit) {
+  const auto here = co_await boost::asio::this_coro::executor;
+  auto timer = std::make_shared<boost::asio::steady_timer>(here);
+  auto answer = std::make_shared<std::optional<T>>();
+  timer->expires_after(limit);
+  boost::asio::post(there, [question = std::move(question), here, timer, answer] {
+    boost::asio::post(here, [value = question(), timer, answer]() mutable {
+      *answer = std::move(value);
+      timer->cancel();
+    });
+  });
+  co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  co_return std::move(*answer);
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: the loops, which everything lives on, go last.
+struct daemon::state {
+  options o;
+  parts p;
+  loop_thread stream{"oarlock-stream"};  // watches, queues, writes
+  loop_thread probe{
+      "oarlock-probe"};  // lease, probes, metrics: must answer whatever the other does
+
+  kube::connection stream_api;
+  kube::connection probe_api;
+  election::write_window window;
+  std::unique_ptr<kube::client> stream_client;
+  std::unique_ptr<kube::client> probe_client;
+
+  watchdog stream_watch;
+  std::unique_ptr<api_monitor> api;
+  std::unique_ptr<cache::informer_cache> informers;
+  std::unique_ptr<controller::event_recorder> events;
+  plugin_set plugins;
+  std::unique_ptr<election::elector> elector;
+  std::unique_ptr<metrics::access_check> access;
+  std::unique_ptr<metrics::http_server> probes_server;
+  std::unique_ptr<metrics::http_server> metrics_server;
+  std::unique_ptr<boost::asio::signal_set> signals;
+
+  std::stop_source monitors_stop;
+  std::stop_source election_stop;
+  std::future<void> election_ended;
+
+  // The stream loop may look at `plugins`: main has filled it and does not take it down yet.
+  bool plugins_shown = false;
+
+  // Progress that main waits for.
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool api_answered = false;
+  std::atomic<bool> stopping{false};
+  std::atomic<bool> started{false};
+
+  state(options given, parts chosen)
+      : o(std::move(given)),
+        p(std::move(chosen)),
+        window(*p.clock_source),
+        stream_watch(stream.get_executor(), *p.clock_source),
+        plugins(*p.metrics) {}
+
+  int run();
+
+  // Start, in this order.
+  result<> connect();
+  result<> start_servers();
+  void start_monitors();
+  void load_plugins();
+  bool await_api();
+  void start_controllers();
+  void start_election();
+  void await_stop();
+  // Stop, in this order.
+  bool drain();
+  void end_caches();
+  void end_election();
+  void end_rest();
+
+  void on_signal(int number);
+  result<std::shared_ptr<metrics::server_tls>> make_tls();
+  void add_probe_handlers(metrics::http_server& server);
+  void add_metrics_handler(metrics::http_server& server);
+  std::vector<check> live_checks() const;
+  task<metrics::http_answer> readyz();
+  void set_leading(bool leads);
+};
+
+// ---------------------------------------------------------------- probes and metrics
+
+std::vector<check> daemon::state::live_checks() const {
+  check leader{.name = "leader-election"};
+  if (elector) {
+    const auto renewed = elector->renewed_at();
+    const auto limit = election::elector_config{}.lease_duration + renewal_tolerance;
+    if (renewed && p.clock_source->now() > *renewed + limit) {
+      leader.trouble = "leading without having renewed the lease for too long";
+    }
+  }
+  return {{.name = "ping"}, {.name = "stream-loop", .trouble = stream_watch.trouble()}, leader};
+}
+
+task<metrics::http_answer> daemon::state::readyz() {
+  std::vector<check> checks;
+  if (stopping) checks.push_back({.name = "shutdown", .trouble = "stopping"});
+  checks.push_back({.name = "api-server", .trouble = api->trouble()});
+  if (elector) {
+    check leader{.name = "leader-election"};
+    leader.note = elector->leading() ? "leading" : "standing by, holder " + elector->holder();
+    if (!elector->leading()) leader.trouble = elector->trouble();
+    checks.push_back(std::move(leader));
+  }
+  auto of_plugins = co_await ask<std::vector<check>>(
+      stream.get_executor(),
+      [this] {
+        if (plugins_shown) return plugins.checks();
+        return std::vector<check>{{.name = "plugins", .trouble = "not loaded"}};
+      },
+      readiness_timeout);
+  if (of_plugins) {
+    checks.insert(checks.end(), of_plugins->begin(), of_plugins->end());
+  } else {
+    checks.push_back({.name = "stream-loop", .trouble = "no answer within 1 s"});
+  }
+  if (!started && !stopping) {
+    checks.push_back({.name = "start", .trouble = "the controllers are not started yet"});
+  }
+  co_return answer_of("readyz", checks);
+}
+
+void daemon::state::add_probe_handlers(metrics::http_server& server) {
+  server.handle("/healthz",
+                [this](metrics::http_question, std::stop_token) -> task<metrics::http_answer> {
+                  co_return answer_of("healthz", live_checks());
+                });
+  server.handle("/readyz",
+                [this](metrics::http_question, std::stop_token) -> task<metrics::http_answer> {
+                  return readyz();
+                });
+}
+
+void daemon::state::add_metrics_handler(metrics::http_server& server) {
+  server.handle(
+      "/metrics",
+      [this](metrics::http_question q, std::stop_token stop) -> task<metrics::http_answer> {
+        if (access) {
+          auto refused = co_await access->check(q.authorization, q.path, stop);
+          if (refused) co_return std::move(*refused);
+        }
+        co_return metrics::http_answer{.body = p.metrics->serialize(),
+                                       .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+      });
+}
+
+result<std::shared_ptr<metrics::server_tls>> daemon::state::make_tls() {
+  if (!o.metrics_secure) return std::shared_ptr<metrics::server_tls>();
+  if (!o.metrics_cert_dir.empty()) {
+    auto made = metrics::tls_from_files(o.metrics_cert_dir, *p.clock_source);
+    if (!made) return made.error();
+    return std::shared_ptr<metrics::server_tls>(std::move(*made));
+  }
+  std::vector<std::string> names{p.host_name, "localhost", "127.0.0.1", "::1"};
+  const auto& host = o.metrics->host;
+  if (!host.empty() && host != "127.0.0.1" && host != "::1") names.push_back(host);
+  auto made = metrics::tls_self_signed(std::move(names), *p.clock_source);
+  if (!made) return made.error();
+  if (!o.state_dir.empty()) {
+    const auto file = std::filesystem::path(o.state_dir) / "metrics-ca.crt";
+    std::error_code ec;
+    std::filesystem::create_directories(o.state_dir, ec);
+    std::ofstream out(file, std::ios::trunc);
+    out << (*made)->certificate_pem();
+    if (!out.flush())
+      log_warn("could not write the metrics certificate", {{"file", file.string()}});
+  }
+  return std::shared_ptr<metrics::server_tls>(std::move(*made));
+}
+
+result<> daemon::state::start_servers() {
+  const auto loop = probe.get_executor();
+  if (o.probes) {
+    metrics::http_server_config config;
+    config.name = "probes";
+    config.where = *o.probes;
+    probes_server = std::make_unique<metrics::http_server>(loop, *p.metrics, std::move(config));
+    add_probe_handlers(*probes_server);
+    if (auto listening = probes_server->start(); !listening) return listening;
+  }
+  if (o.metrics) {
+    metrics::http_server_config config;
+    config.name = "metrics";
+    config.where = *o.metrics;
+    auto tls = make_tls();
+    if (!tls) return tls.error();
+    config.tls = std::move(*tls);
+    if (o.metrics_secure) {
+      access = std::make_unique<metrics::access_check>(*probe_client, *p.clock_source);
+    }
+    metrics_server = std::make_unique<metrics::http_server>(loop, *p.metrics, std::move(config));
+    add_metrics_handler(*metrics_server);
+    if (auto listening = metrics_server->start(); !listening) return listening;
+  }
+  return {};
+}
+
+// ---------------------------------------------------------------- start
+
+result<> daemon::state::connect() {
+  auto for_stream = p.connect(stream.get_executor());
+  if (!for_stream) return for_stream.error();
+  // A connection of its own: the lease must not queue behind a list of 100,000 objects.
+  auto for_probe = p.connect(probe.get_executor());
+  if (!for_probe) return for_probe.error();
+  stream_api = std::move(*for_stream);
+  probe_api = std::move(*for_probe);
+  stream_client = std::make_unique<kube::client>(kube::client::parts{
+      stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(), p.clock_source,
+      p.timer_source, p.metrics, &window});
+  probe_client = std::make_unique<kube::client>(
+      kube::client::parts{probe.get_executor(), probe_api.transport.get(), probe_api.identity.get(),
+                          p.clock_source, p.timer_source, p.metrics, nullptr});
+  return {};
+}
+
+void daemon::state::on_signal(int number) {
+  log_info("stopping", {{"signal", number}});
+  stopping = true;
+  signals->clear();
+  std::signal(SIGTERM, exit_at_once);
+  std::signal(SIGINT, exit_at_once);
+  const std::lock_guard lock(mutex);
+  changed.notify_all();
+}
+
+void daemon::state::start_monitors() {
+  signals = std::make_unique<boost::asio::signal_set>(probe.get_executor(), SIGTERM, SIGINT);
+  signals->async_wait([this](boost::system::error_code ec, int number) {
+    if (!ec) on_signal(number);
+  });
+  const auto stop = monitors_stop.get_token();
+  spawn(probe.get_executor(), stream_watch.run(*p.timer_source, stop));
+  api = std::make_unique<api_monitor>(api_monitor::parts{
+      probe_api.transport.get(), probe_api.identity.get(), p.clock_source, p.timer_source, [this] {
+        const std::lock_guard lock(mutex);
+        api_answered = true;
+        changed.notify_all();
+      }});
+  spawn(probe.get_executor(), api->run(stop));
+}
+
+void daemon::state::load_plugins() {
+  if (o.plugins.empty()) log_warn("no plugin is configured: nothing to do; see --plugin");
+  plugins.load(o, p.load_plugin);
+  stream.call([this] { plugins_shown = true; });
+}
+
+// False: stopped before the server answered. It may take for ever; the process stays and says why.
+bool daemon::state::await_api() {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [this] { return api_answered || stopping; });
+  return !stopping;
+}
+
+void daemon::state::await_stop() {
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [this] { return stopping.load(); });
+}
+
+void daemon::state::start_controllers() {
+  stream.call([this] {
+    informers = std::make_unique<cache::informer_cache>(
+        cache::informer_cache::parts{stream.get_executor(), stream_client.get(), p.clock_source,
+                                     p.timer_source, p.random, p.metrics});
+    events = std::make_unique<controller::event_recorder>(
+        controller::event_recorder::parts{stream.get_executor(), stream_client.get(),
+                                          p.clock_source, p.timer_source, p.metrics, p.host_name});
+    controller::controller::parts shared{};
+    shared.loop = stream.get_executor();
+    shared.client = stream_client.get();
+    shared.cache = informers.get();
+    shared.events = events.get();
+    shared.clock_source = p.clock_source;
+    shared.timer_source = p.timer_source;
+    shared.random = p.random;
+    shared.metrics = p.metrics;
+    plugins.start_controllers(o, shared);
+  });
+  started = true;
+}
+
+void daemon::state::set_leading(bool leads) {
+  boost::asio::post(stream.get_executor(), [this, leads] {
+    if (stopping) return;  // drain() has taken over
+    if (leads) {
+      plugins.lead();
+    } else {
+      plugins.follow();
+    }
+  });
+}
+
+void daemon::state::start_election() {
+  if (!o.leader_elect) {
+    window.open_forever();
+    set_leading(true);
+    return;
+  }
+  election::elector_config config;
+  config.lease_name = o.leader_election_id;
+  config.lease_namespace = o.leader_election_namespace;
+  config.identity = p.host_name + "_" + make_uuid(*p.random);
+  probe.call([&] {
+    elector = std::make_unique<election::elector>(
+        std::move(config),
+        election::elector::parts{probe_client.get(), p.clock_source, p.timer_source, p.random,
+                                 p.metrics, &window, [this] { set_leading(true); },
+                                 [this] { set_leading(false); }});
+    election_ended = probe.begin(elector->run(election_stop.get_token()));
+  });
+}
+
+// ---------------------------------------------------------------- stop
+
+// True: no reconcile is under way any more. The lease is renewed meanwhile, so that the last writes
+// may go out.
+bool daemon::state::drain() {
+  const auto until = p.clock_source->now() + limits::shutdown_grace;
+  plugins.announce_drain();
+  auto drained = stream.call([this] {
+    std::vector<std::future<void>> all;
+    for (auto* one : plugins.controllers())
+      all.push_back(stream.begin(one->drain()));
+    return all;
+  });
+  for (auto& one : drained) {
+    if (one.wait_until(until) != std::future_status::ready) {
+      log_error("a reconcile did not end in time: stopping without it");
+      return false;
+    }
+  }
+  if (events) {
+    const auto flush_until = std::min<steady_time>(until, p.clock_source->now() + events_grace);
+    stream.begin(events->flush(flush_until)).wait_until(until);
+  }
+  return true;
+}
+
+void daemon::state::end_caches() {
+  stream.call([this] {
+    plugins_shown = false;
+    plugins.destroy_controllers();
+  });
+  if (informers) stream.begin(informers->stop()).wait_for(caches_grace);
+  plugins.stop();
+}
+
+void daemon::state::end_election() {
+  if (!elector) return;
+  election_stop.request_stop();
+  const auto limit = election::elector_config{}.renew_deadline;
+  if (election_ended.wait_for(limit) != std::future_status::ready) return;
+  probe.begin(elector->release()).wait_for(limit);
+}
+
+void daemon::state::end_rest() {
+  monitors_stop.request_stop();
+  probe.call([this] {
+    if (probes_server) probes_server->stop();
+    if (metrics_server) metrics_server->stop();
+  });
+  stream.call([this] {
+    events.reset();
+    informers.reset();
+  });
+  stream.stop();
+  probe.stop();
+}
+
+int daemon::state::run() {
+  log_info("starting oarlockd", {{"version", plugin::core_version()},
+                                 {"runtime", o.runtime_name},
+                                 {"pid", static_cast<std::int64_t>(getpid())}});
+  metrics::add_process_metrics(*p.metrics, std::string(plugin::core_version()));
+  if (auto connected = connect(); !connected) {
+    log_error("cannot connect", {{"error", connected.error().message}});
+    return exit_usage;
+  }
+  start_monitors();
+  if (auto listening = start_servers(); !listening) {
+    log_error("cannot start", {{"error", listening.error().message}});
+    return exit_failed;  // no thread runs yet
+  }
+  probe.start();
+  stream.start();
+  load_plugins();
+  if (await_api()) {
+    start_controllers();
+    start_election();
+    await_stop();
+  }
+  if (!drain()) {
+    // Somebody's thread still runs, so nothing may be destroyed and the lease may not be given up:
+    // another process takes over when it expires. The window keeps late writes in.
+    window.close();
+    log_info("stopped, not all work ended");
+    _exit(exit_failed);
+  }
+  end_caches();
+  end_election();
+  end_rest();
+  log_info("stopped");
+  return 0;
+}
+
+daemon::daemon(options o, parts p) : state_(std::make_unique<state>(std::move(o), std::move(p))) {}
+daemon::~daemon() = default;
+int daemon::run() {
+  return state_->run();
+}
+
+}  // namespace oarlock::daemon

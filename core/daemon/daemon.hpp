@@ -1,0 +1,43 @@
+#pragma once
+// The composition of the core, and the order in which its parts start and stop.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/clock.hpp"
+#include "core/base/metric_registry.hpp"
+#include "core/base/random.hpp"
+#include "core/base/timers.hpp"
+#include "core/daemon/options.hpp"
+#include "core/daemon/plugin_set.hpp"
+#include "core/kube/connect.hpp"
+
+namespace oarlock::daemon {
+
+class daemon {
+ public:
+  /// What main chose; all of it outlives the daemon.
+  struct parts {
+    const clock* clock_source;
+    timers* timer_source;
+    random_source* random;
+    metric_registry* metrics;
+    /// Makes a connection whose sockets live on the given loop; nothing is sent yet.
+    std::function<result<kube::connection>(executor)> connect;
+    plugin_set::loader load_plugin;
+    std::string host_name;
+  };
+  daemon(options o, parts p);
+  ~daemon();
+
+  /// Runs until SIGTERM or SIGINT; a second one exits at once with 128 + its number. Returns the
+  /// exit code: 0 after a graceful stop, 1 when something could not be started or stopped in time,
+  /// 2 for a connection that cannot be configured.
+  [[nodiscard]] int run();
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace oarlock::daemon

@@ -1,0 +1,220 @@
+#include "core/daemon/flags.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace oarlock::daemon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+parsed_flags parse(const std::vector<std::string>& args, const std::string& pod_namespace = {}) {
+  return parse_flags(args, "9.9.9", pod_namespace);
+}
+
+TEST(flags, defaults) {
+  const auto p = parse({});
+  ASSERT_TRUE(p.run) << p.err;
+  EXPECT_TRUE(p.run->leader_elect);
+  EXPECT_EQ(p.run->leader_election_id, "oarlock");
+  EXPECT_EQ(p.run->leader_election_namespace, "oarlock-system");
+  EXPECT_EQ(p.run->metrics, (metrics::bind_address{"", 8443}));
+  EXPECT_TRUE(p.run->metrics_secure);
+  EXPECT_EQ(p.run->probes, (metrics::bind_address{"", 8081}));
+  EXPECT_EQ(p.run->runtime_name, "oarlock");
+  EXPECT_FALSE(p.run->max_concurrent_reconciles);
+  EXPECT_TRUE(p.run->plugins.empty());
+  EXPECT_TRUE(p.out.empty());
+  EXPECT_TRUE(p.err.empty());
+}
+
+TEST(flags, are_read) {
+  const auto p = parse({"--plugin", "build/plugins/a", "--plugin=b", "--leader-elect=false",
+                        "--metrics-bind-address", "127.0.0.1:0", "--metrics-secure=false",
+                        "--health-probe-bind-address=0", "--log-level=debug", "--log-format=json",
+                        "--max-concurrent-reconciles=3", "--namespace=team", "--kubeconfig", "k",
+                        "--state-dir=/s", "--runtime-name=two", "--leader-election-namespace=le"});
+  ASSERT_TRUE(p.run) << p.err;
+  EXPECT_THAT(p.run->plugins, ElementsAre("build/plugins/a", "b"));
+  EXPECT_FALSE(p.run->leader_elect);
+  EXPECT_EQ(p.run->metrics, (metrics::bind_address{"127.0.0.1", 0}));
+  EXPECT_FALSE(p.run->metrics_secure);
+  EXPECT_FALSE(p.run->probes);
+  EXPECT_EQ(p.run->log_level, log_level::debug);
+  EXPECT_EQ(p.run->log_format, log_format::json);
+  EXPECT_EQ(p.run->max_concurrent_reconciles, 3U);
+  EXPECT_EQ(p.run->ns, "team");
+  EXPECT_EQ(p.run->kubeconfig, "k");
+  EXPECT_EQ(p.run->state_dir, "/s");
+  EXPECT_EQ(p.run->leader_election_id, "two");
+  EXPECT_EQ(p.run->leader_election_namespace, "le");
+}
+
+TEST(flags, booleans_take_an_optional_value) {
+  const struct {
+    std::vector<std::string> args;
+    bool expected;
+  } cases[] = {{{"--leader-elect"}, true},
+               {{"--leader-elect=true"}, true},
+               {{"--leader-elect=false"}, false},
+               {{"--leader-elect", "--plugin", "x"}, true}};
+  for (const auto& c : cases) {
+    const auto p = parse(c.args);
+    ASSERT_TRUE(p.run) << p.err;
+    EXPECT_EQ(p.run->leader_elect, c.expected) << c.args[0];
+  }
+}
+
+TEST(flags, the_pods_namespace_holds_the_lease) {
+  EXPECT_EQ(parse({}, "prod").run->leader_election_namespace, "prod");
+  EXPECT_EQ(parse({"--leader-election-namespace=x"}, "prod").run->leader_election_namespace, "x");
+}
+
+TEST(flags, mistakes_say_expected_and_found) {
+  const struct {
+    std::vector<std::string> args;
+    const char* text;
+  } cases[] = {
+      {{"--leader-elect=maybe"}, "--leader-elect: expected true or false, found \"maybe\""},
+      {{"--log-level=verbose"},
+       "--log-level: expected debug, info, warn or error, found \"verbose\""},
+      {{"--log-format=xml"}, "--log-format: expected text or json, found \"xml\""},
+      {{"--max-concurrent-reconciles=0"}, "expected a number from 1 to 1000, found \"0\""},
+      {{"--max-concurrent-reconciles=-1"}, "found \"-1\""},
+      {{"--max-concurrent-reconciles=4x"}, "found \"4x\""},
+      {{"--max-concurrent-reconciles=1001"}, "found \"1001\""},
+      {{"--metrics-bind-address=8443"}, "--metrics-bind-address: expected \":8443\""},
+      {{"--health-probe-bind-address=:99999"}, "found \":99999\": the port is not a number"},
+      {{"--namespace=Team_A"}, "--namespace: expected at most 63 lower-case letters"},
+      {{"--runtime-name=" + std::string(64, 'a')}, "--runtime-name: expected at most 63"},
+      {{"--leader-election-id=-x"}, "found \"-x\""},
+      {{"--metrics-secure=false"}, "Listen on a loopback address such as 127.0.0.1:8443"},
+      {{"--metrics-secure=false", "--metrics-bind-address=0.0.0.0:1"}, "0.0.0.0:1 can be reached"},
+      {{"--metrics-secure=false", "--metrics-bind-address=127.0.0.1:1", "--metrics-cert-dir=/c"},
+       "metrics-cert-dir: expected none"},
+      {{"--config", "/nowhere/x.yaml"}, "expected a readable file, found none at /nowhere/x.yaml"},
+      {{"--unknown"}, "--unknown"},
+      {{"stray"}, "stray"},
+      {{"--plugin"}, "--plugin"},
+      {{"--plugin="}, "--plugin"},
+  };
+  for (const auto& c : cases) {
+    const auto p = parse(c.args);
+    EXPECT_FALSE(p.run) << c.args[0];
+    EXPECT_EQ(p.exit_code, 2) << c.args[0];
+    EXPECT_THAT(p.err, HasSubstr(c.text)) << c.args[0];
+    EXPECT_TRUE(p.out.empty());
+  }
+}
+
+TEST(flags, help_and_version_go_to_standard_output) {
+  for (const auto* flag : {"--help", "-h", "--version"}) {
+    const auto p = parse({flag});
+    EXPECT_FALSE(p.run);
+    EXPECT_EQ(p.exit_code, 0) << flag;
+    EXPECT_TRUE(p.err.empty()) << p.err;
+    EXPECT_THAT(p.out, HasSubstr("oarlockd")) << flag;
+  }
+  const auto help = parse({"--help"}).out;
+  for (const auto& s : all_settings())
+    EXPECT_THAT(help, HasSubstr(std::string("--") + s.name));
+  EXPECT_THAT(parse({"--version"}).out, HasSubstr("9.9.9"));
+}
+
+class config_file : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    file_ = std::filesystem::path(::testing::TempDir()) /
+            ("oarlockd" + std::to_string(getpid()) + ".yaml");
+  }
+  void TearDown() override { std::filesystem::remove(file_); }
+  parsed_flags with(const std::string& yaml, std::vector<std::string> more = {}) {
+    std::ofstream(file_) << yaml;
+    more.insert(more.begin(), {"--config", file_.string()});
+    return parse(more);
+  }
+  std::filesystem::path file_;
+};
+
+TEST_F(config_file, has_the_keys_of_the_flags) {
+  const auto p = with(
+      "plugin: [a, b]\nleader-elect: false\nlog-level: warn\n"
+      "metrics-bind-address: \":9443\"\nmax-concurrent-reconciles: 7\n");
+  ASSERT_TRUE(p.run) << p.err;
+  EXPECT_THAT(p.run->plugins, ElementsAre("a", "b"));
+  EXPECT_FALSE(p.run->leader_elect);
+  EXPECT_EQ(p.run->log_level, log_level::warn);
+  EXPECT_EQ(p.run->metrics->port, 9443);
+  EXPECT_EQ(p.run->max_concurrent_reconciles, 7U);
+}
+
+TEST_F(config_file, flags_win) {
+  const auto p = with("plugin: [a, b]\nlog-level: warn\nlog-format: json\n",
+                      {"--plugin=c", "--log-level=error"});
+  ASSERT_TRUE(p.run) << p.err;
+  EXPECT_THAT(p.run->plugins, ElementsAre("c"));
+  EXPECT_EQ(p.run->log_level, log_level::error);
+  EXPECT_EQ(p.run->log_format, log_format::json);
+}
+
+TEST_F(config_file, may_be_empty) {
+  for (const auto* yaml : {"", "\n", "# nothing\n", "{}\n"}) {
+    EXPECT_TRUE(with(yaml).run) << yaml;
+  }
+}
+
+TEST_F(config_file, mistakes_have_line_and_column) {
+  const struct {
+    const char* yaml;
+    const char* where;
+    const char* text;
+  } cases[] = {
+      {"log-level: verbose\n", ":1:12: ", "log-level: expected debug, info"},
+      {"# c\nlog-levle: debug\n", ":2:1: ", "found \"log-levle\""},
+      {"log-level: debug\nlog-level: info\n", ":2:1: ", "expected once, found again"},
+      {"leader-elect: yes\n", ":1:15: ", "expected true or false, found \"yes\""},
+      {"plugin: a\n", ":1:9: ", "plugin: expected a list"},
+      {"plugin: [a, [b]]\n", ":1:13: ", "plugin: expected one value"},
+      {"log-level: [debug]\n", ":1:12: ", "log-level: expected one value"},
+      {"- a\n", ":1:1: ", "expected a map of settings"},
+      {"a: [\n", ":2:1: ", "expected YAML"},
+      {"\"x\ty\": 1\n", ":1:1: ", "expected one of "},
+  };
+  for (const auto& c : cases) {
+    const auto p = with(c.yaml);
+    EXPECT_FALSE(p.run) << c.yaml;
+    EXPECT_EQ(p.exit_code, 2);
+    EXPECT_THAT(p.err, HasSubstr(file_.string() + c.where)) << c.yaml;
+    EXPECT_THAT(p.err, HasSubstr(c.text)) << c.yaml;
+  }
+}
+
+TEST_F(config_file, a_mistake_counts_even_where_a_flag_wins) {
+  EXPECT_EQ(with("log-level: verbose\n", {"--log-level=info"}).exit_code, 2);
+}
+
+TEST_F(config_file, is_bounded) {
+  const auto p = with("# " + std::string(5U << 20U, 'x') + "\n");
+  EXPECT_EQ(p.exit_code, 2);
+  EXPECT_THAT(p.err, HasSubstr("expected at most 4194304 bytes"));
+}
+
+TEST_F(config_file, print_config_reads_back) {
+  const auto first = parse({"--print-config", "--plugin=a b", "--plugin=c", "--log-level=warn",
+                            "--metrics-bind-address=[::1]:1", "--namespace=team"});
+  EXPECT_EQ(first.exit_code, 0);
+  EXPECT_FALSE(first.run);
+  EXPECT_THAT(first.out, HasSubstr("log-level: warn\n"));
+  EXPECT_THAT(first.out, HasSubstr("max-concurrent-reconciles: 16\n"));
+  EXPECT_THAT(first.out, HasSubstr("leader-election-id: oarlock\n"));
+  const auto again = with(first.out, {"--print-config"});
+  EXPECT_TRUE(again.err.empty()) << again.err;
+  EXPECT_EQ(again.out, first.out);
+}
+
+}  // namespace
+}  // namespace oarlock::daemon

@@ -1,0 +1,20 @@
+#include "core/daemon/loop_thread.hpp"
+
+#include <pthread.h>
+
+namespace oarlock::daemon {
+
+void loop_thread::start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), name_.c_str());
+    loop_.run();
+  });
+}
+
+void loop_thread::stop() {
+  if (!thread_.joinable()) return;
+  loop_.stop();
+  thread_.join();
+}
+
+}  // namespace oarlock::daemon

@@ -1,0 +1,257 @@
+#include "core/daemon/options.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <charconv>
+
+namespace oarlock::daemon {
+
+namespace {
+
+constexpr std::size_t reconciles_max = 1000;
+constexpr std::size_t label_chars_max = 63;
+constexpr const char* default_namespace = "oarlock-system";
+constexpr std::size_t default_reconciles = 16;
+
+class option_category final : public boost::system::error_category {
+ public:
+  const char* name() const noexcept override { return "oarlock.options"; }
+  std::string message(int) const override { return "not a legal setting"; }
+};
+
+error refuse(const std::string& expected, const std::string& found) {
+  return {option_error::bad_value, fmt::format("expected {}, found \"{}\"", expected, found)};
+}
+
+result<> set_bool(bool& into, const std::string& text) {
+  if (text != "true" && text != "false") return refuse("true or false", text);
+  into = text == "true";
+  return {};
+}
+
+// RFC 1123 label: how namespaces and runtimes are named.
+bool is_label(const std::string& text) {
+  const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  if (text.empty() || text.size() > label_chars_max) return false;
+  if (!alnum(text.front()) || !alnum(text.back())) return false;
+  for (const char c : text) {
+    if (!alnum(c) && c != '-') return false;
+  }
+  return true;
+}
+
+result<> set_label(std::string& into, const std::string& text) {
+  if (!is_label(text)) {
+    return refuse("at most 63 lower-case letters, digits and '-', as namespaces are named", text);
+  }
+  into = text;
+  return {};
+}
+
+result<> set_address(std::optional<metrics::bind_address>& into, const std::string& text) {
+  auto parsed = metrics::parse_bind_address(text);
+  if (!parsed) return error{option_error::bad_value, parsed.error().message};
+  into = *parsed;
+  return {};
+}
+
+result<> set_count(std::optional<std::size_t>& into, const std::string& text) {
+  std::size_t value = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data(), end, value);
+  if (ec != std::errc() || stop != end || value < 1 || value > reconciles_max) {
+    return refuse(fmt::format("a number from 1 to {}", reconciles_max), text);
+  }
+  into = value;
+  return {};
+}
+
+result<> set_level(options& o, const std::string& text) {
+  if (text == "debug") {
+    o.log_level = log_level::debug;
+  } else if (text == "info") {
+    o.log_level = log_level::info;
+  } else if (text == "warn") {
+    o.log_level = log_level::warn;
+  } else if (text == "error") {
+    o.log_level = log_level::error;
+  } else {
+    return refuse("debug, info, warn or error", text);
+  }
+  return {};
+}
+
+std::string show_level(log_level level) {
+  switch (level) {
+    case log_level::debug:
+      return "debug";
+    case log_level::info:
+      return "info";
+    case log_level::warn:
+      return "warn";
+    case log_level::error:
+      return "error";
+  }
+  return "info";
+}
+
+result<> set_format(options& o, const std::string& text) {
+  if (text != "text" && text != "json") return refuse("text or json", text);
+  o.log_format = text == "json" ? log_format::json : log_format::text;
+  return {};
+}
+
+std::string show_address(const std::optional<metrics::bind_address>& a) {
+  return a ? a->text() : "0";
+}
+
+result<> set_path(std::string& into, const std::string& text) {
+  if (text.empty()) return refuse("a path", text);
+  into = text;
+  return {};
+}
+
+template <class Member>
+auto show_text(Member member) {
+  return [member](const options& o) { return std::vector<std::string>{o.*member}; };
+}
+template <class Member>
+auto show_bool(Member member) {
+  return
+      [member](const options& o) { return std::vector<std::string>{o.*member ? "true" : "false"}; };
+}
+template <class Member>
+auto show_bind(Member member) {
+  return [member](const options& o) { return std::vector<std::string>{show_address(o.*member)}; };
+}
+template <auto Set, class Member>
+auto into(Member member) {
+  return [member](options& o, const std::string& text) { return Set(o.*member, text); };
+}
+
+std::vector<setting> election_settings() {
+  return {
+      {"leader-elect", "", "Hold a Lease while working, so that replicas take turns",
+       setting_kind::boolean, into<set_bool>(&options::leader_elect),
+       show_bool(&options::leader_elect)},
+      {"leader-election-id", "NAME", "Name of the Lease (default: the runtime's name)",
+       setting_kind::text, into<set_label>(&options::leader_election_id),
+       show_text(&options::leader_election_id)},
+      {"leader-election-namespace", "NAMESPACE",
+       "Namespace of the Lease (default: the pod's, else oarlock-system)", setting_kind::text,
+       into<set_label>(&options::leader_election_namespace),
+       show_text(&options::leader_election_namespace)},
+  };
+}
+
+std::vector<setting> endpoint_settings() {
+  return {
+      {"metrics-bind-address", "ADDRESS", "Where /metrics listens; 0: nowhere (default :8443)",
+       setting_kind::text, into<set_address>(&options::metrics), show_bind(&options::metrics)},
+      {"metrics-secure", "", "TLS, and a token that may get /metrics; off only on loopback",
+       setting_kind::boolean, into<set_bool>(&options::metrics_secure),
+       show_bool(&options::metrics_secure)},
+      {"metrics-cert-dir", "DIR", "Folder of tls.crt and tls.key (default: self-signed)",
+       setting_kind::text, into<set_path>(&options::metrics_cert_dir),
+       show_text(&options::metrics_cert_dir)},
+      {"health-probe-bind-address", "ADDRESS",
+       "Where /healthz and /readyz listen; 0: nowhere (default :8081)", setting_kind::text,
+       into<set_address>(&options::probes), show_bind(&options::probes)},
+  };
+}
+
+std::vector<setting> work_settings() {
+  return {
+      {"kubeconfig", "FILE", "Cluster to use (default: KUBECONFIG, in-cluster, ~/.kube/config)",
+       setting_kind::text, into<set_path>(&options::kubeconfig), show_text(&options::kubeconfig)},
+      {"plugin", "PATH", "A plugin: its folder, or its library beside plugin.yaml; repeatable",
+       setting_kind::list,
+       [](options& o, const std::string& text) -> result<> {
+         if (text.empty()) return refuse("a path", text);
+         o.plugins.push_back(text);
+         return {};
+       },
+       [](const options& o) { return o.plugins; }},
+      {"namespace", "NAMESPACE", "Work in this namespace only (default: all)", setting_kind::text,
+       into<set_label>(&options::ns), show_text(&options::ns)},
+      {"max-concurrent-reconciles", "N",
+       "Keys that a controller works on at once (default: its manifest, else 16)",
+       setting_kind::text, into<set_count>(&options::max_concurrent_reconciles),
+       [](const options& o) {
+         return std::vector<std::string>{
+             std::to_string(o.max_concurrent_reconciles.value_or(default_reconciles))};
+       }},
+      {"runtime-name", "NAME", "Name of this installation of Oarlock (default oarlock)",
+       setting_kind::text, into<set_label>(&options::runtime_name),
+       show_text(&options::runtime_name)},
+      {"state-dir", "DIR", "Folder for files of this process, such as metrics-ca.crt",
+       setting_kind::text, into<set_path>(&options::state_dir), show_text(&options::state_dir)},
+      {"log-level", "LEVEL", "debug, info, warn or error (default info)", setting_kind::text,
+       set_level,
+       [](const options& o) { return std::vector<std::string>{show_level(o.log_level)}; }},
+      {"log-format", "FORMAT", "text or json (default text)", setting_kind::text, set_format,
+       [](const options& o) {
+         return std::vector<std::string>{o.log_format == log_format::json ? "json" : "text"};
+       }},
+  };
+}
+
+}  // namespace
+
+boost::system::error_code make_error_code(option_error e) {
+  static const option_category category;
+  return {static_cast<int>(e), category};
+}
+
+const std::vector<setting>& all_settings() {
+  static const std::vector<setting> made = [] {
+    auto all = work_settings();
+    for (auto&& more : {election_settings(), endpoint_settings()}) {
+      all.insert(all.end(), more.begin(), more.end());
+    }
+    return all;
+  }();
+  return made;
+}
+
+result<> complete(options& o, const std::string& pod_namespace) {
+  if (o.leader_election_id.empty()) o.leader_election_id = o.runtime_name;
+  if (o.leader_election_namespace.empty()) {
+    o.leader_election_namespace = pod_namespace.empty() ? default_namespace : pod_namespace;
+  }
+  if (o.metrics && !o.metrics_secure && !o.metrics->is_loopback()) {
+    return error{option_error::bad_value,
+                 fmt::format("metrics-secure: expected true, because metrics-bind-address {} can "
+                             "be reached from other machines; found false. Listen on a loopback "
+                             "address such as 127.0.0.1:{}, or leave it secure",
+                             o.metrics->text(), o.metrics->port)};
+  }
+  if (!o.metrics_secure && !o.metrics_cert_dir.empty()) {
+    return error{option_error::bad_value,
+                 "metrics-cert-dir: expected none with metrics-secure false, found \"" +
+                     o.metrics_cert_dir + "\""};
+  }
+  return {};
+}
+
+std::string to_yaml(const options& o) {
+  YAML::Emitter out;
+  out << YAML::BeginMap;
+  for (const auto& s : all_settings()) {
+    const auto values = s.show(o);
+    if (s.kind == setting_kind::list) {
+      out << YAML::Key << s.name << YAML::Value << YAML::BeginSeq;
+      for (const auto& value : values)
+        out << value;
+      out << YAML::EndSeq;
+    } else if (!values.front().empty()) {
+      // An empty value is no value: the key is left out, so that the text reads back.
+      out << YAML::Key << s.name << YAML::Value << values.front();
+    }
+  }
+  out << YAML::EndMap;
+  return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace oarlock::daemon

@@ -1,0 +1,63 @@
+#pragma once
+// What the daemon was asked to do: flags over the configuration file over defaults, checked.
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/log.hpp"
+#include "core/base/result.hpp"
+#include "core/metrics/bind_address.hpp"
+
+namespace oarlock::daemon {
+
+struct options {
+  std::string kubeconfig;
+  std::vector<std::string> plugins;
+  bool leader_elect = true;
+  std::string leader_election_id;         ///< the runtime's name unless set
+  std::string leader_election_namespace;  ///< the pod's, else oarlock-system, unless set
+  std::optional<metrics::bind_address> metrics = metrics::bind_address{"", 8443};
+  bool metrics_secure = true;
+  std::string metrics_cert_dir;
+  std::optional<metrics::bind_address> probes = metrics::bind_address{"", 8081};
+  oarlock::log_level log_level = log_level::info;
+  oarlock::log_format log_format = log_format::text;
+  std::optional<std::size_t> max_concurrent_reconciles;  ///< nullopt: what each manifest says
+  std::string ns;                                        ///< empty: all namespaces
+  std::string state_dir;
+  std::string runtime_name = "oarlock";
+};
+
+enum class setting_kind { text, boolean, list };
+
+/// One thing that can be set, by a flag and by a key of the same name in the configuration file.
+struct setting {
+  const char* name;
+  const char* value_name;
+  const char* help;
+  setting_kind kind = setting_kind::text;
+  /// Checks and stores one value. The error says what was expected; callers add where it stood.
+  std::function<result<>(options&, const std::string&)> set;
+  /// The effective values as text, for --print-config.
+  std::function<std::vector<std::string>(const options&)> show;
+};
+
+enum class option_error { bad_value = 1 };
+[[nodiscard]] boost::system::error_code make_error_code(option_error e);
+
+/// Every setting, in the order of the help text.
+[[nodiscard]] const std::vector<setting>& all_settings();
+
+/// Rules between settings, and the defaults that depend on others. `pod_namespace` is the namespace
+/// this process runs in, empty outside a cluster.
+[[nodiscard]] result<> complete(options& o, const std::string& pod_namespace);
+
+/// The effective configuration as YAML: a file that --config accepts.
+[[nodiscard]] std::string to_yaml(const options& o);
+
+}  // namespace oarlock::daemon
+
+template <>
+struct boost::system::is_error_code_enum<oarlock::daemon::option_error> : std::true_type {};

@@ -1,0 +1,143 @@
+#include "core/daemon/plugin_set.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/log.hpp"
+#include "core/plugin/errors.hpp"
+
+namespace oarlock::daemon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A plugin without code. Its life is written to `log`.
+class fake_plugin final : public plugin::loaded_plugin {
+ public:
+  fake_plugin(std::string name, std::vector<std::string>& log, bool starts)
+      : log_(log), starts_(starts) {
+    declared_.name = std::move(name);
+    declared_.version = "1.0.0";
+  }
+  ~fake_plugin() override { log_.push_back("destroy " + declared_.name); }
+  [[nodiscard]] const plugin::manifest& declared() const override { return declared_; }
+  [[nodiscard]] controller::reconciler& reconciler_for(const std::string&) override {
+    std::abort();
+  }
+  [[nodiscard]] result<> start() override {
+    log_.push_back("start " + declared_.name);
+    if (!starts_) return error{plugin::plugin_error::not_started, "start() failed: no"};
+    return {};
+  }
+  void drain() override { log_.push_back("drain " + declared_.name); }
+  void stop() override { log_.push_back("stop " + declared_.name); }
+
+ private:
+  plugin::manifest declared_;
+  std::vector<std::string>& log_;
+  bool starts_;
+};
+
+class plugin_set_test : public ::testing::Test {
+ protected:
+  void SetUp() override { log_configure(static_cast<log_level>(99), log_format::text); }
+  void TearDown() override { log_configure(log_level::info, log_format::text); }
+
+  // Paths that begin with "bad" do not load; the name is what stands behind the last '/'.
+  plugin_set::loader loader() {
+    return [this](const std::filesystem::path& path,
+                  const std::string&) -> result<std::unique_ptr<plugin::loaded_plugin>> {
+      const auto name = path.filename().string();
+      if (name.starts_with("bad")) {
+        return error{plugin::plugin_error::no_entry, path.string() + ": expected the entry symbol"};
+      }
+      return std::unique_ptr<plugin::loaded_plugin>(
+          std::make_unique<fake_plugin>(name, log_, !name.starts_with("lame")));
+    };
+  }
+  metrics::http_answer ready_after(const std::vector<std::string>& paths) {
+    options o;
+    o.plugins = paths;
+    set_.load(o, loader());
+    return answer_of("readyz", set_.checks());
+  }
+
+  std::vector<std::string> log_;
+  std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
+  plugin_set set_{*metrics_};
+};
+
+TEST_F(plugin_set_test, a_bad_plugin_leaves_the_others_in_service) {
+  const auto answer = ready_after({"p/good", "p/bad", "p/lame"});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body,
+            "[+]plugin/good ok\n"
+            "[-]plugin/bad failed: p/bad: expected the entry symbol\n"
+            "[-]plugin/lame failed: start() failed: no\n"
+            "readyz check passed\n");
+  const auto text = metrics_->serialize();
+  EXPECT_THAT(text, HasSubstr("oarlock_plugin_loaded{plugin=\"good\"} 1"));
+  EXPECT_THAT(text, HasSubstr("oarlock_plugin_loaded{plugin=\"bad\"} 0"));
+  EXPECT_THAT(text, HasSubstr("oarlock_plugin_info{plugin=\"good\",version=\"1.0.0\"} 1"));
+  EXPECT_THAT(text, HasSubstr("oarlock_plugin_load_failures_total{reason="));
+}
+
+TEST_F(plugin_set_test, with_nothing_but_bad_plugins_it_is_not_ready) {
+  EXPECT_EQ(ready_after({"p/bad"}).status, 503);
+  EXPECT_FALSE(set_.any_loaded());
+}
+
+TEST_F(plugin_set_test, without_any_plugin_it_is_ready) {
+  EXPECT_EQ(ready_after({}).status, 200);
+}
+
+TEST_F(plugin_set_test, a_name_is_taken_once) {
+  const auto answer = ready_after({"a/one", "b/one"});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.body, HasSubstr("expected each plugin once, found a second one named one"));
+}
+
+TEST_F(plugin_set_test, unreadable_plugins_are_named_after_their_path) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"build/plugins/bad", "plugin/bad "},
+      {"build/plugins/bad/", "plugin/bad "},
+      {"x/bad.so", "plugin/bad "},
+  };
+  for (const auto& [path, name] : cases) {
+    plugin_set set(*metrics_);
+    options o;
+    o.plugins = {path};
+    set.load(o,
+             [](const std::filesystem::path&,
+                const std::string&) -> result<std::unique_ptr<plugin::loaded_plugin>> {
+               return error{plugin::plugin_error::missing, "gone"};
+             });
+    EXPECT_THAT(answer_of("readyz", set.checks()).body, HasSubstr(name)) << path;
+  }
+}
+
+TEST_F(plugin_set_test, plugins_stop_after_they_were_told) {
+  ready_after({"a", "b"});
+  set_.announce_drain();
+  set_.stop();
+  set_.stop();
+  EXPECT_THAT(log_, ElementsAre("start a", "start b", "drain a", "drain b", "stop a", "stop b",
+                                "destroy a", "destroy b"));
+}
+
+TEST(lane_threads, few_and_never_none) {
+  const struct {
+    std::size_t concurrent;
+    unsigned processors;
+    std::size_t threads;
+  } cases[] = {{16, 1, 2}, {16, 2, 2}, {16, 3, 3}, {16, 64, 4},
+               {1, 64, 1}, {3, 64, 3}, {16, 0, 2}, {0, 4, 1}};
+  for (const auto& c : cases) {
+    EXPECT_EQ(plugin_set::lane_threads(c.concurrent, c.processors), c.threads)
+        << c.concurrent << " " << c.processors;
+  }
+}
+
+}  // namespace
+}  // namespace oarlock::daemon
