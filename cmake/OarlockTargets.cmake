@@ -31,12 +31,19 @@ function(oarlock_test)
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBS} GTest::gmock GTest::gtest_main)
   target_include_directories(${ARG_NAME} PRIVATE "${PROJECT_SOURCE_DIR}")
-  target_compile_definitions(${ARG_NAME} PRIVATE OARLOCK_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-    OARLOCK_BUILD_DIR="${CMAKE_BINARY_DIR}" OARLOCK_OUTPUT_DIR="${OARLOCK_OUTPUT_DIR}")
   set_target_properties(${ARG_NAME} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${OARLOCK_TEST_DIR}/${ARG_DIR}")
   if(NOT ARG_NO_CTEST)
     add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
     set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT 300)
   endif()
+endfunction()
+
+# oarlock_paths(<files>): these sources may use OARLOCK_SOURCE_DIR, OARLOCK_BUILD_DIR and
+# OARLOCK_OUTPUT_DIR. Only these: a path on the command line makes a compiler cache miss in every
+# other checkout.
+function(oarlock_paths)
+  set(definitions "OARLOCK_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\""
+    "OARLOCK_BUILD_DIR=\"${CMAKE_BINARY_DIR}\"" "OARLOCK_OUTPUT_DIR=\"${OARLOCK_OUTPUT_DIR}\"")
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS "${definitions}")
 endfunction()

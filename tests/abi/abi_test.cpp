@@ -1,0 +1,242 @@
+// Good plugins load; bad ones are refused before their code runs, in words that help.
+#include <elf.h>
+#include <gmock/gmock.h>
+
+#include <cstring>
+#include <vector>
+
+#include "core/plugin/checks.hpp"
+#include "core/plugin/errors.hpp"
+#include "oarlock/abi.h"
+#include "tests/abi/zoo.hpp"
+
+namespace oarlock::abi {
+namespace {
+
+using plugin::plugin_error;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+template <class Result>
+std::string message(const Result& r) {
+  return r ? "loaded" : r.error().message;
+}
+
+TEST(abi, the_zoo_can_load_at_all) {
+  const folder here;
+  auto good = load_bytes(here, read_whole(zoo_file("good")));
+  ASSERT_TRUE(good) << message(good);
+  EXPECT_EQ((*good)->declared().name, "zoo");
+  ASSERT_TRUE((*good)->start());
+  (*good)->drain();
+  (*good)->stop();
+}
+
+TEST(abi, two_instances_of_one_plugin) {
+  const folder here;
+  const std::string bytes = read_whole(zoo_file("good"));
+  auto one = load_bytes(here, bytes);
+  ASSERT_TRUE(one);
+  auto two = plugin::load_plugin(here.path(), "{}");
+  ASSERT_TRUE(two);
+  ASSERT_TRUE((*one)->start());
+  ASSERT_TRUE((*two)->start());
+}
+
+TEST(abi, folder_manifest_and_library_all_name_the_plugin) {
+  const folder here;
+  ASSERT_TRUE(load_bytes(here, read_whole(zoo_file("good"))));
+  EXPECT_TRUE(plugin::load_plugin(here.path() / "libzoo.so", "{}"));
+  EXPECT_TRUE(plugin::load_plugin(here.path() / "plugin.yaml", "{}"));
+}
+
+TEST(abi, plugins_of_the_tree_export_one_symbol_and_need_none_of_the_host) {
+  for (const std::string& path :
+       {std::string(PLUGIN_DIR) + "/myapp", std::string(TEST_PLUGIN_DIR) + "/observer"}) {
+    plugin::candidate found;
+    const auto checked = plugin::check_plugin(path, found);
+    ASSERT_TRUE(checked) << checked.error().message;
+    ASSERT_EQ(found.library->exports.size(), 1U) << path;
+    EXPECT_EQ(found.library->exports.front().name, OARLOCK_ENTRY_SYMBOL);
+    for (const auto& name : found.library->imports) {
+      EXPECT_EQ(name.find("oarlock"), std::string::npos) << path << " needs " << name;
+    }
+    for (const auto& library : found.library->needed) {
+      EXPECT_EQ(library.find("oarlock"), std::string::npos) << path << " needs " << library;
+    }
+    const auto loaded = plugin::load_plugin(path, "{}");
+    EXPECT_TRUE(loaded) << message(loaded);
+  }
+}
+
+struct bad_plugin {
+  const char* name;
+  plugin_error code;
+  std::vector<const char*> words;
+};
+
+TEST(abi, bad_libraries_are_refused) {
+  const bad_plugin zoo[] = {
+      {"no_entry",
+       plugin_error::no_entry,
+       {"libzoo.so", "oarlock_plugin_entry_v0", "1 other exported symbols", "OARLOCK_PLUGIN"}},
+      {"null_descriptor", plugin_error::bad_descriptor, {"libzoo.so", "descriptor, found NULL"}},
+      {"null_slot", plugin_error::bad_descriptor, {"slot plan", "found NULL"}},
+      {"small_struct", plugin_error::bad_descriptor, {"struct_size >= 112, found 40", "build"}},
+      {"tiny_struct", plugin_error::bad_descriptor, {"struct_size >= 112, found 4"}},
+      {"newer_minor",
+       plugin_error::wrong_abi,
+       {"libzoo.so", "expected plugin ABI 0.1", "found 0.2", "too new", "newer oarlockd"}},
+      {"older_minor", plugin_error::wrong_abi, {"found 0.0", "too old", "build the plugin again"}},
+      {"newer_major", plugin_error::wrong_abi, {"expected plugin ABI 0.1", "found 1.1", "too new"}},
+      {"other_name", plugin_error::bad_descriptor, {"expected name \"zoo\"", "found \"lion\""}},
+      {"other_version", plugin_error::bad_descriptor, {"version \"1.0.0\"", "found \"9.9.9\""}},
+      {"needs_extension", plugin_error::bad_descriptor, {"oarlock.log/1", "com.example.moon/3"}},
+      {"create_fails", plugin_error::not_created, {"libzoo.so", "create()", "expected bananas"}},
+      {"create_is_silent", plugin_error::not_created, {"without an instance"}},
+  };
+  for (const auto& bad : zoo) {
+    SCOPED_TRACE(bad.name);
+    const folder here;
+    const auto loaded = load_bytes(here, read_whole(zoo_file(bad.name)));
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, bad.code) << loaded.error().message;
+    for (const char* word : bad.words)
+      EXPECT_THAT(loaded.error().message, HasSubstr(word));
+  }
+}
+
+TEST(abi, a_start_that_fails_says_why) {
+  const folder here;
+  auto loaded = load_bytes(here, read_whole(zoo_file("start_fails")));
+  ASSERT_TRUE(loaded) << message(loaded);
+  const auto started = (*loaded)->start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, plugin_error::not_started);
+  EXPECT_THAT(started.error().message, HasSubstr("expected bananas, found none"));
+}
+
+template <class Field>
+std::string patched(std::string bytes, std::size_t offset, Field value) {
+  std::memcpy(bytes.data() + offset, &value, sizeof(value));
+  return bytes;
+}
+
+TEST(abi, files_that_are_no_plugin_library_are_refused) {
+  const std::string good = read_whole(zoo_file("good"));
+  struct damaged_file {
+    const char* name;
+    std::string bytes;
+    plugin_error code;
+    const char* words;
+  };
+  const damaged_file zoo[] = {
+      {"text", "#!/bin/sh\necho hello\n", plugin_error::not_a_library, "0x7f 'ELF'"},
+      {"empty", "", plugin_error::not_a_library, "an empty file"},
+      {"cut in the header", good.substr(0, 40), plugin_error::not_a_library, "truncated"},
+      {"cut after the header", good.substr(0, 64), plugin_error::not_a_library, "truncated"},
+      {"cut in half", good.substr(0, good.size() / 2), plugin_error::not_a_library, "truncated"},
+      {"arm", patched<std::uint16_t>(good, offsetof(Elf64_Ehdr, e_machine), EM_AARCH64),
+       plugin_error::wrong_machine, "expected machine x86_64 (62), found aarch64 (183)"},
+      {"32 bit", patched<unsigned char>(good, EI_CLASS, ELFCLASS32), plugin_error::wrong_machine,
+       "expected a 64-bit ELF file, found a 32-bit one"},
+      {"big endian", patched<unsigned char>(good, EI_DATA, ELFDATA2MSB),
+       plugin_error::wrong_machine, "expected a little-endian ELF file, found a big-endian one"},
+      {"program", patched<std::uint16_t>(good, offsetof(Elf64_Ehdr, e_type), ET_EXEC),
+       plugin_error::not_a_library, "found a program (ET_EXEC)"},
+      {"object", patched<std::uint16_t>(good, offsetof(Elf64_Ehdr, e_type), ET_REL),
+       plugin_error::not_a_library, "found an object file (ET_REL)"},
+  };
+  for (const auto& bad : zoo) {
+    SCOPED_TRACE(bad.name);
+    const folder here;
+    const auto loaded = load_bytes(here, bad.bytes);
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, bad.code);
+    EXPECT_THAT(loaded.error().message, AllOf(HasSubstr("libzoo.so: "), HasSubstr(bad.words)));
+  }
+}
+
+TEST(abi, paths_that_hold_no_plugin_are_refused) {
+  const folder here;
+  const auto at = [&](const char* name) { return plugin::load_plugin(here.path() / name, "{}"); };
+  const auto nothing = at("nothing");
+  ASSERT_FALSE(nothing);
+  EXPECT_EQ(nothing.error().code, plugin_error::missing);
+  EXPECT_THAT(nothing.error().message, AllOf(HasSubstr("/nothing: "), HasSubstr("found nothing")));
+
+  fs::create_directories(here.path() / "empty");
+  EXPECT_THAT(message(at("empty")), AllOf(HasSubstr("/empty: "), HasSubstr("plugin.yaml")));
+
+  write_whole(here.path() / "alone/libzoo.so", read_whole(zoo_file("good")));
+  EXPECT_THAT(message(at("alone/libzoo.so")), HasSubstr("plugin.yaml, found none"));
+  write_whole(here.path() / "alone/text.so", "hello");
+  EXPECT_THAT(message(at("alone/text.so")), HasSubstr("text.so: expected an ELF shared object"));
+
+  write_whole(here.path() / "bare/plugin.yaml", zoo_manifest());
+  EXPECT_THAT(message(at("bare")), AllOf(HasSubstr("libzoo.so: "), HasSubstr("found none")));
+
+  write_whole(here.path() / "bad/plugin.yaml", "apiVersion: oarlock.dev/v1alpha1\nkinds: x\n");
+  EXPECT_THAT(message(at("bad")), HasSubstr("plugin.yaml:2:1: unknown key \"kinds\""));
+
+  write_whole(here.path() / "two/plugin.yaml", zoo_manifest());
+  write_whole(here.path() / "two/libother.so", read_whole(zoo_file("good")));
+  write_whole(here.path() / "two/libzoo.so", read_whole(zoo_file("good")));
+  EXPECT_THAT(message(at("two/libother.so")), HasSubstr("expected spec.library to be libother.so"));
+}
+
+TEST(abi, the_manifests_abi_is_checked_before_the_library_is_mapped) {
+  const folder here;
+  const auto loaded =
+      load_bytes(here, read_whole(zoo_file("good")), zoo_manifest("{major: 0, minor: 7}"));
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, plugin_error::wrong_abi);
+  EXPECT_THAT(loaded.error().message,
+              AllOf(HasSubstr("plugin.yaml: expected plugin ABI 0.1"), HasSubstr("found 0.7")));
+}
+
+TEST(abi, a_library_that_the_system_cannot_map_says_what_is_missing) {
+  // DT_NEEDED of libc.so.6 becomes a library that nobody has.
+  std::string bytes = read_whole(zoo_file("good"));
+  const std::size_t at = bytes.find("libc.so.6");
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at, 9, "libq.so.6");
+  const folder here;
+  const auto loaded = load_bytes(here, bytes);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, plugin_error::not_mapped);
+  EXPECT_THAT(loaded.error().message, HasSubstr("libq.so.6"));
+}
+
+TEST(abi, extra_exports_are_told) {
+  const folder here;
+  ::testing::internal::CaptureStderr();
+  const auto loaded = load_bytes(here, read_whole(zoo_file("extra_exports")));
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(loaded) << message(loaded);
+  EXPECT_THAT(log, AllOf(HasSubstr("plugin=zoo"), HasSubstr("helper"), HasSubstr("plugin.map")));
+}
+
+TEST(abi, a_create_that_throws_is_a_refusal) {
+  for (const char* name : {"throwing", "raw_throwing"}) {
+    const folder here;
+    const auto loaded =
+        load_bytes(here, read_whole(zoo_file(name)), zoo_manifest(), R"({"explode":true})");
+    ASSERT_FALSE(loaded) << name;
+    EXPECT_EQ(loaded.error().code, plugin_error::not_created);
+  }
+}
+
+TEST(abi, a_stop_that_throws_is_survived) {
+  const folder here;
+  auto loaded = load_bytes(here, read_whole(zoo_file("raw_throwing")));
+  ASSERT_TRUE(loaded) << message(loaded);
+  ASSERT_TRUE((*loaded)->start());
+  ::testing::internal::CaptureStderr();
+  (*loaded)->drain();
+  (*loaded)->stop();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("call=stop"));
+}
+
+}  // namespace
+}  // namespace oarlock::abi

@@ -1,0 +1,252 @@
+// plan() over the C ABI: what a plugin may record, and what happens when it breaks the contract.
+#include <gmock/gmock.h>
+
+#include <thread>
+#include <vector>
+
+#include "core/controller/reconciler.hpp"
+#include "tests/abi/zoo.hpp"
+
+namespace oarlock::abi {
+namespace {
+
+using controller::plan_input;
+using controller::plan_output;
+using controller::plan_verdict;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+cache::object_ptr animal(const std::string& name) {
+  cache::object_meta meta;
+  meta.key = {"shop", name};
+  return std::make_shared<const cache::object>(
+      std::move(meta), R"({"apiVersion":"example.com/v1","kind":"Animal","metadata":{"name":")" +
+                           name + R"(","namespace":"shop"},"data":{"a":[1,2.5,null,true]}})");
+}
+
+/// A started plugin of the zoo.
+class started {
+ public:
+  explicit started(const std::string& name) {
+    auto loaded = load_bytes(here_, read_whole(zoo_file(name)));
+    EXPECT_TRUE(loaded) << loaded.error().message;
+    plugin_ = std::move(*loaded);
+    EXPECT_TRUE(plugin_->start());
+  }
+
+  plan_output plan(const std::string& name) {
+    plan_input input;
+    input.spec = &plugin_->declared().controllers.front();
+    input.key = {"shop", name};
+    input.primary = animal(name);
+    input.owned.push_back({&input.spec->owns.front(), animal("owned")});
+    input.watched.push_back({&input.spec->watches.front().resource, animal("watched")});
+    return plugin_->reconciler_for("zoo").plan(input);
+  }
+  plugin::loaded_plugin& plugin() { return *plugin_; }
+
+ private:
+  folder here_;
+  std::unique_ptr<plugin::loaded_plugin> plugin_;
+};
+
+TEST(plan_contract, everything_right_is_kept) {
+  started rogue("rogue");
+  const auto out = rogue.plan("all-well");
+  ASSERT_EQ(out.verdict, plan_verdict::done) << out.fail_message;
+  ASSERT_EQ(out.apply_set.size(), 2U);
+  EXPECT_EQ(out.apply_set[0].group, 0U);
+  EXPECT_EQ(out.apply_set[1].group, 7U);
+  EXPECT_THAT(out.apply_set[1].json, HasSubstr("\"name\":\"b\""));
+  EXPECT_EQ(out.status_json, R"({"phase":"Fine"})");
+  ASSERT_EQ(out.conditions.size(), 2U);
+  EXPECT_EQ(out.conditions[0].type, "Ready");
+  EXPECT_EQ(out.conditions[0].status, controller::condition_status::yes);
+  EXPECT_EQ(out.conditions[0].reason, "Second");
+  EXPECT_EQ(out.conditions[0].message, "gr\xc3\xbc\xc3\x9f");
+  EXPECT_EQ(out.conditions[1].status, controller::condition_status::unknown);
+  ASSERT_EQ(out.events.size(), 2U);
+  EXPECT_FALSE(out.events[0].warning);
+  EXPECT_TRUE(out.events[1].warning);
+  EXPECT_EQ(out.requeue_after, std::chrono::milliseconds(3000));
+}
+
+TEST(plan_contract, silence_is_an_answer) {
+  started rogue("rogue");
+  const auto out = rogue.plan("silent");
+  EXPECT_EQ(out.verdict, plan_verdict::done);
+  EXPECT_TRUE(out.apply_set.empty());
+  EXPECT_TRUE(out.conditions.empty());
+  EXPECT_FALSE(out.status_json);
+  EXPECT_FALSE(out.requeue_after);
+}
+
+TEST(plan_contract, a_long_event_is_shortened) {
+  started rogue("rogue");
+  const auto out = rogue.plan("long-event");
+  ASSERT_EQ(out.events.size(), 1U);
+  EXPECT_EQ(out.events[0].message.size(), 1024U);
+  EXPECT_TRUE(out.events[0].message.ends_with("x..."));
+}
+
+TEST(plan_contract, a_refused_call_fails_the_plan) {
+  struct refusal {
+    const char* how;
+    const char* words;
+  };
+  const refusal refusals[] = {
+      {"bad-json", "apply(): "},
+      {"trailing-json", "apply(): "},
+      {"bad-utf8", "apply(): "},
+      {"no-object", "apply(): expected a JSON object"},
+      {"no-name", "expected apiVersion, kind and metadata.name"},
+      {"wrong-kind", "found v1 Secret; add it there"},
+      {"wrong-namespace", "in the namespace of its owner, \"shop\", found \"kube-system\""},
+      {"twice", "found ConfigMap a twice"},
+      {"null-bytes", "apply(): expected JSON, found NULL"},
+      {"bad-encoding", "expected encoding 1 (JSON), found 42"},
+      {"huge", "expected at most 1572864 bytes, found 2097152"},
+      {"too-many", "expected at most 256 children"},
+      {"too-many-events", "expected at most 64 events"},
+      {"status-twice", "status(): expected one call at most"},
+      {"status-no-object", "status(): expected a JSON object"},
+      {"status-conditions", "expected no field \"conditions\""},
+      {"null-condition", "condition(): expected a condition, found NULL"},
+      {"old-condition", "expected struct_size >= 56, found 8"},
+      {"condition-no-reason", "expected a CamelCase reason for Ready, found \"\""},
+      {"condition-bad-reason", "found \"not camel case\""},
+      {"condition-bad-type", "expected a type such as Ready, found \"so bad\""},
+      {"condition-bad-utf8", "expected message to be UTF-8"},
+      {"event-null", "expected message to point at 5 bytes, found NULL"},
+      {"event-cut-utf8", "expected message to be UTF-8"},
+      {"requeue-negative", "expected a delay >= 0, found -1"},
+      {"ignored-refusal", "apply(): "},
+  };
+  started rogue("rogue");
+  for (const auto& r : refusals) {
+    SCOPED_TRACE(r.how);
+    ::testing::internal::CaptureStderr();
+    const auto out = rogue.plan(r.how);
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(out.verdict, plan_verdict::terminal);
+    EXPECT_EQ(out.fail_reason, "PlanRefused");
+    EXPECT_THAT(out.fail_message, HasSubstr(r.words));
+    EXPECT_TRUE(out.apply_set.empty());
+    EXPECT_THAT(log,
+                AllOf(HasSubstr("plugin=zoo"), HasSubstr(std::string("object=shop/") + r.how)));
+  }
+  EXPECT_EQ(rogue.plan("all-well").verdict, plan_verdict::done);
+}
+
+TEST(plan_contract, a_failed_plan_says_why) {
+  started rogue("rogue");
+  auto out = rogue.plan("error-with-reason");
+  EXPECT_EQ(out.verdict, plan_verdict::retry);
+  EXPECT_EQ(out.fail_reason, "DatabaseAway");
+  EXPECT_EQ(out.fail_message, "expected an answer, found none");
+  out = rogue.plan("terminal-with-reason");
+  EXPECT_EQ(out.verdict, plan_verdict::terminal);
+  EXPECT_EQ(out.fail_reason, "BadSpec");
+  out = rogue.plan("error-without-reason");
+  EXPECT_EQ(out.verdict, plan_verdict::retry);
+  EXPECT_EQ(out.fail_reason, "PlanFailed");
+  EXPECT_THAT(out.fail_message, HasSubstr("status 1 and did not say why"));
+  out = rogue.plan("unknown-status");
+  EXPECT_EQ(out.verdict, plan_verdict::retry);
+  EXPECT_THAT(out.fail_message, HasSubstr("4711"));
+  out = rogue.plan("ok-after-fail");
+  EXPECT_EQ(out.verdict, plan_verdict::retry);
+  EXPECT_EQ(out.fail_reason, "Odd");
+}
+
+TEST(plan_contract, a_call_without_context_is_refused) {
+  started rogue("rogue");
+  EXPECT_EQ(rogue.plan("null-ctx").fail_message,
+            "the plugin's plan returned status 3 and did not say why");
+}
+
+TEST(plan_contract, a_table_that_was_kept_is_dead_outside_of_its_plan) {
+  started rogue("rogue");
+  ASSERT_EQ(rogue.plan("keep-table").verdict, plan_verdict::done);
+  ::testing::internal::CaptureStderr();
+  rogue.plugin().drain();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("outside of its plan"), HasSubstr("call=apply")));
+}
+
+TEST(plan_contract, plans_of_many_threads_do_not_mix) {
+  started rogue("rogue");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (int n = 0; n < 50; ++n) {
+        const auto out = rogue.plan(i % 2 == 0 ? "all-well" : "error-with-reason");
+        EXPECT_EQ(out.verdict, i % 2 == 0 ? plan_verdict::done : plan_verdict::retry);
+        EXPECT_EQ(out.apply_set.size(), i % 2 == 0 ? 2U : 0U);
+      }
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+}
+
+TEST(plan_contract, a_plugin_that_is_not_running_is_not_called) {
+  const folder here;
+  auto loaded = load_bytes(here, read_whole(zoo_file("good")));
+  ASSERT_TRUE(loaded);
+  plan_input input;
+  input.spec = &(*loaded)->declared().controllers.front();
+  input.primary = animal("a");
+  auto& reconciler = (*loaded)->reconciler_for("zoo");
+  EXPECT_EQ(reconciler.plan(input).fail_reason, "PluginNotRunning");
+  ASSERT_TRUE((*loaded)->start());
+  EXPECT_EQ(reconciler.plan(input).verdict, plan_verdict::done);
+  (*loaded)->drain();
+  (*loaded)->stop();
+  EXPECT_EQ(reconciler.plan(input).fail_reason, "PluginNotRunning");
+}
+
+TEST(plan_contract, the_sdk_lets_no_exception_out) {
+  started throwing("throwing");
+  const auto expect = [&](const char* name, plan_verdict verdict, const char* reason,
+                          const char* words) {
+    SCOPED_TRACE(name);
+    const auto out = throwing.plan(name);
+    EXPECT_EQ(out.verdict, verdict);
+    EXPECT_EQ(out.fail_reason, reason);
+    EXPECT_THAT(out.fail_message, HasSubstr(words));
+  };
+  expect("exception", plan_verdict::terminal, "PluginThrew", "a std::exception");
+  expect("number", plan_verdict::terminal, "PluginThrew", "not a std::exception");
+  expect("memory", plan_verdict::retry, "OutOfMemory", "no memory");
+  expect("retry", plan_verdict::retry, "Later", "not yet");
+  expect("terminal", plan_verdict::terminal, "Never", "cannot be");
+  expect("refused", plan_verdict::terminal, "PlanRefused", "expected apiVersion");
+  const auto copied = throwing.plan("copy");
+  ASSERT_EQ(copied.apply_set.size(), 1U);
+  EXPECT_THAT(copied.apply_set[0].json, HasSubstr(R"("data":{"a":[1,2.5,null,true]})"));
+}
+
+TEST(plan_contract, an_exception_that_crosses_is_caught) {
+  started raw("raw_throwing");
+  auto out = raw.plan("long name");
+  EXPECT_EQ(out.verdict, plan_verdict::terminal);
+  EXPECT_EQ(out.fail_reason, "PluginThrew");
+  EXPECT_THAT(out.fail_message, HasSubstr("thrown in plan"));
+  EXPECT_THAT(raw.plan("x").fail_message, HasSubstr("not a std::exception"));
+}
+
+TEST(plan_contract, log_records_carry_plugin_and_object) {
+  started rogue("rogue");
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(rogue.plan("log").verdict, plan_verdict::done);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("the rogue speaks plugin=zoo object=shop/log replicas=3 "
+                             "plugin_plugin=myself bad_key__=line\\u000abreak"));
+  EXPECT_THAT(log, HasSubstr("dropped_pairs=8"));
+  EXPECT_THAT(log, HasSubstr("no pairs plugin=zoo object=shop/log dropped_pairs=3"));
+  EXPECT_EQ(log.find("no context"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace oarlock::abi

@@ -1,0 +1,80 @@
+#pragma once
+// Puts plugins of the zoo into folders of their own and loads them.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include "core/plugin/plugin_host.hpp"
+
+namespace oarlock::abi {
+
+namespace fs = std::filesystem;
+
+inline std::string zoo_file(const std::string& name) {
+  return std::string(ZOO_DIR) + "/lib" + name + ".so";
+}
+
+inline std::string read_whole(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  EXPECT_TRUE(in) << file;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline void write_whole(const fs::path& file, const std::string& bytes) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+/// A plugin.yaml of the zoo. Its controller owns ConfigMaps.
+inline std::string zoo_manifest(const std::string& abi = "{major: 0, minor: 1}") {
+  return "apiVersion: oarlock.dev/v1alpha1\n"
+         "kind: PluginManifest\n"
+         "metadata: {name: zoo}\n"
+         "spec:\n"
+         "  version: 1.0.0\n"
+         "  library: libzoo.so\n"
+         "  abi: " +
+         abi +
+         "\n"
+         "  controllers:\n"
+         "    - name: zoo\n"
+         "      primary: {apiVersion: example.com/v1, kind: Animal, plural: animals}\n"
+         "      owns: [{apiVersion: v1, kind: ConfigMap, plural: configmaps}]\n"
+         "      watches: [{apiVersion: v1, kind: Pod, plural: pods, mapByLabel: app}]\n";
+}
+
+/// A temporary folder. Libraries from it stay mapped after it is gone, which is fine: the mapping
+/// keeps the file.
+class folder {
+ public:
+  folder() {
+    std::string name = (fs::temp_directory_path() / "oarlock-abi-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  folder(const folder&) = delete;
+  folder& operator=(const folder&) = delete;
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+/// Loads `bytes` as the library of a plugin folder.
+inline result<std::unique_ptr<plugin::loaded_plugin>> load_bytes(
+    const folder& where, const std::string& bytes, const std::string& manifest = zoo_manifest(),
+    const std::string& config = "{}") {
+  write_whole(where.path() / "plugin.yaml", manifest);
+  write_whole(where.path() / "libzoo.so", bytes);
+  return plugin::load_plugin(where.path(), config);
+}
+
+}  // namespace oarlock::abi

@@ -1,0 +1,233 @@
+/* A plugin whose plan breaks the contract in the way that the planned object's name asks for. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oarlock/oarlock.h"
+
+#define TEXT(literal) {(literal), sizeof(literal) - 1}
+
+static oarlock_status log_all(const oarlock_host* host);
+
+static const oarlock_host* host_of_instance;
+static const oarlock_plan_out* kept_table;
+
+static oarlock_bytes_view bytes(const char* text) {
+  const oarlock_bytes_view view = {(const uint8_t*)text, strlen(text)};
+  return view;
+}
+
+static oarlock_str_view str(const char* text) {
+  const oarlock_str_view view = {text, strlen(text)};
+  return view;
+}
+
+static oarlock_status apply(const oarlock_plan_out* out, const char* json) {
+  return out->apply(out->ctx, 0, OARLOCK_ENCODING_JSON, bytes(json));
+}
+
+static oarlock_status status(const oarlock_plan_out* out, const char* json) {
+  return out->status(out->ctx, OARLOCK_ENCODING_JSON, bytes(json));
+}
+
+static oarlock_status condition(const oarlock_plan_out* out, const char* type, int32_t value,
+                                const char* reason, const char* message) {
+  const oarlock_condition_view view = {sizeof(view), value, str(type), str(reason), str(message)};
+  return out->condition(out->ctx, &view);
+}
+
+static oarlock_status event(const oarlock_plan_out* out, const char* reason, const char* message) {
+  return out->event(out->ctx, OARLOCK_EVENT_NORMAL, str(reason), str(message));
+}
+
+#define CHILD "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"}}"
+
+static oarlock_status apply_huge(const oarlock_plan_out* out) {
+  const size_t size = 2U << 20U;
+  uint8_t* huge = malloc(size);
+  if (huge == NULL) return OARLOCK_ERROR;
+  memset(huge, ' ', size);
+  const oarlock_bytes_view view = {huge, size};
+  const oarlock_status s = out->apply(out->ctx, 0, OARLOCK_ENCODING_JSON, view);
+  free(huge);
+  return s;
+}
+
+static oarlock_status apply_many(const oarlock_plan_out* out) {
+  for (int i = 0; i < 10000; ++i) {
+    char json[128];
+    snprintf(json, sizeof(json),
+             "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a%d\"}}", i);
+    const oarlock_status s = apply(out, json);
+    if (s != OARLOCK_OK) return s;
+  }
+  return OARLOCK_OK;
+}
+
+static oarlock_status many_events(const oarlock_plan_out* out) {
+  for (int i = 0; i < 1000; ++i) {
+    const oarlock_status s = event(out, "Again", "and again");
+    if (s != OARLOCK_OK) return s;
+  }
+  return OARLOCK_OK;
+}
+
+/* Everything right, with the edges of what is allowed. */
+static oarlock_status all_well(const oarlock_plan_out* out) {
+  int32_t sum = 0;
+  sum += apply(out, CHILD);
+  sum += out->apply(out->ctx, 7, OARLOCK_ENCODING_JSON,
+                    bytes("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":"
+                          "{\"name\":\"b\",\"namespace\":\"shop\"}}"));
+  sum += status(out, "{\"phase\":\"Fine\"}");
+  sum += condition(out, "Ready", OARLOCK_CONDITION_FALSE, "First", "");
+  sum += condition(out, "Ready", OARLOCK_CONDITION_TRUE, "Second", "gr\xc3\xbc\xc3\x9f");
+  sum += condition(out, "example.com/Odd", 99, "Odd_1", "a status of a later version");
+  sum += event(out, "Done", "well");
+  sum += out->event(out->ctx, 77, str("Later"), str("a type of a later version"));
+  sum += out->requeue_after(out->ctx, 5000);
+  sum += out->requeue_after(out->ctx, 3000);
+  sum += out->requeue_after(out->ctx, INT64_MAX);
+  return sum == 0 ? OARLOCK_OK : OARLOCK_ERROR;
+}
+
+static oarlock_status long_event(const oarlock_plan_out* out) {
+  char text[3000];
+  memset(text, 'x', sizeof(text));
+  const oarlock_str_view message = {text, sizeof(text)};
+  return out->event(out->ctx, OARLOCK_EVENT_WARNING, str("Long"), message);
+}
+
+static oarlock_status ignore(oarlock_status s) {
+  return (void)s, OARLOCK_OK;
+}
+
+static oarlock_status misbehave(const char* how, const oarlock_plan_out* out) {
+  const oarlock_bytes_view null_bytes = {NULL, 5};
+  const oarlock_str_view null_str = {NULL, 5};
+#define IS(word) (strcmp(how, (word)) == 0)
+  if (IS("all-well")) return all_well(out);
+  if (IS("silent")) return OARLOCK_OK;
+  if (IS("log")) return log_all(host_of_instance);
+  if (IS("long-event")) return long_event(out);
+  if (IS("bad-json")) return apply(out, "{\"apiVersion\":");
+  if (IS("trailing-json")) return apply(out, CHILD "x");
+  if (IS("bad-utf8")) return apply(out, "{\"apiVersion\":\"\xff\xfe\"}");
+  if (IS("no-object")) return apply(out, "[1]");
+  if (IS("no-name")) return apply(out, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}");
+  if (IS("wrong-kind"))
+    return apply(out, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"a\"}}");
+  if (IS("wrong-namespace"))
+    return apply(out,
+                 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\","
+                 "\"namespace\":\"kube-system\"}}");
+  if (IS("twice")) return apply(out, CHILD) + apply(out, CHILD);
+  if (IS("null-bytes")) return out->apply(out->ctx, 0, OARLOCK_ENCODING_JSON, null_bytes);
+  if (IS("bad-encoding")) return out->apply(out->ctx, 0, 42, bytes(CHILD));
+  if (IS("null-ctx")) return out->apply(NULL, 0, OARLOCK_ENCODING_JSON, bytes(CHILD));
+  if (IS("huge")) return apply_huge(out);
+  if (IS("too-many")) return apply_many(out);
+  if (IS("too-many-events")) return many_events(out);
+  if (IS("status-twice")) return status(out, "{}") + status(out, "{}");
+  if (IS("status-no-object")) return status(out, "3");
+  if (IS("status-conditions")) return status(out, "{\"conditions\":[]}");
+  if (IS("null-condition")) return out->condition(out->ctx, NULL);
+  if (IS("old-condition")) {
+    const oarlock_condition_view view = {8, 1, str("Ready"), str("R"), str("")};
+    return out->condition(out->ctx, &view);
+  }
+  if (IS("condition-no-reason")) return condition(out, "Ready", 1, "", "");
+  if (IS("condition-bad-reason")) return condition(out, "Ready", 1, "not camel case", "");
+  if (IS("condition-bad-type")) return condition(out, "so bad", 1, "R", "");
+  if (IS("condition-bad-utf8")) return condition(out, "Ready", 1, "R", "\xc3(");
+  if (IS("event-null")) return out->event(out->ctx, 0, str("R"), null_str);
+  if (IS("event-cut-utf8")) return event(out, "R", "ends in the middle \xe2\x82");
+  if (IS("requeue-negative")) return out->requeue_after(out->ctx, -1);
+  if (IS("ignored-refusal")) return ignore(apply(out, "nonsense"));
+  if (IS("error-with-reason")) {
+    out->fail(out->ctx, str("DatabaseAway"), str("expected an answer, found none"));
+    return OARLOCK_ERROR;
+  }
+  if (IS("terminal-with-reason")) {
+    out->fail(out->ctx, str("BadSpec"), str("expected x, found y"));
+    return OARLOCK_TERMINAL;
+  }
+  if (IS("error-without-reason")) return OARLOCK_ERROR;
+  if (IS("unknown-status")) return 4711;
+  if (IS("ok-after-fail")) return out->fail(out->ctx, str("Odd"), str("but fine"));
+  if (IS("keep-table")) return kept_table = out, OARLOCK_OK;
+#undef IS
+  return OARLOCK_TERMINAL;
+}
+
+static oarlock_status log_all(const oarlock_host* host) {
+  const oarlock_host_log* log = host->extension(host->ctx, str(OARLOCK_EXT_LOG));
+  if (log == NULL || host->extension(host->ctx, str("oarlock.nonsense/1")) != NULL) {
+    return OARLOCK_ERROR;
+  }
+  oarlock_pair_view pairs[20];
+  for (int i = 0; i < 20; ++i) {
+    pairs[i].key = str("filler");
+    pairs[i].value = str("x");
+  }
+  pairs[0].key = str("replicas");
+  pairs[0].value = str("3");
+  pairs[1].key = str("plugin");
+  pairs[1].value = str("myself");
+  pairs[2].key = str("bad key\n=");
+  pairs[2].value = str("line\nbreak");
+  log->write(host->ctx, OARLOCK_LOG_WARN, str("the rogue speaks"), pairs, 20);
+  log->write(host->ctx, OARLOCK_LOG_ERROR, str("no pairs"), NULL, 3);
+  log->write(NULL, OARLOCK_LOG_ERROR, str("no context"), NULL, 0);
+  return OARLOCK_OK;
+}
+
+static oarlock_status create(const oarlock_host* host, const oarlock_create_view* create_view,
+                             const oarlock_error_out* error_out, oarlock_instance** out_instance) {
+  static char instance;
+  (void)create_view, (void)error_out;
+  host_of_instance = host;
+  *out_instance = (oarlock_instance*)&instance;
+  return OARLOCK_OK;
+}
+
+static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
+  (void)self, (void)error_out;
+  return OARLOCK_OK;
+}
+
+static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
+                           const oarlock_plan_out* out) {
+  char how[64] = "";
+  (void)self;
+  if (view->object_name.size < sizeof(how)) {
+    memcpy(how, view->object_name.data, view->object_name.size);
+  }
+  return misbehave(how, out);
+}
+
+static void drain(oarlock_instance* self) {
+  (void)self;
+  if (kept_table != NULL && apply(kept_table, CHILD) != OARLOCK_INVALID) abort();
+}
+
+static void nothing(oarlock_instance* self) {
+  (void)self;
+}
+
+const oarlock_plugin* oarlock_plugin_entry_v0(void) {
+  static const oarlock_plugin description = {
+      .struct_size = sizeof(oarlock_plugin),
+      .abi_major = OARLOCK_ABI_MAJOR,
+      .abi_minor = OARLOCK_ABI_MINOR,
+      .name = TEXT("zoo"),
+      .version = TEXT("1.0.0"),
+      .create = create,
+      .start = start,
+      .plan = plan,
+      .drain = drain,
+      .stop = nothing,
+      .destroy = nothing,
+  };
+  return &description;
+}
