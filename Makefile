@@ -1,0 +1,33 @@
+# The front door. Each target calls one script or CMake; the scripts say what they do.
+.DEFAULT_GOAL := help
+.PHONY: help deps build check demo demo-down test-api test bench format
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install the Debian packages that are missing (root)
+	@tools/deps.sh
+
+build: ## build the daemon, its plugins and the test cluster into build/bin and build/plugins
+	@tools/build.sh devcluster products
+
+check: ## the inner loop: unit tests, cases, lints; no root, no cluster
+	@tests/run.sh check
+
+demo: ## a real Kubernetes here, the daemon, a sample followed to Ready (root)
+	@deploy/demo/demo.sh up
+
+demo-down: ## stop the demo; PURGE=1 removes everything that was built as well
+	@PURGE=$(PURGE) deploy/demo/demo.sh down
+
+test-api: ## integration tests on a real API server; no root
+	@tests/run.sh api
+
+test: ## everything: packages, all suites, sanitizers, the demo end to end (root)
+	@tests/run.sh all
+
+bench: ## measure sizes and times; JSON in build/bench
+	@bench/run.sh
+
+format: ## format all C and C++
+	@tools/format.sh

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Builds parts of the tree, in parallel where they do not fight for the same compiler.
+#
+#   tools/build.sh [--logs DIR] TARGET...
+#
+#   devcluster          build/bin/devcluster, the Kubernetes for tests and demo (Go)
+#   products            build/bin and build/plugins: what users run (preset release, no tests)
+#   dev release asan tsan   everything of that preset, tests included
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tools/jobs.sh
+source tools/jobs.sh
+
+readonly deadline_seconds=3600
+
+build_preset() { # PRESET [BUILD-ARGUMENTS...]
+  local preset=$1
+  shift
+  cmake --preset "$preset"
+  cmake --build --preset "$preset" "$@"
+}
+
+# The part that runs as a job: one target, output to its log.
+build_one() {
+  case $1 in
+    devcluster) deploy/devcluster/build.sh build/bin ;;
+    products) build_preset release --target oarlockd oarlock plugins/all ;;
+    *) build_preset "$1" ;;
+  esac
+}
+
+check_target() {
+  [[ $1 =~ ^(devcluster|products|dev|release|asan|tsan)$ ]] ||
+    fail "unknown target '$1'; expected devcluster, products, dev, release, asan or tsan"
+}
+
+main() {
+  local logs=build/logs target cpp=()
+  if [[ ${1:-} == --job ]]; then
+    build_one "$2"
+    return
+  fi
+  if [[ ${1:-} == --logs ]]; then
+    logs=$2
+    shift 2
+  fi
+  [[ $# -gt 0 ]] || set -- devcluster products
+  jobs_trap
+  for target in "$@"; do
+    check_target "$target"
+    if [[ $target == devcluster ]]; then
+      job_start devcluster "$logs/build-devcluster.log" tools/build.sh --job devcluster
+    else
+      cpp+=("$target")
+    fi
+  done
+  # Presets one after the other: each fills all cores by itself.
+  if [[ ${#cpp[@]} -gt 0 ]]; then
+    # shellcheck disable=SC2016  # the inner shell's own variables
+    job_start c++ "$logs/build-c++.log" bash -euc \
+      'for target in "$@"; do echo "== $target"; tools/build.sh --job "$target"; done' \
+      build "${cpp[@]}"
+  fi
+  jobs_wait "$deadline_seconds"
+}
+
+main "$@"
