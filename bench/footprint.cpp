@@ -1,0 +1,162 @@
+// What oarlockd costs: start to first reconcile, memory, 1,000 objects. Prints a table and writes
+// build/bench/footprint.json. A real API server, nothing simulated.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "tests/support/cluster.hpp"
+
+namespace oarlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using bench_clock = std::chrono::steady_clock;
+
+constexpr int rounds = 5;
+constexpr int crowd = 1000;
+
+struct memory {
+  double pss_mib = 0;
+  double anonymous_mib = 0;
+};
+
+memory memory_of(pid_t pid) {
+  std::ifstream rollup(fmt::format("/proc/{}/smaps_rollup", pid));
+  memory found;
+  for (std::string line; std::getline(rollup, line);) {
+    std::istringstream words(line);
+    std::string name;
+    double kib = 0;
+    words >> name >> kib;
+    if (name == "Pss:") found.pss_mib = kib / 1024;
+    if (name == "Anonymous:") found.anonymous_mib = kib / 1024;
+  }
+  return found;
+}
+
+double cpu_seconds(pid_t pid) {
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  std::istringstream words(text.substr(text.rfind(')') + 2));
+  std::string skip;
+  for (int i = 0; i < 11; ++i)
+    words >> skip;
+  double user = 0;
+  double system = 0;
+  words >> user >> system;
+  return (user + system) / 100;
+}
+
+// Milliseconds until `done`, looked at every millisecond.
+double until(const std::function<bool()>& done, std::chrono::seconds limit) {
+  const auto begin = bench_clock::now();
+  while (!done() && bench_clock::now() - begin < limit)
+    std::this_thread::sleep_for(1ms);
+  return std::chrono::duration<double, std::milli>(bench_clock::now() - begin).count();
+}
+
+std::string crowd_yaml() {
+  std::string all;
+  for (int i = 0; i < crowd; ++i)
+    all += myapp_yaml(fmt::format("app-{:04}", i), 0) + "---\n";
+  return all;
+}
+
+double reconciles(const daemon& d) {
+  return metric(d.metrics(), "controller_runtime_reconcile_total",
+                {"plugin=\"myapp\"", "result=\"success\""});
+}
+
+struct figure {
+  std::string name;
+  double value;
+  std::string unit;
+};
+
+void measure_start(std::vector<figure>& out) {
+  std::vector<double> times;
+  for (int i = 0; i < rounds; ++i) {
+    daemon d(shared_cluster(), {});
+    times.push_back(
+        until([&] { return d.process().log().find("first reconcile") != std::string::npos; }, 20s));
+    d.process().send(SIGTERM);
+    d.process().wait(40s);
+  }
+  std::sort(times.begin(), times.end());
+  out.push_back({"start to first reconcile, median", times[times.size() / 2], "ms"});
+  out.push_back({"start to first reconcile, worst", times.back(), "ms"});
+}
+
+void measure_idle(std::vector<figure>& out) {
+  daemon d(shared_cluster(), {});
+  d.wait_ready(30s);
+  std::this_thread::sleep_for(5s);
+  const auto found = memory_of(d.process().pid());
+  out.push_back({"idle PSS", found.pss_mib, "MiB"});
+  out.push_back({"idle anonymous", found.anonymous_mib, "MiB"});
+}
+
+void measure_crowd(std::vector<figure>& out) {
+  auto& c = shared_cluster();
+  c.make_namespace("bench");
+  c.must({"apply", "-n", "bench", "-f", "-"}, crowd_yaml());
+  const auto from = c.audit_lines();
+  {
+    daemon d(c, {});
+    const auto ms = until([&] { return reconciles(d) >= crowd; }, 120s);
+    std::this_thread::sleep_for(3s);
+    const auto found = memory_of(d.process().pid());
+    out.push_back({"1,000 MyApps converged after", ms / 1000, "s"});
+    out.push_back({"1,000 MyApps, CPU", cpu_seconds(d.process().pid()), "s"});
+    out.push_back({"1,000 MyApps, PSS", found.pss_mib, "MiB"});
+    out.push_back(
+        {"1,000 MyApps, writes", static_cast<double>(c.writes("oarlock", from).size()), ""});
+    d.process().send(SIGTERM);
+    d.process().wait(40s);
+  }
+  std::this_thread::sleep_for(5s);
+  const auto again = c.audit_lines();
+  daemon d(c, {});
+  until([&] { return reconciles(d) >= crowd; }, 120s);
+  std::this_thread::sleep_for(3s);
+  out.push_back({"restart on 1,000 converged, CPU", cpu_seconds(d.process().pid()), "s"});
+  out.push_back({"restart on 1,000 converged, PSS", memory_of(d.process().pid()).pss_mib, "MiB"});
+  out.push_back({"restart on 1,000 converged, writes",
+                 static_cast<double>(c.writes("oarlock", again).size()), ""});
+}
+
+void report(const std::vector<figure>& figures) {
+  const auto dir = std::filesystem::path(OARLOCK_SOURCE_DIR) / "build/bench";
+  std::filesystem::create_directories(dir);
+  std::ofstream json(dir / "footprint.json");
+  json << "[";
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    const auto& f = figures[i];
+    std::cout << fmt::format("{:<40} {:>10.2f} {}\n", f.name, f.value, f.unit);
+    json << fmt::format("{}{{\"name\":\"{}\",\"value\":{},\"unit\":\"{}\"}}", i == 0 ? "" : ",",
+                        f.name, f.value, f.unit);
+  }
+  json << "]\n";
+}
+
+}  // namespace
+}  // namespace oarlock::testing
+
+int main() {
+  using namespace oarlock::testing;
+  shared_cluster().must({"apply", "-f", "-"}, myapp_yaml("one", 0));
+  std::vector<figure> figures;
+  measure_start(figures);
+  measure_idle(figures);
+  measure_crowd(figures);
+  report(figures);
+}
