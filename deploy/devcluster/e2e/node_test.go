@@ -61,7 +61,8 @@ func needNode(t *testing.T) devcluster {
 	if _, err := os.Stat(binary); err != nil {
 		t.Skip("no binary: run build.sh first, or set DEVCLUSTER: ", err)
 	}
-	for _, program := range []string{"containerd", "runc", "/usr/lib/cni/ptp", "/usr/sbin/iptables"} {
+	programs := []string{"containerd", "runc", "/usr/lib/cni/ptp", "/usr/sbin/iptables"}
+	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip("missing package: ", err)
 		}

@@ -144,7 +144,7 @@ func progress(format string, args ...any) {
 
 func open(dir string) (*cluster.Cluster, error) {
 	if dir == "" {
-		return nil, usageError{errors.New("--dir: expected the folder of the cluster, found nothing")}
+		return nil, usageError{errors.New("--dir: expected the cluster's folder, found nothing")}
 	}
 	return cluster.Open(dir, progress)
 }

@@ -40,7 +40,7 @@ var programs = map[string]program{
 		return cli.Run(controllermanager.NewControllerManagerCommand())
 	},
 	"kube-scheduler": func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
-	"kubelet":        func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },
+	"kubelet":        runKubelet,
 	"kube-proxy":     func() int { return cli.Run(kubeproxy.NewProxyCommand()) },
 	"kubectl":        runKubectl,
 	"coredns":        runCoreDNS,
@@ -77,3 +77,5 @@ func runKubectl() int {
 	}
 	return 0
 }
+
+func runKubelet() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) }

@@ -182,7 +182,8 @@ func RemoveLink(hostDevice string, timeout time.Duration) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("remove veth %[1]s: %[2]w; try `ip link delete %[1]s`", hostDevice, err)
+			return fmt.Errorf("remove veth %[1]s: %[2]w; try `ip link delete %[1]s`",
+				hostDevice, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

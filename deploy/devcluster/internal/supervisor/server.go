@@ -147,8 +147,8 @@ func (s *server) handle(req request) response {
 	case opNetwork:
 		err = configureNetwork(req.Network)
 	default:
-		err = fmt.Errorf("expected a known operation, found %q; the cluster was started by another "+
-			"version of devcluster: `devcluster down`, then `devcluster up`", req.Op)
+		err = fmt.Errorf("expected a known operation, found %q; the cluster was started by "+
+			"another version of devcluster: `devcluster down`, then `devcluster up`", req.Op)
 	}
 	if err != nil {
 		return response{Error: err.Error()}
