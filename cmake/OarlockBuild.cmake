@@ -28,7 +28,7 @@ if(OARLOCK_CCACHE)
   foreach(lang C CXX)
     set(CMAKE_${lang}_COMPILER_LAUNCHER
       env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${OARLOCK_CCACHE}")
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" "${OARLOCK_CCACHE}")
   endforeach()
 endif()
 

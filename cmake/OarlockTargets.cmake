@@ -40,8 +40,7 @@ function(oarlock_test)
 endfunction()
 
 # oarlock_paths(<files>): these sources may use OARLOCK_SOURCE_DIR, OARLOCK_BUILD_DIR and
-# OARLOCK_OUTPUT_DIR. Only these: a path on the command line makes a compiler cache miss in every
-# other checkout.
+# OARLOCK_OUTPUT_DIR.
 function(oarlock_paths)
   set(definitions "OARLOCK_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\""
     "OARLOCK_BUILD_DIR=\"${CMAKE_BINARY_DIR}\"" "OARLOCK_OUTPUT_DIR=\"${OARLOCK_OUTPUT_DIR}\"")

@@ -268,7 +268,7 @@ units() { # PRESET PARALLEL
 }
 
 integration() { # PRESET
-  gtest_suite "integration/$1" "$root/build/$1/tests/integration" "$integration_seconds" 1
+  gtest_suite "integration/$1" "$root/build/$1/tests/integration" "$integration_seconds" 2
   check_strays "integration/$1"
 }
 

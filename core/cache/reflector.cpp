@@ -365,7 +365,8 @@ task<> reflector::recover(reflector_phase phase, error why) {
                   why);
     co_return;
   }
-  const duration delay = backoff_.next(parts_.clock_source->now(), why.retry_after, *parts_.random);
+  auto& pace = r == reaction::relist ? relist_backoff_ : backoff_;
+  const duration delay = pace.next(parts_.clock_source->now(), why.retry_after, *parts_.random);
   co_await wait(reflector_state::backing_off, delay, why);
 }
 

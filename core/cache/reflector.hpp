@@ -99,6 +99,8 @@ class reflector {
   object_decoder decoder_;
   reflector_metrics metrics_;
   watch_backoff backoff_;
+  // Of relists: a server that says 410 answers, so an outage before it does not count.
+  watch_backoff relist_backoff_;
   version_ladder ladder_;
   std::stop_token stop_;
   reflector_state state_ = reflector_state::empty;

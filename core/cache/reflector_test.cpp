@@ -206,6 +206,22 @@ TEST_F(reflector_test, relists_after_410_as_the_answer) {
   EXPECT_EQ(call().query("resourceVersion"), "") << "the server cannot serve that one";
 }
 
+TEST_F(reflector_test, relists_soon_after_an_outage_that_ends_with_410) {
+  const auto s = start_with({{"a", "1"}}, "10");
+  loop.advance(5s);
+  call().break_off();
+  loop.run_ready();
+  for (int i = 0; i < 6; ++i) {
+    call().refuse(net::net_error::not_sent);
+    loop.advance(30s);
+  }
+  const auto before = requests();
+  call().reply(410, status(410, "Expired"));
+  loop.advance(800ms);
+  ASSERT_EQ(requests(), before + 1) << "the backoff of the outage does not count";
+  EXPECT_EQ(call().query("sendInitialEvents"), "true");
+}
+
 TEST_F(reflector_test, delivers_a_new_uid_as_delete_and_add) {
   const auto s = start_with({{"a", "1", "old"}}, "10");
   push(modified({"a", "11", "new"}));

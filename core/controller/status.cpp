@@ -130,6 +130,9 @@ std::vector<condition> complete_conditions(const plan_output& plan, const attemp
     const auto message = f.step.empty() ? f.message : f.step + ": " + f.message;
     const bool stuck = outcome.failure_needs_a_person;
     set_condition(all, {"Ready", condition_status::no, f.reason, message});
+    // kstatus: an object is on its way or stuck, never both.
+    const char* other = stuck ? "Reconciling" : "Stalled";
+    set_condition(all, {other, condition_status::no, f.reason, message});
     set_condition(all,
                   {stuck ? "Stalled" : "Reconciling", condition_status::yes, f.reason, message});
   }

@@ -140,6 +140,16 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+TEST(CompleteConditions, AFailureIsNeverBothReconcilingAndStalled) {
+  for (const bool stuck : {false, true}) {
+    plan_output plan;
+    plan.conditions = {{"Reconciling", yes, "Rollout", ""}, {"Stalled", yes, "Crash", ""}};
+    const auto all = complete_conditions(plan, {{{"apply", "Forbidden", "no"}}, stuck});
+    EXPECT_EQ(find(all, "Stalled")->status, stuck ? yes : no);
+    EXPECT_EQ(find(all, "Reconciling")->status, stuck ? no : yes);
+  }
+}
+
 TEST(CompleteConditions, PluginsOwnStalledStays) {
   plan_output plan;
   plan.conditions = {{"Ready", no, "ImagePullBackOff", ""},

@@ -33,6 +33,7 @@ using namespace std::chrono_literals;
 constexpr auto readiness_timeout = 1s;
 constexpr auto events_grace = 3s;
 constexpr auto caches_grace = 2s;
+constexpr auto shutdown_margin = 10s;
 // client-go's tolerance of its leader liveness check.
 constexpr auto renewal_tolerance = 20s;
 constexpr int exit_failed = 1;
@@ -97,6 +98,7 @@ struct daemon::state {
 
   std::stop_source monitors_stop;
   std::stop_source election_stop;
+  std::stop_source shutdown_done;
   std::future<void> election_ended;
 
   // The stream loop may look at `plugins`: main has filled it and does not take it down yet.
@@ -128,6 +130,7 @@ struct daemon::state {
   void start_election();
   void await_stop();
   // Stop, in this order.
+  void bound_shutdown();
   bool drain();
   void end_caches();
   void end_election();
@@ -377,6 +380,20 @@ void daemon::state::start_election() {
 
 // ---------------------------------------------------------------- stop
 
+// A plugin may hang in drain() or stop(), where nothing else bounds it: then the process ends
+// without it, and without giving up the lease.
+void daemon::state::bound_shutdown() {
+  const auto guard = [](state* self, std::stop_token done) -> task<> {
+    const auto patience = limits::shutdown_grace + shutdown_margin;
+    const bool elapsed = co_await self->p.timer_source->sleep_for(patience, std::move(done));
+    if (!elapsed) co_return;
+    self->window.close();
+    log_error("a plugin did not stop in time: stopping without it");
+    _exit(exit_failed);
+  };
+  spawn(probe.get_executor(), guard(this, shutdown_done.get_token()));
+}
+
 // True: no reconcile is under way any more. The lease is renewed meanwhile, so that the last writes
 // may go out.
 bool daemon::state::drain() {
@@ -420,6 +437,7 @@ void daemon::state::end_election() {
 
 void daemon::state::end_rest() {
   monitors_stop.request_stop();
+  shutdown_done.request_stop();
   probe.call([this] {
     if (probes_server) probes_server->stop();
     if (metrics_server) metrics_server->stop();
@@ -454,6 +472,7 @@ int daemon::state::run() {
     start_election();
     await_stop();
   }
+  bound_shutdown();
   if (!drain()) {
     // Somebody's thread still runs, so nothing may be destroyed and the lease may not be given up:
     // another process takes over when it expires. The window keeps late writes in.

@@ -30,7 +30,6 @@ class plugin_set {
   /// Loads and starts each plugin of `o`; failures are logged, counted and kept for checks().
   /// Thread: main.
   void load(const options& o, const loader& load_one);
-  [[nodiscard]] bool any_loaded() const { return !running_.empty(); }
 
   /// Makes and starts every controller; `shared` is completed with the plugin's lane and
   /// reconciler. Thread: the stream loop, like the next four.

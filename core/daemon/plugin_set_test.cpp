@@ -85,7 +85,6 @@ TEST_F(plugin_set_test, a_bad_plugin_leaves_the_others_in_service) {
 
 TEST_F(plugin_set_test, with_nothing_but_bad_plugins_it_is_not_ready) {
   EXPECT_EQ(ready_after({"p/bad"}).status, 503);
-  EXPECT_FALSE(set_.any_loaded());
 }
 
 TEST_F(plugin_set_test, without_any_plugin_it_is_ready) {

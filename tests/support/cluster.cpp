@@ -93,6 +93,16 @@ std::string kubectl_user::field(const std::string& what, const std::string& name
   return must({"get", what, name, "-n", ns, "--ignore-not-found", "-o", "jsonpath={" + path + "}"});
 }
 
+std::multiset<std::string> kubectl_user::fields(const std::string& what, const std::string& ns,
+                                                const std::string& path) const {
+  std::istringstream lines(must(
+      {"get", what, "-n", ns, "-o", "jsonpath={range .items[*]}{" + path + "}{\"\\n\"}{end}"}));
+  std::multiset<std::string> found;
+  for (std::string line; std::getline(lines, line);)
+    found.insert(line);
+  return found;
+}
+
 void cluster::component(const std::string& verb, const std::string& name) const {
   must_run({devcluster_tool(), verb, "--dir", dir() / "cluster", name}, {}, 90s);
 }

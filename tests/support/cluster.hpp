@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,9 @@ class kubectl_user {
   /// A field of an object by kubectl's jsonpath; empty when object or field is not there.
   std::string field(const std::string& what, const std::string& name, const std::string& ns,
                     const std::string& path) const;
+  /// One field of every object of a kind in a namespace.
+  std::multiset<std::string> fields(const std::string& what, const std::string& ns,
+                                    const std::string& path = ".metadata.name") const;
 
  private:
   std::filesystem::path kubeconfig_;
