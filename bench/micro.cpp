@@ -34,7 +34,7 @@ cache::object primary() {
 void decode_watch_line(benchmark::State& state) {
   const auto made = controller::complete_child({0, intent_json}, spec(), primary());
   const auto line = R"({"type":"MODIFIED","object":)" + made->body + "}";
-  const cache::object_decoder decoder(deployments);
+  cache::object_decoder decoder(deployments);
   for (auto _ : state)
     benchmark::DoNotOptimize(decoder.decode_watch_line(line));
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * line.size()));
@@ -53,7 +53,7 @@ BENCHMARK(complete_child);
 void decide_unchanged_child(benchmark::State& state) {
   const auto owner = primary();
   const auto made = *controller::complete_child({0, intent_json}, spec(), owner);
-  const cache::object_decoder decoder(deployments);
+  cache::object_decoder decoder(deployments);
   const auto live = decoder.decode_watch_line(R"({"type":"ADDED","object":)" + made.body + "}");
   for (auto _ : state) {
     benchmark::DoNotOptimize(controller::decide_child(made, live->object.get(), owner));
