@@ -249,7 +249,7 @@ store::staging::staging(const store& target)
 store::staging::~staging() = default;
 
 void store::staging::put(object_ptr next, bool keep_newer) {
-  const auto& key = next->meta().key;
+  const object_key key = next->meta().key;  // a copy: `next` may become another object below
   const object_ptr have = target_.contents_->peek(key);
   const bool same_uid = have && have->meta().uid == next->meta().uid;
   if (have && (is_same(have, next) || (same_uid && keep_newer && is_older(next, have)))) {
