@@ -206,7 +206,9 @@ func (c *Cluster) controllerManagerSpec() supervisor.Spec {
 		"--cluster-signing-cert-file="+c.inside("pki", "ca.crt"),
 		"--cluster-signing-key-file="+c.inside("pki", "ca.key"),
 		"--flex-volume-plugin-dir="+c.inside("run", "volume-plugins"), // or it makes one in /usr
-		"--controllers=*,-node-ipam-controller")...)
+		"--controllers=*,-node-ipam-controller",
+		// The default of 20 requests per second makes tests with many objects wait for minutes.
+		"--kube-api-qps=500", "--kube-api-burst=1000")...)
 }
 
 func (c *Cluster) schedulerSpec() supervisor.Spec {
