@@ -7,6 +7,7 @@
 #include "core/base/assert.hpp"
 #include "core/base/sha256.hpp"
 #include "core/controller/errors.hpp"
+#include "core/controller/json_text.hpp"
 #include "core/json/matcher.hpp"
 #include "core/json/parse.hpp"
 
@@ -15,10 +16,6 @@ namespace oarlock::controller {
 namespace {
 
 using rapidjson::Value;
-
-Value text(std::string_view s, rapidjson::Document::AllocatorType& memory) {
-  return Value(s.data(), static_cast<rapidjson::SizeType>(s.size()), memory);
-}
 
 std::string_view string_member(const Value& object, const char* name) {
   const auto found = object.FindMember(name);

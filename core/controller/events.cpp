@@ -9,6 +9,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
+#include "core/controller/json_text.hpp"
 #include "core/json/parse.hpp"
 
 namespace oarlock::controller {
@@ -29,10 +30,6 @@ constexpr std::size_t note_bytes_max = 1024;
 constexpr std::size_t name_base_bytes_max = 230;
 
 const kube::resource event_resource{"events.k8s.io", "v1", "Event", "events", true};
-
-Value text(std::string_view s, allocator& memory) {
-  return Value(s.data(), static_cast<rapidjson::SizeType>(s.size()), memory);
-}
 
 std::string micro_time(wall_time t) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch());

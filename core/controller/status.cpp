@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/base/limits.hpp"
+#include "core/controller/json_text.hpp"
 #include "core/json/matcher.hpp"
 #include "core/json/parse.hpp"
 
@@ -16,10 +17,6 @@ namespace {
 
 using rapidjson::Value;
 using allocator = rapidjson::Document::AllocatorType;
-
-Value text(std::string_view s, allocator& memory) {
-  return Value(s.data(), static_cast<rapidjson::SizeType>(s.size()), memory);
-}
 
 condition* find_condition(std::vector<condition>& conditions, std::string_view type) {
   const auto found = std::find_if(conditions.begin(), conditions.end(),
