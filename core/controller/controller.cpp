@@ -61,7 +61,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   static task<> sleep_then_pump(std::shared_ptr<state> self, duration wait, std::stop_token stop);
   static task<> run_key(std::shared_ptr<state> self, work_queue::taken taken);
   task<> reconcile(cache::object_key key);
-  task<attempt> carry_out(step_runner* runner, work w, cache::object_key key);
+  task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan,
+                          cache::object_key key);
   void settle(const cache::object_key& key, const plan_output& plan, const attempt& outcome);
   plan_input gather(const cache::object_key& key, cache::object_ptr primary);
   [[nodiscard]] child_lookup children() const;
@@ -307,17 +308,17 @@ task<> controller::state::reconcile(cache::object_key key) {
   step_runner runner({parts_.loop, parts_.client, parts_.events, &writes, &spec, lookup}, primary);
   for (const auto& e : plan.events)
     runner.event(e.warning, e.reason, "Reconcile", e.message);
-  const auto outcome = co_await carry_out(&runner, std::move(made), key);
+  const auto outcome = co_await carry_out(&runner, std::move(made), &plan, key);
   if (leading) settle(key, plan, outcome);
   metrics.reconcile_seconds.observe(seconds(now() - begin));
 }
 
-task<attempt> controller::state::carry_out(step_runner* runner, work w, cache::object_key key) {
+task<attempt> controller::state::carry_out(step_runner* runner, work w, const plan_output* plan,
+                                           cache::object_key key) {
   attempt outcome;
-  const auto plan = w.plan;
-  if (plan.verdict != plan_verdict::done) {
-    outcome.failure = step_failure{"plan", plan.fail_reason, plan.fail_message};
-    outcome.failure_needs_a_person = plan.verdict == plan_verdict::terminal;
+  if (plan->verdict != plan_verdict::done) {
+    outcome.failure = step_failure{"plan", plan->fail_reason, plan->fail_message};
+    outcome.failure_needs_a_person = plan->verdict == plan_verdict::terminal;
   } else if (w.refused) {
     outcome.failure = step_failure{"plan", reason_of(*w.refused), w.refused->message};
     outcome.failure_needs_a_person = true;
@@ -342,7 +343,7 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, cache::o
   }
   const auto primary = primaries().get(key);
   if (!primary) co_return outcome;
-  auto body = render_status(spec, *primary, plan, outcome, parts_.clock_source->wall_now());
+  auto body = render_status(spec, *primary, *plan, outcome, parts_.clock_source->wall_now());
   if (body && body->has_value()) {
     const auto written = co_await runner->write_status(std::move(**body), &primaries());
     outcome.abandoned = !written && is_cancelled(written.error());
