@@ -19,7 +19,6 @@ inline constexpr std::size_t connections_max = 32;
 inline constexpr std::size_t event_queue_max = 1000;
 inline constexpr std::size_t log_field_bytes_max = 4096;
 inline constexpr std::size_t condition_message_bytes_max = 32768;
-inline constexpr std::size_t plan_steps_max = 64;
 inline constexpr std::size_t apply_intents_max = 256;
 
 inline constexpr auto request_timeout = 30s;

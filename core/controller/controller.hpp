@@ -6,7 +6,6 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/metric_registry.hpp"
-#include "core/base/random.hpp"
 #include "core/base/task.hpp"
 #include "core/base/timers.hpp"
 #include "core/cache/informer_cache.hpp"
@@ -29,7 +28,6 @@ class controller {
     reconciler* plan;
     const clock* clock_source;
     timers* timer_source;
-    random_source* random;
     metric_registry* metrics;
   };
   controller(controller_spec spec, parts p);

@@ -340,7 +340,6 @@ void daemon::state::start_controllers() {
     shared.events = events.get();
     shared.clock_source = p.clock_source;
     shared.timer_source = p.timer_source;
-    shared.random = p.random;
     shared.metrics = p.metrics;
     plugins.start_controllers(o, shared);
   });
