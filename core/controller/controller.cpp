@@ -39,6 +39,11 @@ bool is_relevant(const cache::change& c) {
          before.finalizers != after.finalizers;
 }
 
+// A start brings up every object; what somebody changed goes before that.
+priority priority_of(const cache::change& c) {
+  return c.initial && !c.before ? priority::low : priority::normal;
+}
+
 // The write was held back: this process does not lead any more, or is stopping.
 bool is_cancelled(const error& e) {
   return e.code == kube::kube_error::cancelled || e.code == election::election_error::not_leading;
@@ -54,13 +59,15 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   void watch_owned(const kube::resource& r);
   void watch_other(const watch_spec& w);
   void report_cache_size();
-  void enqueue(const cache::object_key& key);
+  void enqueue(const cache::object_key& key, priority p);
+  void report_depth();
   [[nodiscard]] bool synced() const;
   void pump();
   void arm(steady_time when);
   static task<> sleep_then_pump(std::shared_ptr<state> self, duration wait, std::stop_token stop);
   static task<> run_key(std::shared_ptr<state> self, work_queue::taken taken);
   task<> reconcile(cache::object_key key);
+  task<> keep_paused(cache::object_key key, cache::object_ptr primary);
   task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan,
                           cache::object_key key);
   void settle(const cache::object_key& key, const plan_output& plan, const attempt& outcome);
@@ -108,13 +115,15 @@ void controller::state::watch_primary() {
         const auto self = weak.lock();
         if (!self) return;
         const auto& key = (c.after ? c.after : c.before)->meta().key;
-        if (is_relevant(c) || self->writes.waits(key)) self->enqueue(key);
+        if (is_relevant(c) || self->writes.waits(key)) {
+          self->enqueue(key, priority_of(c));
+        }
       }));
 }
 
 void controller::state::watch_owned(const kube::resource& r) {
   const std::weak_ptr<state> weak = weak_from_this();
-  const auto enqueue_owner = [weak](const cache::object_ptr& child) {
+  const auto enqueue_owner = [weak](const cache::object_ptr& child, priority p) {
     const auto self = weak.lock();
     if (!self || !child) return;
     const auto* owner = child->meta().controller();
@@ -123,30 +132,31 @@ void controller::state::watch_owned(const kube::resource& r) {
       return;
     }
     const auto& ns = self->spec.primary.namespaced ? child->meta().key.ns : std::string();
-    self->enqueue({ns, owner->name});
+    self->enqueue({ns, owner->name}, p);
   };
   subscriptions.push_back(
       parts_.cache->acquire({r, spec.ns, {}}, {}, [enqueue_owner](const cache::change& c) {
-        enqueue_owner(c.before);
-        enqueue_owner(c.after);
+        enqueue_owner(c.before, priority_of(c));
+        enqueue_owner(c.after, priority_of(c));
       }));
 }
 
 void controller::state::watch_other(const watch_spec& w) {
   const std::weak_ptr<state> weak = weak_from_this();
-  const auto enqueue_named = [weak, label = w.map_by_label](const cache::object_ptr& other) {
+  const auto enqueue_named = [weak, label = w.map_by_label](const cache::object_ptr& other,
+                                                            priority p) {
     const auto self = weak.lock();
     if (!self || !other) return;
     const auto found = other->meta().labels.find(label);
     if (found == other->meta().labels.end()) return;
     const cache::object_key key{other->meta().key.ns, found->second};
-    if (self->primaries().get(key)) self->enqueue(key);
+    if (self->primaries().get(key)) self->enqueue(key, p);
   };
   subscriptions.push_back(parts_.cache->acquire({w.resource, spec.ns, w.label_selector},
                                                 {w.map_by_label},
                                                 [enqueue_named](const cache::change& c) {
-                                                  enqueue_named(c.before);
-                                                  enqueue_named(c.after);
+                                                  enqueue_named(c.before, priority_of(c));
+                                                  enqueue_named(c.after, priority_of(c));
                                                 }));
 }
 
@@ -191,9 +201,9 @@ bool controller::state::synced() const {
 
 // --- queue -------------------------------------------------------------------------------------
 
-void controller::state::enqueue(const cache::object_key& key) {
+void controller::state::enqueue(const cache::object_key& key, priority p) {
   if (draining) return;
-  if (queue.add(key, now())) metrics.adds.add();
+  if (queue.add(key, now(), p)) metrics.adds.add();
   pump();
 }
 
@@ -209,8 +219,13 @@ void controller::state::pump() {
     ++active;
     spawn(parts_.loop, run_key(shared_from_this(), std::move(*taken)));
   }
-  metrics.depth.set(static_cast<double>(queue.depth()));
+  report_depth();
   if (const auto next = queue.next_delayed()) arm(*next);
+}
+
+void controller::state::report_depth() {
+  metrics.depth.set(static_cast<double>(queue.depth(priority::normal)));
+  metrics.low_depth.set(static_cast<double>(queue.depth(priority::low)));
 }
 
 void controller::state::arm(steady_time when) {
@@ -293,6 +308,10 @@ task<> controller::state::reconcile(cache::object_key key) {
     queue.add_at(key, now() + stale_recheck, now());
     co_return;
   }
+  if (is_paused(*primary)) {
+    co_await keep_paused(key, primary);
+    co_return;
+  }
   const auto begin = now();
   if (std::exchange(first_reconcile, false)) {
     log_info("first reconcile", {{"plugin", spec.plugin}, {"controller", spec.name}});
@@ -311,6 +330,21 @@ task<> controller::state::reconcile(cache::object_key key) {
   const auto outcome = co_await carry_out(&runner, std::move(made), &plan, key);
   if (leading) settle(key, plan, outcome);
   metrics.reconcile_seconds.observe(seconds(now() - begin));
+}
+
+task<> controller::state::keep_paused(cache::object_key key, cache::object_ptr primary) {
+  queue.forget(key);
+  last_failures.erase(key);
+  const auto body = render_paused(spec, *primary, parts_.clock_source->wall_now());
+  if (!body || !*body) co_return;
+  step_runner runner({parts_.loop, parts_.client, parts_.events, &writes, &spec, {}}, primary);
+  const auto written = co_await runner.write_status(**body, &primaries());
+  if (written) {
+    runner.event(false, "Paused", "Reconcile",
+                 "annotation " + std::string(paused_annotation) + " is set");
+  } else if (leading) {
+    queue.add_at(key, now() + queue.next_backoff(key, now()), now());
+  }
 }
 
 task<attempt> controller::state::carry_out(step_runner* runner, work w, const plan_output* plan,
@@ -383,7 +417,7 @@ void controller::state::settle(const cache::object_key& key, const plan_output& 
     return;
   }
   metrics.retries.add();
-  queue.add_at(key, now() + queue.next_backoff(key), now());
+  queue.add_at(key, now() + queue.next_backoff(key, now()), now());
 }
 
 // --- the controller ----------------------------------------------------------------------------
@@ -403,7 +437,7 @@ void controller::start() {
 void controller::lead() {
   state_->leading = true;
   for (const auto& primary : state_->primaries().list()) {
-    state_->queue.add(primary->meta().key, state_->now());
+    state_->queue.add(primary->meta().key, state_->now(), priority::low);
   }
   state_->pump();
 }

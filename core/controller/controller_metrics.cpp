@@ -1,5 +1,7 @@
 #include "core/controller/controller_metrics.hpp"
 
+#include "core/controller/work_queue.hpp"
+
 namespace oarlock::controller {
 
 namespace {
@@ -12,6 +14,12 @@ metric_labels of_controller(const controller_spec& spec) {
 }
 metric_labels of_queue(const controller_spec& spec) {
   return {{"name", spec.name}, {"controller", spec.name}, {"plugin", spec.plugin}};
+}
+
+metric_labels of_depth(const controller_spec& spec, priority p) {
+  auto labels = of_queue(spec);
+  labels["priority"] = std::to_string(static_cast<int>(p));
+  return labels;
 }
 
 // controller-runtime's buckets of reconcile_time_seconds.
@@ -47,7 +55,10 @@ controller_metrics::controller_metrics(metric_registry& r, const controller_spec
                                   "Number of reconciles under way", of_controller(s))),
       concurrency_max(r.make_gauge("controller_runtime_max_concurrent_reconciles",
                                    "Maximum number of concurrent reconciles", of_controller(s))),
-      depth(r.make_gauge("workqueue_depth", "Current depth of the queue", of_queue(s))),
+      depth(r.make_gauge("workqueue_depth", "Current depth of the queue",
+                         of_depth(s, priority::normal))),
+      low_depth(r.make_gauge("workqueue_depth", "Current depth of the queue",
+                             of_depth(s, priority::low))),
       adds(r.make_counter("workqueue_adds_total", "Total number of adds handled by the queue",
                           of_queue(s))),
       retries(r.make_counter("workqueue_retries_total", "Total number of retries of the queue",

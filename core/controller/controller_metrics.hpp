@@ -19,7 +19,8 @@ struct controller_metrics {
   histogram& reconcile_seconds;
   gauge& active_workers;
   gauge& concurrency_max;
-  gauge& depth;
+  gauge& depth;      ///< of normal priority
+  gauge& low_depth;  ///< what a start brought up
   counter& adds;
   counter& retries;
   histogram& queue_seconds;

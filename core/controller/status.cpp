@@ -69,23 +69,27 @@ std::string transition_time(const Value* live, const char* status, wall_time now
   return rfc3339(now);
 }
 
+Value render_condition(const condition& c, const Value* live_status, std::int64_t generation,
+                       wall_time now, allocator& memory) {
+  const char* status = status_text(c.status);
+  const auto since = transition_time(live_condition(live_status, c.type), status, now);
+  const std::string_view message(c.message);
+  Value entry(rapidjson::kObjectType);
+  entry.AddMember("type", text(c.type, memory), memory);
+  entry.AddMember("status", text(status, memory), memory);
+  entry.AddMember("observedGeneration", generation, memory);
+  entry.AddMember("lastTransitionTime", text(since, memory), memory);
+  entry.AddMember("reason", text(c.reason.empty() ? "Unspecified" : c.reason, memory), memory);
+  entry.AddMember("message", text(message.substr(0, limits::condition_message_bytes_max), memory),
+                  memory);
+  return entry;
+}
+
 Value render_conditions(const std::vector<condition>& conditions, const Value* live_status,
                         std::int64_t generation, wall_time now, allocator& memory) {
   Value list(rapidjson::kArrayType);
-  for (const auto& c : conditions) {
-    const char* status = status_text(c.status);
-    const auto since = transition_time(live_condition(live_status, c.type), status, now);
-    Value entry(rapidjson::kObjectType);
-    entry.AddMember("type", text(c.type, memory), memory);
-    entry.AddMember("status", text(status, memory), memory);
-    entry.AddMember("observedGeneration", generation, memory);
-    entry.AddMember("lastTransitionTime", text(since, memory), memory);
-    entry.AddMember("reason", text(c.reason.empty() ? "Unspecified" : c.reason, memory), memory);
-    const std::string_view message(c.message);
-    entry.AddMember("message", text(message.substr(0, limits::condition_message_bytes_max), memory),
-                    memory);
-    list.PushBack(entry, memory);
-  }
+  for (const auto& c : conditions)
+    list.PushBack(render_condition(c, live_status, generation, now, memory), memory);
   return list;
 }
 
@@ -113,7 +117,37 @@ Value status_body(const controller_spec& spec, const cache::object& primary, Val
   return body;
 }
 
+bool says_paused(const Value* live_status) {
+  const auto* status = member(live_condition(live_status, "Paused"), "status");
+  return status != nullptr && status->IsString() && std::string_view(status->GetString()) == "True";
+}
+
 }  // namespace
+
+bool is_paused(const cache::object& primary) {
+  const auto found = primary.meta().annotations.find(std::string(paused_annotation));
+  return found != primary.meta().annotations.end() && found->second == "true";
+}
+
+result<std::optional<std::string>> render_paused(const controller_spec& spec,
+                                                 const cache::object& primary, wall_time now) {
+  auto live = json::parse(primary.json());
+  if (!live) return live.error().within("cached " + primary.meta().key.text());
+  auto& memory = live->GetAllocator();
+  const auto* live_status = member(&*live, "status");
+  if (says_paused(live_status)) return std::optional<std::string>{};
+  Value status(rapidjson::kObjectType);
+  if (live_status != nullptr && live_status->IsObject()) status.CopyFrom(*live_status, memory);
+  if (!status.HasMember("conditions") || !status["conditions"].IsArray()) {
+    status.RemoveMember("conditions");
+    status.AddMember("conditions", Value(rapidjson::kArrayType), memory);
+  }
+  const condition paused{"Paused", condition_status::yes, "Annotated",
+                         "annotation " + std::string(paused_annotation) + " is \"true\""};
+  status["conditions"].PushBack(
+      render_condition(paused, nullptr, primary.meta().generation, now, memory), memory);
+  return std::optional<std::string>(json::write(status_body(spec, primary, status, memory)));
+}
 
 std::string rfc3339(wall_time t) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(t)));
@@ -157,13 +191,13 @@ result<std::optional<std::string>> render_status(const controller_spec& spec,
                                                  const plan_output& plan, const attempt& outcome,
                                                  wall_time now) {
   const bool silent = !plan.status_json && plan.conditions.empty() && plan.apply_set.empty();
-  if (silent && !outcome.failure) return std::optional<std::string>{};
   auto wanted = json::parse(plan.status_json.value_or("{}"));
   if (!wanted) return wanted.error().within("status of " + primary.meta().key.text());
   auto live = json::parse(primary.json());
   if (!live) return live.error().within("cached " + primary.meta().key.text());
   auto& memory = wanted->GetAllocator();
   const auto* live_status = member(&*live, "status");
+  if (silent && !outcome.failure && !says_paused(live_status)) return std::optional<std::string>{};
   const auto generation = primary.meta().generation;
   Value status(rapidjson::kObjectType);
   // A plan that failed says nothing about the fields it keeps: they stay as they are.
@@ -176,7 +210,9 @@ result<std::optional<std::string>> render_status(const controller_spec& spec,
       "conditions",
       render_conditions(complete_conditions(plan, outcome), live_status, generation, now, memory),
       memory);
-  if (says_all(live_status, status)) return std::optional<std::string>{};
+  // Conditions of others may stand beside ours; one that says paused is ours and is over.
+  if (!says_paused(live_status) && says_all(live_status, status))
+    return std::optional<std::string>{};
   return std::optional<std::string>(json::write(status_body(spec, primary, status, memory)));
 }
 

@@ -3,6 +3,7 @@
 // has (kstatus: Ready, Reconciling, Stalled) with observedGeneration. Pure functions.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/clock.hpp"
@@ -21,11 +22,22 @@ struct attempt {
 
 /// The server-side apply body for the status subresource, or nothing when the live status already
 /// says all of it. A plan that records no status, no conditions and whose attempt did not fail
-/// leaves the object alone. lastTransitionTime is kept while a condition's status stays the same.
+/// leaves the object alone, unless it still says that it is paused. lastTransitionTime is kept
+/// while a condition's status stays the same.
 [[nodiscard]] result<std::optional<std::string>> render_status(const controller_spec& spec,
                                                                const cache::object& primary,
                                                                const plan_output& plan,
                                                                const attempt& outcome,
+                                                               wall_time now);
+
+/// `oarlock.dev/paused: "true"` on a primary: no plan is made for it and nothing is written but a
+/// condition that says so, until the annotation is gone.
+inline constexpr std::string_view paused_annotation = "oarlock.dev/paused";
+[[nodiscard]] bool is_paused(const cache::object& primary);
+
+/// The status of a paused object: as it is, plus the condition Paused. Nothing when it has that.
+[[nodiscard]] result<std::optional<std::string>> render_paused(const controller_spec& spec,
+                                                               const cache::object& primary,
                                                                wall_time now);
 
 /// Puts the outcome of the attempt into the plan's conditions and fills in those of Ready,

@@ -8,6 +8,7 @@
 namespace oarlock::controller {
 namespace {
 
+using testing::cached;
 using testing::widget;
 using testing::widget_spec;
 
@@ -157,6 +158,44 @@ TEST(CompleteConditions, PluginsOwnStalledStays) {
   const auto all = complete_conditions(plan, {});
   EXPECT_EQ(find(all, "Stalled")->message, "pod w-1");
   EXPECT_EQ(find(all, "Reconciling")->status, no);
+}
+
+cache::object_ptr annotated(const std::string& value) {
+  return cached(R"({"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w",)"
+                R"("namespace":"ns","uid":"u-1","annotations":{"oarlock.dev/paused":")" +
+                value + R"("}},"spec":{}})");
+}
+
+TEST(Paused, IsTheAnnotationWithTheValueTrue) {
+  EXPECT_TRUE(is_paused(*annotated("true")));
+  EXPECT_FALSE(is_paused(*annotated("false")));
+  EXPECT_FALSE(is_paused(*widget()));
+}
+
+TEST(RenderPaused, AddsOneConditionAndKeepsTheRest) {
+  const auto before = status_in(rendered(*widget(), ready_plan(), {}));
+  const auto body = render_paused(widget_spec(), *widget(before), noon);
+  ASSERT_TRUE(body);
+  ASSERT_TRUE(*body);
+  const auto parsed = json::parse(**body);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(json::string_at(*parsed, "/status/phase"), "Ready");
+  EXPECT_EQ(json::string_at(*parsed, "/status/conditions/0/type"), "Ready");
+  EXPECT_EQ(json::string_at(*parsed, "/status/conditions/3/type"), "Paused");
+  EXPECT_EQ(json::string_at(*parsed, "/status/conditions/3/status"), "True");
+  const auto again = render_paused(widget_spec(), *widget(status_in(**body)), noon);
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(*again) << "said once";
+}
+
+TEST(RenderPaused, IsTakenBackByTheNextPlan) {
+  const auto ready = status_in(rendered(*widget(), ready_plan(), {}));
+  const auto body = render_paused(widget_spec(), *widget(ready), noon);
+  ASSERT_TRUE(body && *body);
+  const auto paused = widget(status_in(**body));
+  EXPECT_EQ(status_in(rendered(*paused, ready_plan(), {})), ready);
+  EXPECT_THAT(rendered(*paused, plan_output{}, {}), ::testing::Not(::testing::HasSubstr("Paused")))
+      << "also by a plan that has nothing to say";
 }
 
 }  // namespace

@@ -79,15 +79,74 @@ TEST(WorkQueue, DelayForAKeyThatIsProcessedWaitsUntilItIsDone) {
 TEST(WorkQueue, BackoffDoublesToItsCapAndForgetResets) {
   work_queue q;
   duration expected = work_queue::backoff_base;
+  steady_time now = t0;
   for (int i = 0; i < 17; ++i) {
-    EXPECT_EQ(q.next_backoff(a), expected);
+    EXPECT_EQ(q.next_backoff(a, now), expected);
+    now += expected;
     expected *= 2;
   }
   for (int i = 0; i < 200; ++i)
-    (void)q.next_backoff(a);
-  EXPECT_EQ(q.next_backoff(a), work_queue::backoff_max);
+    (void)q.next_backoff(a, now += 1s);
+  EXPECT_EQ(q.next_backoff(a, now), work_queue::backoff_max);
   q.forget(a);
-  EXPECT_EQ(q.next_backoff(a), work_queue::backoff_base);
+  EXPECT_EQ(q.next_backoff(a, now), work_queue::backoff_base);
+}
+
+TEST(WorkQueue, RetriesOfAllKeysTogetherComeOneEach100MsAfterABurst) {
+  work_queue q;
+  const auto fail = [&q](int n, steady_time now) {
+    return q.next_backoff({"ns", std::to_string(n)}, now);
+  };
+  for (int n = 0; n < work_queue::retry_burst; ++n)
+    EXPECT_EQ(fail(n, t0), work_queue::backoff_base) << n;
+  EXPECT_EQ(fail(1000, t0), 100ms);
+  EXPECT_EQ(fail(1001, t0), 200ms);
+  EXPECT_EQ(fail(1002, t0 + 300ms), work_queue::backoff_base) << "three turns have come by";
+  EXPECT_EQ(fail(1003, t0 + 1h), work_queue::backoff_base);
+}
+
+TEST(WorkQueue, HigherPriorityGoesFirstAndKeepsItsAge) {
+  work_queue q;
+  const cache::object_key c{"ns", "c"};
+  EXPECT_TRUE(q.add(a, t0, priority::low));
+  EXPECT_TRUE(q.add(b, t0, priority::low));
+  EXPECT_TRUE(q.add(c, t0 + 1ms));
+  EXPECT_FALSE(q.add(b, t0 + 2ms)) << "it was ready; now it overtakes";
+  EXPECT_FALSE(q.add(c, t0 + 2ms, priority::low)) << "and this one does not fall back";
+  EXPECT_EQ(q.depth(priority::low), 1U);
+  EXPECT_EQ(q.depth(priority::normal), 2U);
+  EXPECT_EQ(q.take(t0 + 3ms)->key, c);
+  const auto second = q.take(t0 + 3ms);
+  EXPECT_EQ(second->key, b);
+  EXPECT_EQ(second->added, t0);
+  EXPECT_EQ(q.take(t0 + 3ms)->key, a);
+  EXPECT_EQ(q.depth(), 0U);
+}
+
+TEST(WorkQueue, PriorityIsKeptAcrossRetriesAndDirtyRuns) {
+  work_queue q;
+  q.add(a, t0, priority::low);
+  ASSERT_TRUE(q.take(t0));
+  q.add_at(a, t0 + 1s, t0);
+  q.done(a, t0);
+  q.add(b, t0, priority::low);
+  ASSERT_EQ(q.take(t0)->key, b);
+  q.add(b, t0 + 1s);
+  q.done(b, t0 + 1s);
+  EXPECT_EQ(q.take(t0 + 1s)->key, b) << "dirty by a normal add";
+  EXPECT_EQ(q.depth(priority::low), 1U) << "a retry of low work stays low";
+  EXPECT_EQ(q.take(t0 + 1s)->key, a);
+}
+
+TEST(WorkQueue, AChangeRaisesADelayedRetryOfLowWork) {
+  work_queue q;
+  q.add(a, t0, priority::low);
+  ASSERT_TRUE(q.take(t0));
+  q.add_at(a, t0 + 1s, t0);
+  q.done(a, t0);
+  EXPECT_TRUE(q.add(a, t0));
+  EXPECT_EQ(q.depth(priority::normal), 1U);
+  EXPECT_FALSE(q.next_delayed());
 }
 
 TEST(WorkQueue, ClearDropsWhatWaitsAndKeepsWhatRuns) {
@@ -115,7 +174,7 @@ TEST(WorkQueue, NoLostAddAndNoDoubleTakeUnderRandomHistories) {
       const cache::object_key key{"ns", std::to_string(random() % 5)};
       switch (random() % 4) {
         case 0:
-          q.add(key, now);
+          q.add(key, now, random() % 2 == 0 ? priority::low : priority::normal);
           owed[key] = 1;
           break;
         case 1:
@@ -135,6 +194,8 @@ TEST(WorkQueue, NoLostAddAndNoDoubleTakeUnderRandomHistories) {
             q.done(finished, now);
           }
       }
+      ASSERT_EQ(q.depth(priority::low) + q.depth(priority::normal), q.depth());
+      ASSERT_LE(q.depth(priority::low), q.depth());
     }
     now += 1h;
     for (const auto& key : running)

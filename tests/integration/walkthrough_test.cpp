@@ -99,6 +99,23 @@ TEST_F(Walkthrough, EditsAndDeletionsByHandAreUndone) {
       20s));
 }
 
+TEST_F(Walkthrough, APausedObjectIsLeftAloneUntilItIsNot) {
+  const std::string paused = ".status.conditions[?(@.type==\"Paused\")].status";
+  const std::string annotation = "oarlock.dev/paused";
+  apply(myapp_yaml("paused", 1));
+  ASSERT_TRUE(becomes("deployment", "paused", "walk", ".spec.replicas", "1"));
+  shared_cluster().must({"annotate", "myapp", "paused", "-n", "walk", annotation + "=true"});
+  ASSERT_TRUE(becomes("myapp", "paused", "walk", paused, "True"));
+  shared_cluster().must({"scale", "myapp", "paused", "-n", "walk", "--replicas=4"});
+  // Something else that is changed after it and is carried out: its turn was before that.
+  apply(myapp_yaml("after-paused", 1));
+  ASSERT_TRUE(becomes("deployment", "after-paused", "walk", ".spec.replicas", "1"));
+  EXPECT_EQ(shared_cluster().field("deployment", "paused", "walk", ".spec.replicas"), "1");
+  shared_cluster().must({"annotate", "myapp", "paused", "-n", "walk", annotation + "-"});
+  EXPECT_TRUE(becomes("deployment", "paused", "walk", ".spec.replicas", "4"));
+  EXPECT_TRUE(becomes("myapp", "paused", "walk", paused, ""));
+}
+
 TEST_F(Walkthrough, DeletionTakesTheDeploymentAlong) {
   apply(myapp_yaml("gone", 1));
   ASSERT_TRUE(becomes("deployment", "gone", "walk", ".spec.replicas", "1"));
