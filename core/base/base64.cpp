@@ -1,5 +1,7 @@
 #include "core/base/base64.hpp"
 
+#include <openssl/evp.h>
+
 #include <cstdint>
 
 namespace oarlock {
@@ -19,6 +21,14 @@ error invalid(const std::string& what) {
 }
 
 }  // namespace
+
+std::string base64_encode(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a NUL
+  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
+  auto* to = reinterpret_cast<unsigned char*>(out.data());
+  out.resize(static_cast<std::size_t>(EVP_EncodeBlock(to, from, static_cast<int>(bytes.size()))));
+  return out;
+}
 
 result<std::string> base64_decode(std::string_view text) {
   std::string out;

@@ -24,6 +24,14 @@ TEST(base64_decode, reads_what_rfc_4648_section_10_lists) {
   }
 }
 
+TEST(base64_encode, is_what_decode_reads) {
+  EXPECT_EQ(base64_encode(""), "");
+  EXPECT_EQ(base64_encode("f"), "Zg==");
+  EXPECT_EQ(base64_encode("fooba"), "Zm9vYmE=");
+  const std::string zeros("\0\xff\0", 3);
+  EXPECT_EQ(*base64_decode(base64_encode(zeros)), zeros);
+}
+
 TEST(base64_decode, keeps_zero_bytes) {
   const auto decoded = base64_decode("AAAA");
   ASSERT_TRUE(decoded.has_value());

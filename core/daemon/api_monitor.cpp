@@ -23,6 +23,8 @@ constexpr std::size_t version_bytes_max = 64U << 10U;
 task<result<std::string>> api_monitor::ask(std::stop_token stop) {
   net::http_request request{"GET", "/version", {{"Accept", "application/json"}}, {}};
   if (p_.identity != nullptr) {
+    const auto ready = co_await p_.identity->prepare();
+    if (!ready) co_return ready.error();
     auto token = p_.identity->bearer_token();
     if (!token) co_return token.error();
     if (!token->empty()) request.headers.push_back({"Authorization", "Bearer " + *token});
@@ -39,6 +41,7 @@ task<result<std::string>> api_monitor::ask(std::stop_token stop) {
     more = piece->has_value();
     if (more) body += **piece;
   }
+  if (status == 401 && p_.identity != nullptr) p_.identity->refused();
   if (status == 401 || status >= 500) co_return kube::decode_status(status, body, {});
   // Some clusters let nobody read /version: an answer is an answer.
   auto doc = json::parse(body);
@@ -61,6 +64,8 @@ void api_monitor::note(const result<std::string>& version) {
   if (!answered_) {
     answered_ = true;
     p_.on_first_answer();
+  } else if (!before.empty()) {
+    p_.on_recovery();
   }
 }
 

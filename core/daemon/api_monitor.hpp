@@ -22,6 +22,7 @@ class api_monitor {
     const clock* clock_source;
     timers* timer_source;
     std::function<void()> on_first_answer;
+    std::function<void()> on_recovery;  ///< it answers again
   };
   explicit api_monitor(parts p) : p_(std::move(p)) {}
 

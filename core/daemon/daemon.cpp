@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
@@ -299,10 +300,16 @@ void daemon::state::start_monitors() {
   const auto stop = monitors_stop.get_token();
   spawn(probe.get_executor(), stream_watch.run(*p.timer_source, stop));
   api = std::make_unique<api_monitor>(api_monitor::parts{
-      probe_api.transport.get(), probe_api.identity.get(), p.clock_source, p.timer_source, [this] {
+      probe_api.transport.get(), probe_api.identity.get(), p.clock_source, p.timer_source,
+      [this] {
         const std::lock_guard lock(mutex);
         api_answered = true;
         changed.notify_all();
+      },
+      [this] {
+        boost::asio::post(stream.get_executor(), [this] {
+          if (informers) informers->wake();
+        });
       }});
   spawn(probe.get_executor(), api->run(stop));
 }

@@ -203,6 +203,13 @@ TEST_F(config_file, is_bounded) {
   EXPECT_THAT(p.err, HasSubstr("expected at most 4194304 bytes"));
 }
 
+TEST_F(config_file, printed_control_characters_read_back) {
+  const auto first = parse({"--print-config", "--plugin=-\r", "--plugin", "\ta\n- b"});
+  const auto again = with(first.out, {"--print-config"});
+  EXPECT_TRUE(again.err.empty()) << again.err;
+  EXPECT_EQ(again.out, first.out);
+}
+
 TEST_F(config_file, print_config_reads_back) {
   const auto first = parse({"--print-config", "--plugin=a b", "--plugin=c", "--log-level=warn",
                             "--metrics-bind-address=[::1]:1", "--namespace=team"});

@@ -76,16 +76,17 @@ int main(int argc, char** argv) {
   oarlock::system_random random;
   oarlock::asio_timers timers;
   const auto metrics = oarlock::make_prometheus_registry();
-  oarlock::daemon::daemon daemon(
-      std::move(*flags.run), {.clock_source = &clock,
-                              .timer_source = &timers,
-                              .random = &random,
-                              .metrics = metrics.get(),
-                              .connect =
-                                  [&](oarlock::executor loop) {
-                                    return oarlock::kube::connect(std::move(loop), clock, *cluster);
-                                  },
-                              .load_plugin = oarlock::plugin::load_plugin,
-                              .host_name = host_name()});
+  oarlock::daemon::daemon daemon(std::move(*flags.run),
+                                 {.clock_source = &clock,
+                                  .timer_source = &timers,
+                                  .random = &random,
+                                  .metrics = metrics.get(),
+                                  .connect =
+                                      [&](oarlock::executor loop) {
+                                        return oarlock::kube::connect(std::move(loop), clock,
+                                                                      timers, *cluster);
+                                      },
+                                  .load_plugin = oarlock::plugin::load_plugin,
+                                  .host_name = host_name()});
   return daemon.run();
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace oarlock::daemon {
@@ -235,6 +236,18 @@ result<> complete(options& o, const std::string& pod_namespace) {
   return {};
 }
 
+namespace {
+
+// The emitter leaves text such as "-\r" plain, which does not read back.
+void emit(YAML::Emitter& out, const std::string& value) {
+  const bool plain = std::all_of(value.begin(), value.end(),
+                                 [](unsigned char c) { return c > 0x1f && c != 0x7f; });
+  if (!plain) out << YAML::DoubleQuoted;
+  out << value;
+}
+
+}  // namespace
+
 std::string to_yaml(const options& o) {
   YAML::Emitter out;
   out << YAML::BeginMap;
@@ -243,11 +256,12 @@ std::string to_yaml(const options& o) {
     if (s.kind == setting_kind::list) {
       out << YAML::Key << s.name << YAML::Value << YAML::BeginSeq;
       for (const auto& value : values)
-        out << value;
+        emit(out, value);
       out << YAML::EndSeq;
     } else if (!values.front().empty()) {
       // An empty value is no value: the key is left out, so that the text reads back.
-      out << YAML::Key << s.name << YAML::Value << values.front();
+      out << YAML::Key << s.name << YAML::Value;
+      emit(out, values.front());
     }
   }
   out << YAML::EndMap;

@@ -23,6 +23,7 @@ struct list_options {
   std::string resource_version_match;  ///< "", "Exact" or "NotOlderThan"
   std::size_t limit = 0;               ///< objects per page; 0: all
   std::string continue_token;
+  bool metadata_only = false;  ///< PartialObjectMetadata instead of whole objects
 };
 
 struct watch_options {
@@ -33,6 +34,7 @@ struct watch_options {
   std::chrono::seconds timeout{300};  ///< asked of the server
   bool bookmarks = true;
   bool send_initial_events = false;
+  bool metadata_only = false;  ///< PartialObjectMetadata instead of whole objects
 };
 
 struct apply_options {
@@ -66,9 +68,13 @@ class write_gate {
 class credentials {
  public:
   virtual ~credentials() = default;
+  /// Makes sure that there is an identity to send; may take seconds. Thread: the client's loop.
+  [[nodiscard]] virtual task<result<>> prepare() { co_return result<>(); }
   /// Thread: the client's loop.
   [[nodiscard]] virtual result<std::string> bearer_token() = 0;
-  /// The server answered 401: the next bearer_token() looks for a newer one. Thread: the loop.
+  /// Another number means another identity, also where the token is the same: a new certificate.
+  [[nodiscard]] virtual std::uint64_t revision() const { return 0; }
+  /// The server answered 401: the next prepare() and bearer_token() look for a newer one.
   virtual void refused() {}
 };
 

@@ -1,6 +1,10 @@
 #include "core/kube/connect.hpp"
 
+#include <tuple>
+
 #include "core/kube/credentials.hpp"
+#include "core/kube/exec_plugin.hpp"
+#include "core/kube/exec_process.hpp"
 #include "core/kube/files.hpp"
 #include "core/kube/url.hpp"
 
@@ -33,7 +37,8 @@ result<net::tls_material> load_material(const cluster_config& config) {
 
 }  // namespace
 
-result<connection> connect(executor loop, const clock& clock_source, const cluster_config& config) {
+result<connection> connect(executor loop, const clock& clock_source, timers& timer_source,
+                           const cluster_config& config) {
   const auto url = parse_server_url(config.server);
   if (!url) return url.error();
   net::client_transport_config wanted;
@@ -44,11 +49,25 @@ result<connection> connect(executor loop, const clock& clock_source, const clust
   wanted.user_agent = "oarlock/" OARLOCK_VERSION;
   // The API server closes idle connections after 90 s: be first, or a write may meet its close.
   wanted.idle_max = std::chrono::seconds(60);
-  wanted.load_tls = [config] { return load_material(config); };
   connection out;
+  std::shared_ptr<exec_identity> plugin;
+  if (config.exec) {
+    const auto ca = data_or_file(config.ca_data, config.ca_file);
+    if (!ca) return ca.error().within("certificate authority");
+    plugin = make_exec_identity(loop, clock_source, config, *ca,
+                                make_process_runner(loop, timer_source));
+    out.identity = plugin;
+  } else {
+    out.identity = config.token_file.empty() ? make_static_token(config.token)
+                                             : make_token_file(config.token_file, clock_source);
+  }
+  wanted.load_tls = [config, plugin]() -> result<net::tls_material> {
+    auto material = load_material(config);
+    if (!material || !plugin) return material;
+    std::tie(material->client_cert_pem, material->client_key_pem) = plugin->certificate();
+    return material;
+  };
   out.transport = net::make_client_transport(std::move(loop), clock_source, std::move(wanted));
-  out.identity = config.token_file.empty() ? make_static_token(config.token)
-                                           : make_token_file(config.token_file, clock_source);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
 
+#include "core/base/asio_timers.hpp"
 #include "core/base/system_clock.hpp"
 
 namespace oarlock::kube {
@@ -11,7 +12,7 @@ namespace {
 class connect_test : public ::testing::Test {
  protected:
   result<connection> make(cluster_config config) {
-    return connect(io_.get_executor(), clock_, config);
+    return connect(io_.get_executor(), clock_, timers_, config);
   }
   // The message of the error of one GET.
   std::string failure(net::transport& t) {
@@ -27,6 +28,7 @@ class connect_test : public ::testing::Test {
   }
   boost::asio::io_context io_;
   system_clock clock_;
+  asio_timers timers_;
 };
 
 TEST_F(connect_test, takes_the_server_and_the_token) {

@@ -136,10 +136,53 @@ result<> read_cluster(const entry& cluster, cluster_config& out) {
   return {};
 }
 
+result<std::vector<std::pair<std::string, std::string>>> read_exec_env(const YAML::Node& list) {
+  std::vector<std::pair<std::string, std::string>> env;
+  if (!list || list.IsNull()) return env;
+  if (!list.IsSequence()) return refused("env: expected a list of name and value");
+  for (const auto& entry : list) {
+    auto name = entry.IsMap() ? text_at(entry, "name") : std::string();
+    if (name.empty() || name.find('=') != std::string::npos) {
+      return refused("env: expected entries with a name, found one without");
+    }
+    env.emplace_back(std::move(name), text_at(entry, "value"));
+  }
+  return env;
+}
+
+result<exec_plugin> read_exec(const YAML::Node& body, const fs::path& folder) {
+  exec_plugin out;
+  if (!body.IsMap()) return refused("expected a map with command and apiVersion");
+  out.api_version = text_at(body, "apiVersion");
+  if (out.api_version != "client.authentication.k8s.io/v1" &&
+      out.api_version != "client.authentication.k8s.io/v1beta1") {
+    return refused("apiVersion: expected client.authentication.k8s.io/v1 or /v1beta1, found '" +
+                   out.api_version + "'");
+  }
+  out.command = text_at(body, "command");
+  if (out.command.empty()) return refused("expected a command, found none");
+  const bool is_path = out.command.find('/') != std::string::npos;
+  if (is_path) out.command = (folder / out.command).lexically_normal().string();
+  if (text_at(body, "interactiveMode") == "Always") {
+    return refused(
+        "interactiveMode: expected Never or IfAvailable, found Always: there is no "
+        "terminal to ask on");
+  }
+  const auto args = body["args"];
+  if (args && !args.IsNull() && !args.IsSequence()) return refused("args: expected a list");
+  for (const auto& arg : args)
+    out.args.push_back(arg.as<std::string>());
+  auto env = read_exec_env(body["env"]);
+  if (!env) return env.error();
+  out.env = std::move(*env);
+  out.install_hint = text_at(body, "installHint");
+  out.provide_cluster_info = text_at(body, "provideClusterInfo") == "true";
+  return out;
+}
+
 result<> read_user(const entry& user, cluster_config& out) {
   const std::pair<const char*, const char*> unsupported[] = {
-      {"exec", "use a token, a tokenFile or a client certificate"},
-      {"auth-provider", "use a token, a tokenFile or a client certificate"},
+      {"auth-provider", "Kubernetes has dropped it: use exec, a token or a client certificate"},
       {"username", "API servers have no basic authentication any more: use a token"},
       {"as", "impersonation: use an identity of its own"}};
   for (const auto& [key, remedy] : unsupported) {
@@ -156,6 +199,15 @@ result<> read_user(const entry& user, cluster_config& out) {
   if (has_cert != has_key) {
     return refused(user.file.string() +
                    ": user: expected client-certificate and client-key, found only one of them");
+  }
+  if (is_set(user.body, "exec")) {
+    auto exec = read_exec(user.body["exec"], user.file.parent_path());
+    if (!exec) return exec.error().within(user.file.string() + ": user: exec");
+    out.exec = std::move(*exec);
+    const bool other = has_cert || is_set(user.body, "token") || is_set(user.body, "tokenFile");
+    if (!other) return {};
+    return refused(user.file.string() +
+                   ": user: expected exec or a token or certificate, found both");
   }
   // A file beats inline text: it is the one that somebody rotates.
   const auto token_file = text_at(user.body, "tokenFile");

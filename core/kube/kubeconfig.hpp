@@ -3,11 +3,22 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.hpp"
 
 namespace oarlock::kube {
+
+/// A program that prints the credentials (users[].user.exec).
+struct exec_plugin {
+  std::string api_version;  ///< client.authentication.k8s.io/v1 or v1beta1
+  std::string command;      ///< a path from the kubeconfig's folder when it has a slash
+  std::vector<std::string> args;
+  std::vector<std::pair<std::string, std::string>> env;
+  std::string install_hint;  ///< for people, when the command is not there
+  bool provide_cluster_info = false;
+};
 
 /// One context, resolved. Files are kept as paths and read anew for each connection; inline data is
 /// decoded from base64.
@@ -19,6 +30,7 @@ struct cluster_config {
   std::string client_cert_data, client_cert_file;
   std::string client_key_data, client_key_file;
   std::string token, token_file;
+  std::optional<exec_plugin> exec;  ///< then there is no other token or certificate
   std::string ns = "default";
   std::string origin;  ///< where it came from, for logs: a path, or "in-cluster"
 };

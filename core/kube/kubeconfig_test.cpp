@@ -39,6 +39,10 @@ class kubeconfig_test : public ::testing::Test {
            "users:\n- name: u\n  user: " +
            user + "\n";
   }
+  std::string exec_user(const std::string& fields) {
+    return one_context("{server: 'https://a'}",
+                       "{exec: {apiVersion: client.authentication.k8s.io/v1, " + fields + "}}");
+  }
   result<cluster_config> load(const std::string& text) {
     sources_.flag_path = write("config", text);
     return load_cluster_config(sources_);
@@ -167,6 +171,22 @@ struct bad_config {
   std::string complaint;
 };
 
+TEST_F(kubeconfig_test, reads_a_credential_plugin) {
+  const auto file = write("k", exec_user("command: bin/login, args: [get, token], installHint: x, "
+                                         "env: [{name: A, value: b}], provideClusterInfo: true, "
+                                         "interactiveMode: IfAvailable"));
+  sources_.flag_path = file;
+  const auto got = load_cluster_config(sources_);
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  ASSERT_TRUE(got->exec);
+  EXPECT_EQ(got->exec->command, (fs::path(file).parent_path() / "bin/login").string());
+  EXPECT_EQ(got->exec->args, (std::vector<std::string>{"get", "token"}));
+  ASSERT_EQ(got->exec->env.size(), 1U);
+  EXPECT_EQ(got->exec->env[0].second, "b");
+  EXPECT_TRUE(got->exec->provide_cluster_info);
+  EXPECT_EQ(got->exec->install_hint, "x");
+}
+
 TEST_F(kubeconfig_test, says_what_is_wrong) {
   const std::string ok_server = "{server: 'https://a'}";
   const bad_config cases[] = {
@@ -182,7 +202,17 @@ TEST_F(kubeconfig_test, says_what_is_wrong) {
        "current-context: c\ncontexts:\n- name: c\n  context: {cluster: k, user: u}\n"
        "clusters:\n- name: k\n  cluster: {server: 'https://a'}\n",
        "names user 'u', found: none"},
-      {"exec", one_context(ok_server, "{exec: {command: aws}}"), "'exec' is not supported yet"},
+      {"exec_version", one_context(ok_server, "{exec: {command: aws}}"),
+       "expected client.authentication.k8s.io/v1"},
+      {"exec_command", exec_user(""), "expected a command"},
+      {"exec_terminal", exec_user("command: a, interactiveMode: Always"), "no terminal"},
+      {"exec_args", exec_user("command: a, args: {b: c}"), "args: expected a list"},
+      {"exec_env", exec_user("command: a, env: [{value: v}]"), "expected entries with a name"},
+      {"exec_and_token",
+       one_context(ok_server,
+                   "{token: t, exec: {apiVersion: client.authentication.k8s.io/v1, "
+                   "command: a}}"),
+       "found both"},
       {"auth_provider", one_context(ok_server, "{auth-provider: {name: gcp}}"),
        "'auth-provider' is not supported yet"},
       {"basic", one_context(ok_server, "{username: u, password: p}"), "'username'"},

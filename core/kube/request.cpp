@@ -3,11 +3,23 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include "core/base/mutant.hpp"
 #include "core/kube/url.hpp"
 
 namespace oarlock::kube {
 
 namespace {
+
+// Whole objects are the second choice: a server that cannot leave them out sends them.
+constexpr const char* metadata_list =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+constexpr const char* metadata_object =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+
+api_request accepting(const char* what, api_request request) {
+  request.accept = what;
+  return request;
+}
 
 constexpr std::string_view true_or_none(bool set) {
   return set ? "true" : "";
@@ -29,7 +41,8 @@ std::string delete_body(const delete_options& options) {
     json.Key("gracePeriodSeconds");
     json.Int64(*options.grace_seconds);
   }
-  if (!options.uid.empty() || !options.resource_version.empty()) {
+  const bool guarded = !options.uid.empty() || !options.resource_version.empty();
+  if (guarded && !OARLOCK_MUTANT("delete_without_preconditions")) {
     json.Key("preconditions");
     json.StartObject();
     if (!options.uid.empty()) {
@@ -62,7 +75,8 @@ api_request list_request(const resource& r, const list_options& options) {
   }
   if (options.limit > 0) q.add("limit", std::to_string(options.limit));
   q.add("continue", options.continue_token);
-  return {"GET", r.path(options.ns) + q.text()};
+  return accepting(options.metadata_only ? metadata_list : "application/json",
+                   {"GET", r.path(options.ns) + q.text()});
 }
 
 api_request watch_request(const resource& r, const watch_options& options) {
@@ -74,7 +88,8 @@ api_request watch_request(const resource& r, const watch_options& options) {
   if (options.send_initial_events) {
     q.add("sendInitialEvents", "true").add("resourceVersionMatch", "NotOlderThan");
   }
-  return {"GET", r.path(options.ns) + q.text()};
+  return accepting(options.metadata_only ? metadata_object : "application/json",
+                   {"GET", r.path(options.ns) + q.text()});
 }
 
 api_request create_request(const resource& r, std::string_view ns, std::string body) {

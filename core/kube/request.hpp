@@ -12,6 +12,7 @@ struct api_request {
   std::string target;
   std::string body{};
   std::string content_type = "application/json";
+  std::string accept = "application/json";
 
   [[nodiscard]] bool is_write() const { return method != "GET"; }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/mutant.hpp"
 #include "core/kube/status.hpp"
 
 namespace oarlock::kube {
@@ -35,7 +36,8 @@ failure answer_failure(int http_status, std::string_view body, std::string_view 
   failure out{decode_status(http_status, body, retry_after_header)};
   const bool server_side = http_status >= 500 || http_status == 408;
   if (is_write && server_side && !refused_before_acting(http_status, body)) {
-    out.why.code = kube_error::unknown_outcome;
+    out.why.code = OARLOCK_MUTANT("lost_answer_is_a_failure") ? kube_error::unavailable
+                                                              : kube_error::unknown_outcome;
   }
   return out;
 }
@@ -43,15 +45,19 @@ failure answer_failure(int http_status, std::string_view body, std::string_view 
 std::optional<duration> retry_delay(const failure& f, bool is_write, int attempt) {
   if (attempt >= attempts_max) return {};
   const bool throttled = f.why.code == kube_error::throttled;
-  const bool again = is_write ? f.nothing_sent || (throttled && f.why.retry_after.has_value())
-                              : throttled || f.why.code == kube_error::unavailable;
+  const bool replay =
+      OARLOCK_MUTANT("unknown_write_replayed") && f.why.code == kube_error::unknown_outcome;
+  const bool again = is_write
+                         ? replay || f.nothing_sent || (throttled && f.why.retry_after.has_value())
+                         : throttled || f.why.code == kube_error::unavailable;
   if (!again || f.why.code == kube_error::cancelled) return {};
   duration delay = first_delay;
   for (int i = 1; i < attempt && delay < delay_max; ++i)
     delay *= 2;
   delay = std::min(delay, delay_max);
   // "Retry-After: 0" still leaves the server the pause of the backoff.
-  if (f.why.retry_after) delay = std::max<duration>(delay, *f.why.retry_after);
+  if (f.why.retry_after && !OARLOCK_MUTANT("retry_after_ignored"))
+    delay = std::max<duration>(delay, *f.why.retry_after);
   return delay;
 }
 
