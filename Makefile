@@ -1,6 +1,6 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build check demo demo-down test-api test bench format
+.PHONY: help deps build check demo demo-down test-api test bench mutants fuzz coverage format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,15 @@ test: ## everything: packages, all suites, sanitizers, the demo end to end (root
 
 bench: ## measure sizes and times; JSON in build/bench
 	@bench/run.sh
+
+mutants: ## plant bugs one by one and see a named test fail for each
+	@tests/mutants/run.sh
+
+fuzz: ## fuzz each target for SECONDS=30, or only TARGET=name
+	@env $(if $(SECONDS),SECONDS=$(SECONDS)) tests/fuzz/run.sh $(TARGET)
+
+coverage: ## which lines the unit tests run; COVERAGE_API=1 adds the integration tests
+	@tools/coverage.sh
 
 format: ## format all C and C++
 	@tools/format.sh

@@ -47,7 +47,19 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
 endif()
 add_link_options(-Wl,-z,relro,-z,now -Wl,--as-needed)
 
-if(OARLOCK_SANITIZE STREQUAL "address")
+if(OARLOCK_MUTANTS)
+  add_compile_definitions(OARLOCK_MUTANTS)
+endif()
+
+if(OARLOCK_COVERAGE)
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
+endif()
+
+if(OARLOCK_SANITIZE STREQUAL "fuzzer")
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(OARLOCK_SANITIZE MATCHES "^(address|fuzzer)$")
   # RapidJSON adds an offset to a null pointer in its empty stack: not ours to mend.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
@@ -60,7 +72,7 @@ elseif(OARLOCK_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
 elseif(OARLOCK_SANITIZE)
-  message(FATAL_ERROR "OARLOCK_SANITIZE: expected address, thread or empty, found "
+  message(FATAL_ERROR "OARLOCK_SANITIZE: expected address, thread, fuzzer or empty, found "
     "'${OARLOCK_SANITIZE}'")
 endif()
 

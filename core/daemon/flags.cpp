@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "core/base/limits.hpp"
+#include "core/json/utf8.hpp"
 
 namespace oarlock::daemon {
 
@@ -135,6 +136,9 @@ result<> read_config_file(const std::filesystem::path& file, const std::vector<s
                           options& o) {
   auto text = slurp(file);
   if (!text) return text.error();
+  if (!json::is_yaml_text(*text)) {
+    return bad_file(file, {}, "expected UTF-8 text without control characters");
+  }
   YAML::Node root;
   try {
     root = YAML::Load(*text);

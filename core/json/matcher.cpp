@@ -242,6 +242,8 @@ bool comparison::keyed_lists(const Value& live, const Value& desired, const merg
       at = (at + 1) % live.Size();
     }
     if (tried == live.Size() || !contains(live[at], wanted, {}, quantities)) return false;
+    // A key may stand there twice (env): its second element is compared with the second one.
+    at = (at + 1) % live.Size();
   }
   return true;
 }

@@ -6,9 +6,12 @@
 #include <rapidjson/writer.h>
 
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 
 #include "core/base/limits.hpp"
 #include "core/json/limits_check.hpp"
+#include "core/json/utf8.hpp"
 
 namespace oarlock::json {
 
@@ -48,23 +51,57 @@ class limiting_handler {
   bool Int64(std::int64_t v) { return next_.Int64(v); }
   bool Uint64(std::uint64_t v) { return next_.Uint64(v); }
   bool Double(double v) { return next_.Double(v); }
-  bool RawNumber(const char* s, rapidjson::SizeType n, bool copy) {
-    return next_.RawNumber(s, n, copy);
+  bool RawNumber(const char* s, rapidjson::SizeType n, bool) { return add_number({s, n}); }
+  bool String(const char* s, rapidjson::SizeType n, bool copy) {
+    return is_text({s, n}) && next_.String(s, n, copy);
   }
-  bool String(const char* s, rapidjson::SizeType n, bool copy) { return next_.String(s, n, copy); }
   bool StartObject() { return check_.enter() && next_.StartObject(); }
   bool Key(const char* s, rapidjson::SizeType n, bool copy) {
     check_.key({s, n});
-    return next_.Key(s, n, copy);
+    return is_text({s, n}) && next_.Key(s, n, copy);
   }
   bool EndObject(rapidjson::SizeType n) { return check_.leave() && next_.EndObject(n); }
   bool StartArray() { return check_.enter() && next_.StartArray(); }
   bool EndArray(rapidjson::SizeType n) { return check_.leave() && next_.EndArray(n); }
 
   [[nodiscard]] limit_broken broken() const { return check_.broken(); }
+  /// What is wrong with a string or a number; null when nothing is.
+  [[nodiscard]] const char* complaint() const { return complaint_; }
 
  private:
+  bool complain(const char* what) {
+    complaint_ = what;
+    return false;
+  }
+
+  // The reader checks bytes, but takes the escape of a low surrogate without its high one.
+  bool is_text(std::string_view s) {
+    return !has_surrogate(s) || complain("half of a surrogate pair");
+  }
+
+  // The reader's own conversion makes 0e300 a random number: it normalises a zero.
+  bool add_number(std::string_view text) {
+    const char* end = text.data() + text.size();
+    if (text.find_first_of(".eE") == std::string_view::npos) {
+      std::int64_t with_sign = 0;
+      if (std::from_chars(text.data(), end, with_sign).ec == std::errc()) {
+        return next_.Int64(with_sign);
+      }
+      std::uint64_t large = 0;
+      if (const auto [stop, failed] = std::from_chars(text.data(), end, large);
+          failed == std::errc() && stop == end) {
+        return next_.Uint64(large);
+      }
+    }
+    double value = 0;
+    if (std::from_chars(text.data(), end, value).ec == std::errc::result_out_of_range) {
+      value = std::strtod(std::string(text).c_str(), nullptr);  // tells too small from too big
+    }
+    return std::isfinite(value) ? next_.Double(value) : complain("a number too big");
+  }
+
   Next& next_;
+  const char* complaint_ = nullptr;
   limits_check check_;
 };
 
@@ -117,19 +154,25 @@ result<rapidjson::Document> parse(std::string_view text) {
   }
   constexpr unsigned flags = rapidjson::kParseIterativeFlag |
                              rapidjson::kParseValidateEncodingFlag |
-                             rapidjson::kParseFullPrecisionFlag;
+                             rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::Document document;
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
   rapidjson::ParseResult outcome;
   limit_broken broken = limit_broken::none;
+  const char* complaint = nullptr;
   auto generate = [&](rapidjson::Document& target) {
     limiting_handler handler(target);
     outcome = reader.Parse<flags>(stream, handler);
     broken = handler.broken();
+    complaint = handler.complaint();
     return !outcome.IsError();
   };
   document.Populate(generate);
+  if (complaint != nullptr) {
+    return error{json_error::syntax, std::string("expected JSON, found ") + complaint +
+                                         " before byte " + std::to_string(outcome.Offset())};
+  }
   if (outcome.IsError()) return failure(text, outcome.Offset(), outcome.Code(), broken);
   // The reader takes a NUL byte for the end of the text.
   if (stream.Tell() != text.size()) {

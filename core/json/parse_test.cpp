@@ -124,5 +124,44 @@ TEST(find, walks_json_pointers) {
   EXPECT_EQ(string_at(root, "/t"), "");
 }
 
+TEST(parse, refuses_half_of_a_surrogate_pair) {
+  for (const auto* text :
+       {R"("\udc00")", R"("\ud800")", R"({"\udfff":1})", R"(["a\ud83dz"])", R"("\udbff\udbff")"}) {
+    const auto got = parse(text);
+    ASSERT_FALSE(got) << text;
+    EXPECT_EQ(got.error().code, json_error::syntax) << text;
+  }
+  EXPECT_TRUE(parse(R"(["\ud83d\ude00","\ud7ff","\ue000"])"));
+}
+
+TEST(parse, reads_numbers_by_value) {
+  const struct {
+    const char* text;
+    double value;
+  } cases[] = {{"0e111", 0},
+               {"0e300", 0},
+               {"-0e200", 0},
+               {"0.000e308", 0},
+               {"0.0e-300", 0},
+               {"1e-400", 0},
+               {"5e-324", 5e-324},
+               {"1e308", 1e308},
+               {"0.1e1", 1},
+               {"1E+2", 100},
+               {"-2.5", -2.5},
+               {"-0", 0},
+               {"123456789012345678901234567890", 123456789012345678901234567890.0}};
+  for (const auto& c : cases) {
+    const auto got = parse(c.text);
+    ASSERT_TRUE(got) << c.text << ": " << got.error().message;
+    EXPECT_EQ(got->GetDouble(), c.value) << c.text;
+  }
+  EXPECT_EQ(parse("-9223372036854775808")->GetInt64(), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(parse("18446744073709551615")->GetUint64(), std::numeric_limits<std::uint64_t>::max());
+  EXPECT_TRUE(parse("80")->IsInt());
+  EXPECT_TRUE(parse("80")->IsUint());
+  EXPECT_FALSE(parse("80.0")->IsInt());
+}
+
 }  // namespace
 }  // namespace oarlock::json

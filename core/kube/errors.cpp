@@ -151,7 +151,7 @@ std::optional<status_object> parse_status(std::string_view body) {
   out.failure = json::string_at(*parsed, "/status") != "Success";
   out.reason = json::string_at(*parsed, "/reason");
   out.message = json::string_at(*parsed, "/message");
-  out.code = static_cast<int>(json::int_at(*parsed, "/code").value_or(0));
+  out.code = http_code(json::int_at(*parsed, "/code"), 0);
   if (const auto seconds = json::int_at(*parsed, "/details/retryAfterSeconds"); seconds) {
     if (*seconds > 0)
       out.retry_after = std::chrono::seconds(std::min<std::int64_t>(*seconds, 86400));

@@ -3,10 +3,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "core/base/base64.hpp"
 #include "core/base/limits.hpp"
+#include "core/json/utf8.hpp"
 #include "core/kube/errors.hpp"
 #include "core/kube/files.hpp"
 #include "core/kube/url.hpp"
@@ -65,6 +67,10 @@ result<> merge_list(const YAML::Node& root, const char* list, const char* body,
 result<> merge_file(const fs::path& file, merged_config& into) {
   const auto text = read_small_file(file, limits::yaml_file_bytes_max);
   if (!text) return text.error().within("kubeconfig");
+  if (!json::is_yaml_text(*text)) {
+    return refused("kubeconfig " + file.string() +
+                   ": not YAML: expected UTF-8 text without control characters");
+  }
   try {
     const auto root = YAML::Load(*text);
     if (root.IsNull()) return {};
@@ -307,6 +313,20 @@ result<cluster_config> from_service_account(const config_sources& s) {
 }
 
 }  // namespace
+
+config_sources config_sources::from_environment(std::string flag) {
+  const auto value_of = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  config_sources out;
+  out.flag_path = std::move(flag);
+  if (auto paths = value_of("KUBECONFIG"); !paths.empty()) out.env = std::move(paths);
+  out.home = value_of("HOME");
+  out.service_host = value_of("KUBERNETES_SERVICE_HOST");
+  out.service_port = value_of("KUBERNETES_SERVICE_PORT");
+  return out;
+}
 
 result<cluster_config> load_cluster_config(const config_sources& sources) {
   std::error_code ec;

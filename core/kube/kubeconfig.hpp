@@ -36,6 +36,9 @@ struct cluster_config {
 };
 
 struct config_sources {
+  /// From KUBECONFIG, HOME and the variables of a pod; `flag` is the path that the user gave.
+  [[nodiscard]] static config_sources from_environment(std::string flag = {});
+
   std::string flag_path;           ///< --kubeconfig
   std::optional<std::string> env;  ///< KUBECONFIG: paths joined by ':'
   std::filesystem::path home;      ///< for ~/.kube/config

@@ -1,6 +1,7 @@
 #pragma once
 // The Status object, with which the API server explains itself, and the Retry-After header.
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,11 @@ struct status_object {
 
 /// nullopt when `body` is anything but a Status: plain text, HTML, another kind, damaged JSON.
 [[nodiscard]] std::optional<status_object> parse_status(std::string_view body);
+
+/// `code` when it is one of HTTP (RFC 9110 section 15), else `otherwise`.
+[[nodiscard]] constexpr int http_code(std::optional<std::int64_t> code, int otherwise) {
+  return code && *code >= 100 && *code <= 599 ? static_cast<int>(*code) : otherwise;
+}
 
 /// The seconds form of Retry-After, at most a day. The API server never sends the date form; that,
 /// and whatever else is not a number, counts as absent.

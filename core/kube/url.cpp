@@ -91,6 +91,8 @@ result<server_url> parse_server_url(std::string_view url) {
       return refused("an IPv6 address without brackets");
   }
   if (out.host.empty()) return refused("no host");
+  if (out.host.find_first_of("[]") != std::string::npos)
+    return refused("a bracket inside the host");
   if (!port.empty() && !is_port(port)) return refused("a port that is not a number up to 65535");
   out.port = port.empty() ? (out.tls ? "443" : "80") : std::string(port);
   return out;

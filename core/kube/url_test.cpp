@@ -47,10 +47,10 @@ TEST(parse_server_url, reads_what_kubeconfigs_hold) {
 }
 
 TEST(parse_server_url, refuses_the_rest) {
-  for (const char* url :
-       {"", "api.test:6443", "ftp://a", "https://", "https://:1", "https://a:b", "https://a:65536",
-        "https://a:1:2", "https://u:p@a", "https://a?x", "https://a#x", "https://a b",
-        "https://[::1", "https://[::1]x", "https://a/b\r\nc", "https://a\\b"}) {
+  for (const char* url : {"", "api.test:6443", "ftp://a", "https://", "https://:1", "https://a:b",
+                          "https://a:65536", "https://a:1:2", "https://u:p@a", "https://a?x",
+                          "https://a#x", "https://a b", "https://[::1", "https://[::1]x",
+                          "https://a/b\r\nc", "https://a\\b", "https://[[a]", "https://a[b]"}) {
     const auto got = parse_server_url(url);
     ASSERT_FALSE(got.has_value()) << url;
     EXPECT_EQ(got.error().code, kube_error::invalid);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/limits.hpp"
+#include "core/json/utf8.hpp"
 #include "core/plugin/errors.hpp"
 #include "core/plugin/file.hpp"
 
@@ -123,7 +124,9 @@ class json_writer {
       if (!keys.insert(key).second) {
         return fail(field.first, fmt::format("expected each key once, found \"{}\" twice", key));
       }
-      writer_.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+      if (!writer_.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()))) {
+        return fail(field.first, "expected a key in UTF-8");
+      }
       if (!add(field.second, depth + 1)) return false;
     }
     return writer_.EndObject();
@@ -132,7 +135,7 @@ class json_writer {
   bool add_scalar(const YAML::Node& node) {
     const std::string& text = node.Scalar();
     const std::string tag = node.Tag();
-    if (tag == "!" || tag == "tag:yaml.org,2002:str") return add_text(text);
+    if (tag == "!" || tag == "tag:yaml.org,2002:str") return add_text(node);
     if (tag != "?" && !tag.empty()) return fail(node, "expected no tag, found " + tag);
     switch (kind_of(text)) {
       case plain_kind::null:
@@ -150,7 +153,7 @@ class json_writer {
         return writer_.Double(value);
       }
       case plain_kind::text:
-        return add_text(text);
+        return add_text(node);
       case plain_kind::ambiguous:
         break;
     }
@@ -159,13 +162,17 @@ class json_writer {
                                   text));
   }
 
-  bool add_text(const std::string& text) {
-    return writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  bool add_text(const YAML::Node& node) {
+    const std::string& text = node.Scalar();
+    return writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size())) ||
+           fail(node, "expected text in UTF-8");
   }
 
   const std::string& file_;
   rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> writer_{buffer_};
+  rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
+                    rapidjson::CrtAllocator, rapidjson::kWriteValidateEncodingFlag>
+      writer_{buffer_};
   std::size_t nodes_ = 0;
   std::optional<error> failure_;
 };
@@ -175,6 +182,10 @@ class json_writer {
 result<YAML::Node> load_yaml(const std::filesystem::path& file) {
   auto bytes = read_file(file, limits::yaml_file_bytes_max);
   if (!bytes) return bytes.error();
+  if (!json::is_yaml_text(*bytes)) {
+    return error{plugin_error::bad_manifest,
+                 file.string() + ": expected UTF-8 text without control characters"};
+  }
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(*bytes);
     if (documents.size() != 1) {

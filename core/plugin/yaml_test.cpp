@@ -35,6 +35,8 @@ TEST(yaml, what_json_cannot_say_is_refused) {
             "error: f.yaml:3:1: expected each key once, found \"a\" twice");
   EXPECT_THAT(json("? [1]\n: 2"), HasSubstr("expected text as a key"));
   EXPECT_THAT(json("a: !thing x"), HasSubstr("f.yaml:1:4: expected no tag"));
+  EXPECT_THAT(json("a: 'x\xff'"), HasSubstr("f.yaml:1:4: expected text in UTF-8"));
+  EXPECT_THAT(json("'x\xff': a"), HasSubstr("expected a key in UTF-8"));
 }
 
 TEST(yaml, aliases_do_not_unfold_without_end) {
