@@ -50,6 +50,11 @@ informer_cache::~informer_cache() {
 std::unique_ptr<subscription> informer_cache::acquire(scope what,
                                                       std::vector<std::string> index_labels,
                                                       change_handler handler) {
+  if (what.metadata_only) {
+    scope whole = what;
+    whole.metadata_only = false;
+    if (state_->informers.contains(whole)) what = std::move(whole);
+  }
   auto& slot = state_->informers[what];
   const bool fresh = slot == nullptr;
   if (fresh) slot = std::make_shared<shared_informer>(what, state_->with, state_->running);
@@ -70,6 +75,11 @@ std::vector<const informer*> informer_cache::informers() const {
   for (const auto& [what, one] : state_->informers)
     out.push_back(one.get());
   return out;
+}
+
+void informer_cache::wake() {
+  for (const auto& [what, one] : state_->informers)
+    one->wake();
 }
 
 task<> informer_cache::stop() {

@@ -1,6 +1,7 @@
 #pragma once
 // The shared cache: one watch per (resource, scope) for all readers, reference-counted, owned by
 // the cache and never by its first reader.
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,6 +39,9 @@ class informer {
   [[nodiscard]] virtual std::string trouble() const = 0;
   /// The store has seen everything up to this version: from events, bookmarks and lists.
   [[nodiscard]] virtual std::string seen_version() const = 0;
+  /// Grows when history was rewound (etcd restored from a backup): versions from before mean
+  /// nothing any more. It grows before the changes of the new history are handed out.
+  [[nodiscard]] virtual std::uint64_t epoch() const = 0;
   [[nodiscard]] virtual std::size_t object_count() const = 0;
   [[nodiscard]] virtual std::size_t object_bytes() const = 0;
 };
@@ -60,6 +64,8 @@ class informer_cache {
     timers* timer_source;
     random_source* random;
     metric_registry* metrics;
+    /// How often each store is compared with a list, jittered by a tenth; 0: never.
+    duration self_check_period = std::chrono::minutes(10);
   };
   explicit informer_cache(parts p);
   ~informer_cache();
@@ -68,12 +74,15 @@ class informer_cache {
 
   /// Joins the watch on `what`, starting it when nobody had it. `handler` first gets the objects
   /// that are already there (initial = true), then every change. `index_labels` are label keys that
-  /// labelled() will be asked for. Thread: the stream loop.
+  /// labelled() will be asked for. A reader of metadata joins a watch of whole objects on the same
+  /// scope; one that came before such a watch stays on its own. Thread: the stream loop.
   [[nodiscard]] std::unique_ptr<subscription> acquire(scope what,
                                                       std::vector<std::string> index_labels,
                                                       change_handler handler);
   /// Every informer there is: for metrics, readiness and the debug dump. Thread: the stream loop.
   [[nodiscard]] std::vector<const informer*> informers() const;
+  /// The API server is known to answer again: nobody waits any longer. Thread: the stream loop.
+  void wake();
   /// Ends every watch and waits for it. Thread: the stream loop.
   task<> stop();
 

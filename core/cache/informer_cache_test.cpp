@@ -214,6 +214,76 @@ TEST_F(informer_cache_test, answers_by_owner_and_label) {
   EXPECT_EQ(s->view().what().resource, widgets);
 }
 
+TEST_F(informer_cache_test, wakes_who_waits_and_nobody_else) {
+  const auto s = start();
+  call().reply(404, status(404, "NotFound"));
+  loop.run_ready();
+  ASSERT_EQ(requests(), 1U) << "parked";
+  cache.wake();
+  loop.run_ready();
+  ASSERT_EQ(requests(), 2U);
+  call().reply(429, "busy", {{"Retry-After", "60"}});
+  loop.run_ready();
+  ASSERT_EQ(requests(), 2U) << "backing off";
+  cache.wake();
+  loop.run_ready();
+  ASSERT_EQ(requests(), 3U);
+  call().answer(200);
+  push(end_of_list("5"));
+  cache.wake();
+  loop.run_ready();
+  EXPECT_EQ(requests(), 3U) << "a live watch is left alone";
+  EXPECT_TRUE(call().open());
+}
+
+TEST_F(informer_cache_test, asks_for_metadata_and_selects_by_field) {
+  scope names{widgets, "ns", ""};
+  names.field_selector = "metadata.name=a";
+  names.metadata_only = true;
+  const auto s = cache.acquire(names, {}, [this](const change& c) { heard.push_back(text_of(c)); });
+  loop.run_ready();
+  const auto accept = [this] { return call().request().headers.at(0).value; };
+  EXPECT_EQ(call().query("fieldSelector"), "metadata.name=a");
+  EXPECT_EQ(accept(),
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json");
+  call().reply(422, status(422, "Invalid"));
+  loop.run_ready();
+  EXPECT_EQ(call().query("fieldSelector"), "metadata.name=a");
+  EXPECT_EQ(accept(),
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json");
+  call().reply(200,
+               R"({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1",)"
+               R"("metadata":{"resourceVersion":"5"},"items":[{"kind":"PartialObjectMetadata",)"
+               R"("apiVersion":"meta.k8s.io/v1","metadata":{"namespace":"ns","name":"a",)"
+               R"("uid":"u","resourceVersion":"3"}}]})");
+  loop.run_ready();
+  EXPECT_THAT(heard, ElementsAre("+ns/a@3!"));
+}
+
+TEST_F(informer_cache_test, serves_metadata_from_a_watch_of_whole_objects) {
+  const auto whole = start_with({{"a", "1"}}, "5");
+  scope metadata{widgets, "", ""};
+  metadata.metadata_only = true;
+  const auto s = cache.acquire(metadata, {}, [](const change&) {});
+  loop.run_ready();
+  EXPECT_EQ(requests(), 1U);
+  EXPECT_FALSE(s->view().what().metadata_only);
+  EXPECT_EQ(s->view().object_count(), 1U);
+}
+
+TEST_F(informer_cache_test, starts_a_whole_watch_beside_one_of_metadata) {
+  scope metadata{widgets, "", ""};
+  metadata.metadata_only = true;
+  const auto first = cache.acquire(metadata, {}, [](const change&) {});
+  const auto whole = acquire(&heard);
+  loop.run_ready();
+  EXPECT_EQ(requests(), 2U);
+  const auto later = cache.acquire(metadata, {}, [](const change&) {});
+  loop.run_ready();
+  EXPECT_EQ(requests(), 2U);
+  EXPECT_EQ(&later->view(), &whole->view());
+}
+
 TEST_F(informer_cache_test, stops_in_every_state) {
   enum class where { opening, streaming, paging, watching, backing_off, parked };
   for (const auto state : {where::opening, where::streaming, where::paging, where::watching,

@@ -6,6 +6,7 @@
 
 #include "core/cache/object_sink.hpp"
 #include "core/json/parse.hpp"
+#include "core/kube/status.hpp"
 
 namespace oarlock::cache {
 
@@ -161,7 +162,7 @@ result<watch_event> object_decoder::decode_watch_line(std::string line) {
     event.status = part(line, spans->object);
     const auto status = json::parse(event.status);
     if (!status) return status.error().within("ERROR event");
-    event.status_code = static_cast<int>(json::int_at(*status, "/code").value_or(500));
+    event.status_code = kube::http_code(json::int_at(*status, "/code"), 500);
     return event;
   }
   if (event.type == watch_event_type::bookmark) {

@@ -122,6 +122,8 @@ INSTANTIATE_TEST_SUITE_P(
         bad{"7", "expected an object, found a number"},
         bad{"[]", "expected an object, found a list"}, bad{"{}", "expected metadata.name"},
         bad{R"({"metadata":null})", "expected metadata.name"},
+        bad{R"({"metadata":{"name":"n","namespace":"s"},"x":"\ude00"})", "surrogate"},
+        bad{R"({"metadata":{"name":"n","namespace":"s"},"\ude00":1})", "surrogate"},
         bad{R"({"metadata":{"name":""}})", "expected metadata.name"},
         bad{R"({"metadata":{"name":"n"}})", "expected metadata.namespace"},
         bad{R"({"metadata":[]})", "expected metadata to be an object, found a list"},
@@ -199,9 +201,13 @@ TEST(watch_line, may_be_an_error) {
   EXPECT_EQ(event->type, watch_event_type::error);
   EXPECT_EQ(event->status_code, 410);
   EXPECT_THAT(event->status, HasSubstr("Expired"));
-  event = decoder.decode_watch_line(R"({"type":"ERROR","object":{"kind":"Status"}})");
-  ASSERT_TRUE(event.has_value());
-  EXPECT_EQ(event->status_code, 500);
+  // 4294967706 is 410 in 32 bits.
+  for (const char* code : {"", ",\"code\":4294967706", ",\"code\":-1"}) {
+    event = decoder.decode_watch_line(R"({"type":"ERROR","object":{"kind":"Status")" +
+                                      std::string(code) + "}}");
+    ASSERT_TRUE(event.has_value());
+    EXPECT_EQ(event->status_code, 500) << code;
+  }
 }
 
 TEST(watch_line, of_unknown_type_is_no_failure) {

@@ -10,6 +10,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
+#include "core/base/mutant.hpp"
 #include "core/cache/errors.hpp"
 #include "core/cache/line_splitter.hpp"
 #include "core/json/parse.hpp"
@@ -29,7 +30,9 @@ struct reflector::stream {
   bool had_events = false;
 
   [[nodiscard]] steady_time deadline(bool expects_bookmarks) const {
-    if (staged) return opened + reflector_limits::streaming_list;
+    if (staged && !OARLOCK_MUTANT("streaming_list_without_deadline")) {
+      return opened + reflector_limits::streaming_list;
+    }
     return expects_bookmarks ? std::min(ends, last_byte + reflector_limits::silence) : ends;
   }
 };
@@ -70,7 +73,8 @@ void reflector::report_bad_object(const error& why) {
 task<> reflector::run(std::stop_token stop) {
   stop_ = std::move(stop);
   while (!stop_.stop_requested()) {
-    const bool by_page = needs_list_ && (page_next_ || streaming_refused_);
+    const bool by_page =
+        needs_list_ && (page_next_ || streaming_refused_ || ladder_.needs_quorum_list());
     if (by_page) {
       co_await page_through();
     } else {
@@ -87,12 +91,16 @@ task<> reflector::follow(bool initial) {
   kube::watch_options options;
   options.ns = what_.ns;
   options.label_selector = what_.label_selector;
+  options.field_selector = what_.field_selector;
+  options.metadata_only = what_.metadata_only;
   options.resource_version = initial ? ladder_.for_streaming() : ladder_.position();
   options.timeout = reflector_limits::watch_min + std::chrono::seconds(static_cast<long>(extra));
   options.send_initial_events = initial;
   if (initial) set_state(reflector_state::streaming_list);
   metrics_.watch();
-  auto opened = co_await parts_.client->watch(what_.resource, options, stop_);
+  interrupt_ = std::stop_source();
+  const std::stop_callback chain(stop_, [this] { interrupt_.request_stop(); });
+  auto opened = co_await parts_.client->watch(what_.resource, options, interrupt_.get_token());
   const auto phase = initial ? reflector_phase::streaming : reflector_phase::watching;
   if (!opened) {
     co_await recover(phase, opened.error());
@@ -105,9 +113,13 @@ task<> reflector::follow(bool initial) {
   if (initial) s.staged = parts_.target->begin_staging();
   if (!initial) set_state(reflector_state::watching);
   const auto outcome = co_await consume(s);
-  if (stop_.stop_requested()) co_return;
+  if (interrupt_.stop_requested()) co_return;
   std::optional<error> why;
   if (!outcome) why = outcome.error();
+  if (OARLOCK_MUTANT("cut_list_committed") && s.staged) {
+    co_await commit(std::move(s.staged), "1");
+    co_return;
+  }
   if (needs_list_ && s.staged) {
     error early{cache_error::broken_stream,
                 "expected the end of the initial events, found the end "
@@ -121,10 +133,15 @@ task<> reflector::follow(bool initial) {
 // A watch that was live has ended. The usual ends resume at once; what ends at once waits.
 task<> reflector::end_of_watch(steady_time opened, bool had_events, std::optional<error> why) {
   const bool is_short = parts_.clock_source->now() - opened < reflector_limits::short_watch;
-  const bool too_short = is_short && (!had_events || last_was_short_);
+  const bool too_short =
+      is_short && (!had_events || last_was_short_) && !OARLOCK_MUTANT("short_watch_spins");
   last_was_short_ = is_short;
+  // Silent from its start where bookmarks come: to recover() that is a repetition.
+  const bool stalled =
+      why && why->code == cache_error::silent_watch && !had_events && bookmarks_seen_;
+  if (stalled) last_failure_ = why->code;
   const bool resumes =
-      !why || react(reflector_phase::watching, why->code, false) == reaction::resume;
+      !why || react(reflector_phase::watching, why->code, stalled ? 1 : 0) == reaction::resume;
   if (!resumes) {
     co_await recover(reflector_phase::watching, std::move(*why));
     co_return;
@@ -145,7 +162,7 @@ task<result<>> reflector::consume(stream& s) {
   while (true) {
     const steady_time deadline = s.deadline(bookmarks_seen_);
     auto chunk = co_await s.exchange->read_some(deadline);
-    if (stop_.stop_requested()) co_return result<>();
+    if (interrupt_.stop_requested()) co_return result<>();
     const steady_time now = parts_.clock_source->now();
     if (!chunk && now >= deadline && s.staged) {
       co_return error{cache_error::list_deadline, "expected the initial events to end within 30 s"};
@@ -155,7 +172,7 @@ task<result<>> reflector::consume(stream& s) {
     }
     if (!chunk) co_return error{cache_error::broken_stream, chunk.error().message};
     if (!chunk->has_value()) {
-      if (!s.lines.in_line()) co_return result<>();
+      if (!s.lines.in_line() || OARLOCK_MUTANT("cut_line_ignored")) co_return result<>();
       co_return error{cache_error::broken_stream,
                       "expected a whole line, found the end inside one"};
     }
@@ -166,7 +183,7 @@ task<result<>> reflector::consume(stream& s) {
       auto taken = co_await take_line(s, std::move(*line));
       if (!taken) co_return taken;
       if (slice_over()) co_await yield();
-      if (stop_.stop_requested()) co_return result<>();
+      if (interrupt_.stop_requested()) co_return result<>();
     }
     if (s.lines.overflown()) {
       co_return error{cache_error::broken_stream, "expected a watch line of at most " +
@@ -187,7 +204,10 @@ task<result<>> reflector::take_line(stream& s, std::string line) {
   }
   metrics_.event(event->type);
   if (event->type == watch_event_type::error) {
-    co_return kube::decode_status(event->status_code, event->status, {});
+    if (OARLOCK_MUTANT("error_event_ignored")) co_return result<>();
+    auto said = kube::decode_status(event->status_code, event->status, {});
+    if (said.code == kube_error::unavailable) said.code = cache_error::error_event;
+    co_return said;
   }
   if (event->type == watch_event_type::unknown) {
     log_warn("watch event of unknown type ignored", {{"resource", what_.resource.name()}});
@@ -197,6 +217,7 @@ task<result<>> reflector::take_line(stream& s, std::string line) {
   last_failure_.clear();
   if (!s.staged) co_return take_event(std::move(*event));
   // Initial events come unordered: nothing but the bookmark at their end says how far we are.
+  if (OARLOCK_MUTANT("position_from_initial_events")) ladder_.advance(event->resource_version);
   if (event->type == watch_event_type::deleted) {
     s.staged->erase(event->object->meta().key);
   } else if (event->object) {
@@ -228,6 +249,7 @@ result<> reflector::take_event(watch_event event) {
   }
   if (bookmark) {
     bookmarks_seen_ = true;
+    if (OARLOCK_MUTANT("bookmark_not_advancing")) return {};
     if (ladder_.advance(event.resource_version)) parts_.sink->on_position(ladder_.position());
     return {};
   }
@@ -269,6 +291,8 @@ task<result<std::string>> reflector::read_pages(store::staging* staged, std::str
   kube::list_options options;
   options.ns = what_.ns;
   options.label_selector = what_.label_selector;
+  options.field_selector = what_.field_selector;
+  options.metadata_only = what_.metadata_only;
   options.resource_version = std::move(version);
   // With a page size, an unset match would mean exactly this version.
   if (!options.resource_version.empty()) options.resource_version_match = "NotOlderThan";
@@ -305,6 +329,32 @@ task<result<>> reflector::decode_page(list_decoder& page, store::staging* staged
   }
 }
 
+// A quorum list that is older than what was seen: a new epoch (see history_was_rewound).
+void reflector::note_rewind(const std::vector<change>& changes, const std::string& version) {
+  const auto no_newer = [](std::string_view a, std::string_view b) {
+    const auto order = compare_versions(a, b);
+    return order && *order <= 0;
+  };
+  const auto grew_younger = [&](const change& c) {
+    if (!c.before || !c.after) return false;
+    const auto& before = c.before->meta().resource_version;
+    return no_newer(c.after->meta().resource_version, before) && no_newer(before, version);
+  };
+  const bool older_objects = std::any_of(changes.begin(), changes.end(), grew_younger);
+  if (!history_was_rewound(ladder_.needs_quorum_list(), ladder_.is_behind(version),
+                           older_objects)) {
+    return;
+  }
+  metrics_.rewind();
+  log_warn(
+      "history rewound: the API server's data is older than what was seen before, as after a "
+      "restored backup; the cache starts over",
+      {{"resource", what_.resource.name()},
+       {"seen_version", ladder_.position()},
+       {"version", version}});
+  parts_.sink->on_rewound();
+}
+
 task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string version) {
   std::vector<change> changes;
   for (std::size_t n = 0; n < store::shard_count; ++n) {
@@ -312,6 +362,7 @@ task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string ver
     if (slice_over()) co_await yield();
   }
   parts_.target->commit(*staged);
+  note_rewind(changes, version);
   const std::uint64_t sequence = parts_.target->sequence();
   metrics_.list();
   ladder_.listed(std::move(version));
@@ -334,7 +385,8 @@ task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string ver
 task<> reflector::recover(reflector_phase phase, error why) {
   if (stop_.stop_requested()) co_return;
   const bool repeated = std::exchange(last_failure_, why.code) == why.code;
-  const reaction r = react(phase, why.code, repeated);
+  repeats_ = repeated ? repeats_ + 1 : 0;
+  const reaction r = react(phase, why.code, repeats_);
   if (r == reaction::stop) co_return;
   metrics_.failure(reason_of(why.code));
   trouble_ = std::string(reason_of(why.code)) + ": " + why.message;
@@ -377,7 +429,22 @@ task<> reflector::wait(reflector_state state, duration how_long, const error& wh
                                {"state", name_of(state)},
                                {"error", why.message},
                                {"wait_ms", ms}});
-  co_await parts_.timer_source->sleep_for(how_long, stop_);
+  interrupt_ = std::stop_source();
+  const std::stop_callback chain(stop_, [this] { interrupt_.request_stop(); });
+  co_await parts_.timer_source->sleep_for(how_long, interrupt_.get_token());
+}
+
+void reflector::wake() {
+  if (state_ == reflector_state::parked || state_ == reflector_state::backing_off) {
+    interrupt_.request_stop();
+  }
+}
+
+void reflector::relist() {
+  if (state_ != reflector_state::watching) return;
+  needs_list_ = true;
+  ladder_.ask_for_recent();
+  interrupt_.request_stop();
 }
 
 }  // namespace oarlock::cache

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "core/base/clock.hpp"
 #include "core/base/random.hpp"
@@ -31,6 +32,9 @@ class reflector_sink {
   virtual void on_position(const std::string& version) = 0;
   /// A list was taken into the store.
   virtual void on_listed() = 0;
+  /// The list that comes next is of a history that was rewound: versions start over. Called before
+  /// on_position, on_listed and the changes.
+  virtual void on_rewound() = 0;
   /// `trouble` says why no events come; empty while they do.
   virtual void on_state(reflector_state state, const std::string& trouble) = 0;
 };
@@ -74,6 +78,11 @@ class reflector {
   /// Runs until `stop`. Call it once; the reflector and its parts outlive it.
   task<> run(std::stop_token stop);
   [[nodiscard]] reflector_state state() const { return state_; }
+  /// Cuts the wait of a parked or backing-off reflector short. Else does nothing.
+  void wake();
+  /// Replaces what the store has by a quorum list, now. For a live watch; else does nothing, as a
+  /// list is on its way.
+  void relist();
 
  private:
   struct stream;
@@ -85,6 +94,7 @@ class reflector {
   task<> page_through();
   task<result<std::string>> read_pages(store::staging* staged, std::string version);
   task<result<>> decode_page(list_decoder& page, store::staging* staged);
+  void note_rewind(const std::vector<change>& changes, const std::string& version);
   task<> commit(std::unique_ptr<store::staging> staged, std::string version);
   task<> recover(reflector_phase phase, error why);
   task<> wait(reflector_state state, duration how_long, const error& why);
@@ -107,6 +117,8 @@ class reflector {
   std::string trouble_;
   steady_time slice_began_{};
   boost::system::error_code last_failure_;
+  int repeats_ = 0;             // of last_failure_
+  std::stop_source interrupt_;  // of the watch or the wait under way
   bool needs_list_ = true;
   bool page_next_ = false;
   bool streaming_refused_ = false;

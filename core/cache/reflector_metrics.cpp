@@ -8,6 +8,9 @@ reflector_metrics::reflector_metrics(metric_registry& registry, const kube::reso
       lists_(registry.make_counter("oarlock_reflector_lists_total", "Lists taken into the cache.",
                                    {{"resource", resource_}})),
       watches_(registry.make_counter("oarlock_reflector_watches_total", "Watches opened.",
+                                     {{"resource", resource_}})),
+      rewinds_(registry.make_counter("oarlock_cache_rewinds_total",
+                                     "Times a quorum list showed that history was rewound.",
                                      {{"resource", resource_}})) {
   for (std::size_t t = 0; t < events_.size(); ++t) {
     const std::string type(name_of(static_cast<watch_event_type>(t)));

@@ -18,6 +18,7 @@ class reflector_metrics {
   void list() { lists_.add(); }
   void watch() { watches_.add(); }
   void event(watch_event_type t) { events_[static_cast<std::size_t>(t)]->add(); }
+  void rewind() { rewinds_.add(); }
   void failure(std::string_view reason);
 
  private:
@@ -25,6 +26,7 @@ class reflector_metrics {
   std::string resource_;
   counter& lists_;
   counter& watches_;
+  counter& rewinds_;
   std::array<counter*, 6> events_{};  // by watch_event_type
 };
 

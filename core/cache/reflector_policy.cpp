@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/mutant.hpp"
 #include "core/cache/errors.hpp"
 #include "core/cache/object.hpp"
 #include "core/kube/errors.hpp"
@@ -55,24 +56,32 @@ reaction react_paging(const boost::system::error_code& code) {
   return retry ? reaction::again : reaction::relist_recent;
 }
 
-reaction react_watching(const boost::system::error_code& code, bool repeated) {
+reaction react_watching(const boost::system::error_code& code, int repeats) {
   if (code == kube_error::gone || code == cache_error::replayed_event) return reaction::relist;
   if (code == kube_error::version_too_large) {
-    return repeated ? reaction::relist_recent : reaction::again;
+    return repeats > 0 ? reaction::relist_recent : reaction::again;
+  }
+  // The server answers, but not from this position on: a list gives another one.
+  if (code == cache_error::error_event) {
+    return repeats >= error_events_max ? reaction::relist : reaction::again;
   }
   if (code == kube_error::invalid) return reaction::relist_recent;
-  if (code == cache_error::broken_stream || code == cache_error::silent_watch) {
-    return reaction::resume;
+  // A watch at a version that a rewound server does not have yet is accepted, and silent for ever.
+  if (code == cache_error::silent_watch) {
+    return repeats > 0 ? reaction::relist : reaction::resume;
   }
+  if (code == cache_error::broken_stream) return reaction::resume;
   return reaction::again;
 }
 
 }  // namespace
 
-reaction react(reflector_phase phase, const boost::system::error_code& code, bool repeated) {
+reaction react(reflector_phase phase, const boost::system::error_code& code, int repeats) {
   if (code == kube_error::cancelled) return reaction::stop;
   if (code == kube_error::forbidden) return reaction::park;
-  if (code == kube_error::not_found) return reaction::park_relist;
+  if (code == kube_error::not_found && !OARLOCK_MUTANT("missing_kind_not_parked")) {
+    return reaction::park_relist;
+  }
   switch (phase) {
     case reflector_phase::streaming:
       return react_streaming(code);
@@ -81,11 +90,16 @@ reaction react(reflector_phase phase, const boost::system::error_code& code, boo
     case reflector_phase::watching:
       break;
   }
-  return react_watching(code, repeated);
+  return react_watching(code, repeats);
+}
+
+bool history_was_rewound(bool quorum_list, bool behind_position, bool older_objects) {
+  return quorum_list && (behind_position || older_objects);
 }
 
 std::string version_ladder::for_list() const {
   if (recent_only_) return "";
+  if (OARLOCK_MUTANT("relist_at_zero")) return "0";
   return position_.empty() ? "0" : position_;
 }
 

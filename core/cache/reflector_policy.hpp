@@ -45,9 +45,21 @@ enum class reaction {
   stop,           ///< the caller stopped
 };
 
-/// `repeated`: the attempt before failed in the same way.
+/// So often a watch may fail with an ERROR event at one position before that is given up.
+inline constexpr int error_events_max = 3;
+
+/// `repeats`: how many attempts before it failed in the same way, one after the other.
 [[nodiscard]] reaction react(reflector_phase phase, const boost::system::error_code& code,
-                             bool repeated);
+                             int repeats);
+
+/// Is history other than the one we knew? A list may be older than the position for two reasons: an
+/// API server answers from a cache that lags (one of several, or one just started), or etcd was
+/// restored from a backup. Only a quorum list (resourceVersion="", by pages) tells them apart: it
+/// is linearizable, so it is never older than anything that was read before it, unless what was
+/// read is not in this history any more. All other lists behind the position are refused.
+/// A history that went back and has grown beyond the position is told by an object that is older
+/// than it was: `older_objects`, of those that were no newer than the list.
+[[nodiscard]] bool history_was_rewound(bool quorum_list, bool behind_position, bool older_objects);
 
 /// The resourceVersion to list with: "0" (any) the first time, then the last one seen, so that the
 /// cache never goes back in time; "" (the most recent, read through to the store) only after the
@@ -60,6 +72,8 @@ class version_ladder {
   [[nodiscard]] std::string for_streaming() const { return recent_only_ ? "" : position_; }
   /// The next list is the truth even where it is older than what was seen: a restored backup.
   [[nodiscard]] bool recent_only() const { return recent_only_; }
+  /// Then by pages: a streaming list is served from a cache, however recent.
+  [[nodiscard]] bool needs_quorum_list() const { return recent_only_ && !position_.empty(); }
 
   void ask_for_recent() { recent_only_ = true; }
   /// A list was taken over.

@@ -20,7 +20,7 @@ struct row {
   phase during;
   boost::system::error_code code;
   reaction expected;
-  bool repeated = false;
+  int repeats = 0;
 };
 void PrintTo(const row& r, std::ostream* out) {
   *out << "phase " << static_cast<int>(r.during) << ", " << r.code.message();
@@ -28,7 +28,7 @@ void PrintTo(const row& r, std::ostream* out) {
 
 class reactions : public testing::TestWithParam<row> {};
 TEST_P(reactions, are_fixed) {
-  EXPECT_EQ(react(GetParam().during, GetParam().code, GetParam().repeated), GetParam().expected);
+  EXPECT_EQ(react(GetParam().during, GetParam().code, GetParam().repeats), GetParam().expected);
 }
 INSTANTIATE_TEST_SUITE_P(
     any_phase, reactions,
@@ -66,15 +66,33 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(row{phase::watching, kube_error::gone, reaction::relist},
                     row{phase::watching, cache_error::replayed_event, reaction::relist},
                     row{phase::watching, kube_error::version_too_large, reaction::again},
-                    row{phase::watching, kube_error::version_too_large, reaction::relist_recent,
-                        true},
+                    row{phase::watching, kube_error::version_too_large, reaction::relist_recent, 1},
+                    row{phase::watching, cache_error::error_event, reaction::again},
+                    row{phase::watching, cache_error::error_event, reaction::again, 2},
+                    row{phase::watching, cache_error::error_event, reaction::relist, 3},
+                    row{phase::watching, kube_error::unavailable, reaction::again, 3},
                     row{phase::watching, kube_error::invalid, reaction::relist_recent},
                     row{phase::watching, kube_error::throttled, reaction::again},
                     row{phase::watching, kube_error::unavailable, reaction::again},
                     row{phase::watching, kube_error::unauthorized, reaction::again},
                     row{phase::watching, cache_error::short_watch, reaction::again},
                     row{phase::watching, cache_error::broken_stream, reaction::resume},
-                    row{phase::watching, cache_error::silent_watch, reaction::resume}));
+                    row{phase::watching, cache_error::silent_watch, reaction::resume},
+                    row{phase::watching, cache_error::silent_watch, reaction::relist, 1}));
+
+struct rewind_row {
+  bool quorum, behind, older_objects, expected;
+};
+class rewinds : public testing::TestWithParam<rewind_row> {};
+TEST_P(rewinds, are_believed_to_a_quorum_list_only) {
+  const auto& r = GetParam();
+  EXPECT_EQ(history_was_rewound(r.quorum, r.behind, r.older_objects), r.expected);
+}
+INSTANTIATE_TEST_SUITE_P(
+    lists, rewinds,
+    testing::Values(rewind_row{false, true, false, false}, rewind_row{false, true, true, false},
+                    rewind_row{false, false, true, false}, rewind_row{true, false, false, false},
+                    rewind_row{true, true, false, true}, rewind_row{true, false, true, true}));
 
 TEST(version_ladder, never_goes_back_in_time_by_itself) {
   version_ladder ladder;
@@ -87,7 +105,9 @@ TEST(version_ladder, never_goes_back_in_time_by_itself) {
   EXPECT_EQ(ladder.position(), "105");
   EXPECT_EQ(ladder.for_list(), "105");
   EXPECT_EQ(ladder.for_streaming(), "105");
+  EXPECT_FALSE(ladder.needs_quorum_list());
   ladder.ask_for_recent();
+  EXPECT_TRUE(ladder.needs_quorum_list());
   EXPECT_EQ(ladder.for_list(), "");
   EXPECT_EQ(ladder.for_streaming(), "");
   ladder.listed("50");

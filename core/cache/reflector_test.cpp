@@ -114,6 +114,7 @@ TEST_F(reflector_test, discards_a_streaming_list_that_breaks_off) {
   call().break_off();
   loop.run_ready();
   ASSERT_EQ(requests(), 2U);
+  EXPECT_EQ(call().query("resourceVersion"), "0") << "initial events are no position";
   call().reply(200, list({{"a", "2"}}, "5"));
   loop.run_ready();
   EXPECT_THAT(heard, ElementsAre("+ns/a@2!"));
@@ -308,7 +309,9 @@ TEST_F(reflector_test, notices_silence_only_where_bookmarks_are_known) {
   loop.advance(119s);
   EXPECT_EQ(requests(), 2U);
   loop.advance(1s);
-  ASSERT_EQ(requests(), 3U) << "two minutes without a bookmark";
+  loop.advance(800ms);
+  ASSERT_EQ(requests(), 3U) << "nothing since its start: a list says where the server is";
+  EXPECT_EQ(call().query("sendInitialEvents"), "true");
   EXPECT_EQ(call().query("resourceVersion"), "11");
   EXPECT_FALSE(transport.calls()[1]->open());
 }
@@ -411,12 +414,15 @@ TEST_F(reflector_test, retries_a_too_large_version_and_then_lists_the_most_recen
   call().reply(504, too_large);
   loop.advance(1600ms);
   ASSERT_EQ(requests(), 4U);
-  EXPECT_EQ(call().query("sendInitialEvents"), "true");
+  EXPECT_EQ(call().query("watch"), "") << "a quorum list, not one from a cache";
   EXPECT_EQ(call().query("resourceVersion"), "");
-  call().answer(200);
-  push(added({"a", "40"}) + end_of_list("50"));
+  EXPECT_EQ(s->view().epoch(), 0U);
+  call().reply(200, list({{"a", "40"}}, "50"));
+  loop.run_ready();
   EXPECT_THAT(take_heard(), ElementsAre("ns/a@90>40!")) << "a restored backup is the truth";
   EXPECT_EQ(s->view().seen_version(), "50");
+  EXPECT_EQ(s->view().epoch(), 1U);
+  EXPECT_TRUE(counted(R"(oarlock_cache_rewinds_total{resource="widgets.example.com"} 1)"));
 }
 
 TEST_F(reflector_test, refuses_older_versions_and_duplicates) {
@@ -484,6 +490,46 @@ TEST_F(reflector_test, skips_bad_objects_and_unknown_events) {
                       R"(resource="widgets.example.com"} 2)"));
   EXPECT_TRUE(counted(
       R"(oarlock_reflector_watch_events_total{resource="widgets.example.com",type="UNKNOWN"} 1)"));
+}
+
+TEST_F(reflector_test, keeps_the_old_copy_of_an_object_whose_new_state_is_bad) {
+  const auto s = start_with({{"a", "1"}}, "5");
+  push(R"({"type":"MODIFIED","object":{"metadata":{"namespace":"ns","name":"a","uid":7,)"
+       R"("resourceVersion":"6"}}})"
+       "\n");
+  EXPECT_TRUE(s->view().get({"ns", "a"})) << "a controller would create what it cannot see";
+  EXPECT_EQ(s->view().seen_version(), "5");
+  EXPECT_TRUE(counted(R"(oarlock_reflector_errors_total{reason="bad_object",)"
+                      R"(resource="widgets.example.com"} 1)"));
+  push(modified({"a", "7"}));
+  EXPECT_THAT(heard, ElementsAre("ns/a@1>7"));
+}
+
+TEST_F(reflector_test, lists_after_the_same_error_event_again_and_again) {
+  const auto s = start_with({{"a", "1"}}, "5");
+  for (int n = 0; n < 3; ++n) {
+    push(error_event(500, "InternalError"));
+    loop.advance(10s);
+    EXPECT_EQ(call().query("sendInitialEvents"), "") << "resumes, attempt " << n;
+    EXPECT_EQ(call().query("resourceVersion"), "5");
+    call().answer(200);
+  }
+  push(error_event(500, "InternalError"));
+  EXPECT_THAT(s->view().trouble(), HasSubstr("error_event: "));
+  loop.advance(30s);
+  EXPECT_EQ(call().query("sendInitialEvents"), "true");
+  EXPECT_EQ(call().query("resourceVersion"), "5") << "no older than what was seen";
+}
+
+TEST_F(reflector_test, counts_error_events_from_the_last_good_event) {
+  const auto s = start_with({{"a", "1"}}, "5");
+  for (int n = 6; n < 20; ++n) {
+    push(modified({"a", std::to_string(n)}) + error_event(500, "InternalError"));
+    loop.advance(30s);
+    EXPECT_EQ(call().query("resourceVersion"), std::to_string(n));
+    EXPECT_EQ(call().query("sendInitialEvents"), "");
+    call().answer(200);
+  }
 }
 
 TEST_F(reflector_test, drops_a_watch_with_an_endless_line) {

@@ -93,7 +93,8 @@ class scripted_cluster : public testing::Test {
   std::unique_ptr<metric_registry> metrics = make_prometheus_registry();
   kube::client client{
       {loop.loop(), &transport, nullptr, &loop.clock, &loop.timers, metrics.get(), nullptr}};
-  informer_cache cache{{loop.loop(), &client, &loop.clock, &loop.timers, &random, metrics.get()}};
+  informer_cache cache{
+      {loop.loop(), &client, &loop.clock, &loop.timers, &random, metrics.get(), duration::zero()}};
   strings heard;
 
   std::unique_ptr<subscription> acquire(strings* into, std::vector<std::string> labels = {}) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/mutant.hpp"
+
 namespace oarlock::cache {
 
 namespace {
@@ -23,6 +25,8 @@ shared_informer::shared_informer(scope what, const informer_cache::parts& p,
       parts_(p),
       running_(std::move(running)),
       reflector_(what_, reflector_parts(p, &store_, this)),
+      check_(what_, {p.client, p.clock_source, p.timer_source, p.random, p.metrics, &store_,
+                     &reflector_, p.self_check_period}),
       objects_gauge_(p.metrics->make_gauge("oarlock_cache_objects", "Objects in the cache.",
                                            {{"resource", what_.resource.name()}})),
       bytes_gauge_(p.metrics->make_gauge("oarlock_cache_bytes",
@@ -34,6 +38,9 @@ shared_informer::~shared_informer() = default;
 void shared_informer::start() {
   running_->enter();
   spawn(parts_.loop, run(shared_from_this(), running_));
+  if (parts_.self_check_period <= duration::zero()) return;
+  running_->enter();
+  spawn(parts_.loop, check(shared_from_this(), running_));
 }
 
 void shared_informer::stop() {
@@ -47,6 +54,13 @@ task<> shared_informer::run(std::shared_ptr<shared_informer> self, std::shared_p
   running->leave();
 }
 
+task<> shared_informer::check(std::shared_ptr<shared_informer> self,
+                              std::shared_ptr<gate> running) {
+  co_await self->check_.run(self->stop_.get_token());
+  self.reset();
+  running->leave();
+}
+
 std::shared_ptr<subscriber> shared_informer::join(const std::vector<std::string>& index_labels,
                                                   change_handler handler) {
   for (const auto& label : index_labels)
@@ -54,7 +68,8 @@ std::shared_ptr<subscriber> shared_informer::join(const std::vector<std::string>
   auto who = std::make_shared<subscriber>();
   who->handler = std::move(handler);
   who->joined = store_.sequence();
-  for (auto& o : store_.list())
+  for (auto& o :
+       OARLOCK_MUTANT("late_reader_misses_the_list") ? std::vector<object_ptr>() : store_.list())
     who->owed.insert(who->owed.end(), std::move(o));
   subscribers_.push_back(who);
   if (!who->owed.empty()) {
@@ -68,7 +83,7 @@ bool shared_informer::leave(const std::shared_ptr<subscriber>& who) {
   who->gone = true;
   who->owed.clear();
   std::erase(subscribers_, who);
-  return subscribers_.empty();
+  return subscribers_.empty() || OARLOCK_MUTANT("watch_ends_with_a_reader");
 }
 
 // Hands a late reader what was there before it, a slice at a time. An object that changes before
@@ -96,11 +111,12 @@ void shared_informer::deliver(subscriber& to, const change& c) {
     to.handler(c);
     return;
   }
-  to.owed.erase(owed);
+  if (!OARLOCK_MUTANT("late_reader_told_twice")) to.owed.erase(owed);
   if (c.after) to.handler({nullptr, c.after, true});
 }
 
 void shared_informer::on_change(const change& c, std::uint64_t sequence) {
+  check_.changed((c.after ? c.after : c.before)->meta().key);
   update_gauges(false);
   // A handler may acquire and release: readers are copied, and asked again whether they are there.
   const auto readers = subscribers_;
@@ -111,10 +127,12 @@ void shared_informer::on_change(const change& c, std::uint64_t sequence) {
 
 void shared_informer::on_position(const std::string& version) {
   seen_version_.with([&version](std::string& v) { v = version; });
+  check_.at_position(version);
 }
 
 void shared_informer::on_listed() {
   synced_ = true;
+  check_.listed();
   update_gauges(false);
 }
 

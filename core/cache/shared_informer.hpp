@@ -11,6 +11,7 @@
 #include "core/cache/gate.hpp"
 #include "core/cache/informer_cache.hpp"
 #include "core/cache/reflector.hpp"
+#include "core/cache/reflector_check.hpp"
 #include "core/cache/store.hpp"
 
 namespace oarlock::cache {
@@ -42,6 +43,7 @@ class shared_informer final : public informer,
   /// True when nobody is left.
   bool leave(const std::shared_ptr<subscriber>& who);
   [[nodiscard]] reflector_state state() const { return reflector_.state(); }
+  void wake() { reflector_.wake(); }
 
   // informer. Thread: any.
   [[nodiscard]] const scope& what() const override { return what_; }
@@ -59,6 +61,7 @@ class shared_informer final : public informer,
   [[nodiscard]] bool synced() const override { return synced_; }
   [[nodiscard]] std::string trouble() const override;
   [[nodiscard]] std::string seen_version() const override;
+  [[nodiscard]] std::uint64_t epoch() const override { return epoch_; }
   [[nodiscard]] std::size_t object_count() const override { return store_.object_count(); }
   [[nodiscard]] std::size_t object_bytes() const override { return store_.object_bytes(); }
 
@@ -66,12 +69,14 @@ class shared_informer final : public informer,
   void on_change(const change& c, std::uint64_t sequence) override;
   void on_position(const std::string& version) override;
   void on_listed() override;
+  void on_rewound() override { ++epoch_; }
   void on_state(reflector_state state, const std::string& trouble) override;
 
  private:
   static task<> run(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running);
   static task<> catch_up(std::shared_ptr<shared_informer> self, std::shared_ptr<subscriber> who,
                          std::shared_ptr<gate> running);
+  static task<> check(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running);
   void deliver(subscriber& to, const change& c);
   void update_gauges(bool ended);
 
@@ -80,9 +85,11 @@ class shared_informer final : public informer,
   const std::shared_ptr<gate> running_;
   store store_;
   reflector reflector_;
+  reflector_check check_;
   std::stop_source stop_;
   std::vector<std::shared_ptr<subscriber>> subscribers_;
   std::atomic<bool> synced_{false};
+  std::atomic<std::uint64_t> epoch_{0};
   guarded<std::string> trouble_;
   guarded<std::string> seen_version_;
   gauge& objects_gauge_;

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/base/mutant.hpp"
+
 namespace oarlock::cache {
 
 namespace {
@@ -69,7 +71,8 @@ bool is_same(const object_ptr& a, const object_ptr& b) {
 }
 
 std::vector<change> changes_between(const object_ptr& before, const object_ptr& after) {
-  if (before && after && before->meta().uid != after->meta().uid) {
+  const bool other_uid = before && after && before->meta().uid != after->meta().uid;
+  if (other_uid && !OARLOCK_MUTANT("new_uid_is_an_update")) {
     return {{before, nullptr}, {nullptr, after}};
   }
   return {{before, after}};
@@ -225,7 +228,8 @@ void store::count(const object_ptr& gone, const object_ptr& come) {
 store::outcome store::apply(const object_ptr& next) {
   const object_ptr before = contents_->peek(next->meta().key);
   if (before && is_same(before, next)) return {verdict::duplicate, {}};
-  if (before && is_older(next, before)) return {verdict::older, {}};
+  const bool older = before && is_older(next, before);
+  if (older && !OARLOCK_MUTANT("older_version_taken")) return {verdict::older, {}};
   contents_->exchange(before, next, index_labels_);
   count(before, next);
   return {verdict::changed, changes_between(before, next)};
@@ -278,6 +282,7 @@ void store::diff(const staging& next, std::size_t shard, std::vector<change>& ch
   const auto& old_objects = contents_->shards[shard].objects;
   const auto& new_objects = next.contents_->shards[shard].objects;
   for (const auto& o : old_objects) {
+    if (OARLOCK_MUTANT("tombstone_lost")) break;
     if (!new_objects.contains(o)) changes.push_back({o, nullptr, true});
   }
   for (const auto& o : new_objects) {

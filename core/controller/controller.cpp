@@ -74,6 +74,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   plan_input gather(const cache::object_key& key, cache::object_ptr primary);
   [[nodiscard]] child_lookup children() const;
   void forget(const cache::object_key& key);
+  void note_rewinds();
+  [[nodiscard]] live_check check_of(const cache::object_key& key) const;
   [[nodiscard]] cache::informer& primaries() const { return subscriptions.front()->view(); }
   [[nodiscard]] steady_time now() const { return parts_.clock_source->now(); }
 
@@ -89,6 +91,10 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   std::map<cache::object_key, step_failure> last_failures;
   // Keys whose missing children are read live before they are created.
   std::set<cache::object_key> verify_live;
+  // By subscription, as last seen; how often one grew; keys that converged since the last time.
+  std::vector<std::uint64_t> epochs;
+  std::uint64_t rewinds = 0;
+  std::set<cache::object_key> converged;
   std::size_t active = 0;
   bool leading = false;
   bool draining = false;
@@ -105,6 +111,8 @@ void controller::state::join_watches() {
     watch_owned(owned);
   for (const auto& other : spec.watches)
     watch_other(other);
+  for (const auto& s : subscriptions)
+    epochs.push_back(s->view().epoch());
   report_cache_size();
 }
 
@@ -264,6 +272,25 @@ void controller::state::forget(const cache::object_key& key) {
   writes.forget(key);
   last_failures.erase(key);
   verify_live.erase(key);
+  converged.erase(key);
+}
+
+// Own writes of a history that was rewound may never be seen; and what the cache says is confirmed
+// by live reads until a key has converged in the new one.
+void controller::state::note_rewinds() {
+  for (std::size_t i = 0; i < epochs.size(); ++i) {
+    const auto& view = subscriptions[i]->view();
+    const auto now_in = view.epoch();
+    if (std::exchange(epochs[i], now_in) == now_in) continue;
+    ++rewinds;
+    converged.clear();
+    writes.forget_all_in(view);
+  }
+}
+
+live_check controller::state::check_of(const cache::object_key& key) const {
+  if (rewinds > 0 && !converged.contains(key)) return live_check::everything;
+  return verify_live.contains(key) ? live_check::creates : live_check::none;
 }
 
 child_lookup controller::state::children() const {
@@ -303,6 +330,8 @@ task<> controller::state::reconcile(cache::object_key key) {
     forget(key);
     co_return;
   }
+  note_rewinds();
+  const auto began_in = rewinds;
   if (!writes.seen(key)) {
     metrics.stale_skips.add();
     queue.add_at(key, now() + stale_recheck, now());
@@ -328,6 +357,10 @@ task<> controller::state::reconcile(cache::object_key key) {
   for (const auto& e : plan.events)
     runner.event(e.warning, e.reason, "Reconcile", e.message);
   const auto outcome = co_await carry_out(&runner, std::move(made), &plan, key);
+  note_rewinds();
+  if (rewinds > 0 && rewinds == began_in && !outcome.failure && !outcome.abandoned) {
+    converged.insert(key);
+  }
   if (leading) settle(key, plan, outcome);
   metrics.reconcile_seconds.observe(seconds(now() - begin));
 }
@@ -357,8 +390,8 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
     outcome.failure = step_failure{"plan", reason_of(*w.refused), w.refused->message};
     outcome.failure_needs_a_person = true;
   } else {
-    const bool verify = verify_live.contains(key);
-    auto failed = co_await runner->run(std::move(w), verify);
+    note_rewinds();
+    auto failed = co_await runner->run(std::move(w), check_of(key));
     if (failed && is_cancelled(failed->why)) {
       outcome.abandoned = true;
       co_return outcome;

@@ -12,6 +12,12 @@ void own_writes::expect_gone(const cache::object_key& key, const cache::informer
   waiting_[key].push_back({&where, {}, std::move(what), std::move(uid)});
 }
 
+void own_writes::forget_all_in(const cache::informer& where) {
+  for (auto& [key, expectations] : waiting_) {
+    std::erase_if(expectations, [&where](const expectation& e) { return e.where == &where; });
+  }
+}
+
 bool own_writes::met(const expectation& e) {
   if (e.version.empty()) {
     const auto live = e.where->get(e.what);

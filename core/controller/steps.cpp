@@ -120,17 +120,36 @@ task<result<>> step_runner::update(child wanted) {
   co_return result<>{};
 }
 
-task<std::optional<failed_step>> step_runner::apply_one(child_write write, bool verify_live) {
+task<result<>> step_runner::confirm(kube::resource r, cache::object_ptr cached) {
+  const auto& meta = cached->meta();
+  const error differs{controller_error::changed_meanwhile,
+                      "expected " + r.kind + " " + meta.key.text() +
+                          " in the API server as in the cache, found another or none: history was "
+                          "rewound, looking again"};
+  const auto live = co_await parts_.client->get(r, meta.key.ns, meta.key.name);
+  if (!live) co_return live.error().code == kube_error::not_found ? differs : live.error();
+  const auto parsed = json::parse(*live);
+  if (!parsed) co_return parsed.error();
+  const bool same = json::string_at(*parsed, "/metadata/uid") == meta.uid &&
+                    json::string_at(*parsed, "/metadata/resourceVersion") == meta.resource_version;
+  if (!same) co_return differs;
+  co_return result<>{};
+}
+
+task<std::optional<failed_step>> step_runner::apply_one(child_write write, live_check check) {
   const auto title = "apply " + write.wanted.title();
   result<> done;
   switch (write.action) {
     case child_action::none:
       break;
     case child_action::create:
-      done = co_await create(write.wanted, verify_live);
+      done = co_await create(write.wanted, check != live_check::none);
       break;
     case child_action::update:
-      done = co_await update(write.wanted);
+      if (check == live_check::everything) {
+        done = co_await confirm(write.wanted.resource, write.live);
+      }
+      if (done) done = co_await update(write.wanted);
       break;
     case child_action::conflict:
       done = stranger(write.wanted);
@@ -160,16 +179,22 @@ task<std::optional<failed_step>> step_runner::delete_one(child_delete gone) {
   co_return std::nullopt;
 }
 
-task<std::optional<failed_step>> step_runner::run(work w, bool verify_live) {
+task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
   namespace asio = boost::asio;
+  const bool confirms =
+      check == live_check::everything && (!w.writes.empty() || !w.deletes.empty());
+  if (confirms) {
+    const auto same = co_await confirm(parts_.spec->primary, primary_);
+    if (!same) co_return failed_step{"read " + primary_->meta().key.text(), same.error()};
+  }
   for (std::size_t begin = 0; begin < w.writes.size();) {
     std::size_t end = begin;
     while (end < w.writes.size() && w.writes[end].wanted.group == w.writes[begin].wanted.group) {
       ++end;
     }
     std::vector<std::optional<failed_step>> failures(end - begin);
-    const auto one = [this, &w, &failures, begin, verify_live](std::size_t i) -> task<> {
-      failures[i - begin] = co_await apply_one(w.writes[i], verify_live);
+    const auto one = [this, &w, &failures, begin, check](std::size_t i) -> task<> {
+      failures[i - begin] = co_await apply_one(w.writes[i], check);
     };
     using operation = decltype(asio::co_spawn(parts_.loop, one(begin), asio::deferred));
     std::vector<operation> group;
@@ -184,6 +209,13 @@ task<std::optional<failed_step>> step_runner::run(work w, bool verify_live) {
     begin = end;
   }
   for (const auto& gone : w.deletes) {
+    if (confirms) {
+      const auto same = co_await confirm(gone.resource, gone.live);
+      if (!same) {
+        co_return failed_step{"delete " + gone.resource.kind + " " + gone.live->meta().key.text(),
+                              same.error()};
+      }
+    }
     auto failure = co_await delete_one(gone);
     if (failure) co_return failure;
   }

@@ -19,6 +19,17 @@ struct failed_step {
   error why;
 };
 
+/// What is read from the server before it is written.
+enum class live_check {
+  none,
+  /// Missing children before they are created: an earlier write of this key has an unknown outcome,
+  /// or another process may have written.
+  creates,
+  /// That, and the primary and each child before it is updated or deleted: history was rewound and
+  /// this key has not converged since. What differs from the cache is not written.
+  everything,
+};
+
 /// Thread: the stream loop. Lives as long as its reconcile.
 class step_runner {
  public:
@@ -33,18 +44,18 @@ class step_runner {
   step_runner(parts p, cache::object_ptr primary);
 
   /// Applies and deletes. Stops at the first group in which a step fails, and returns that failure.
-  /// `verify_live`: an earlier write of this key has an unknown outcome, or another process may
-  /// have written: read a missing child from the server before it is created.
-  task<std::optional<failed_step>> run(work w, bool verify_live);
+  task<std::optional<failed_step>> run(work w, live_check check);
   /// Applies the status. `body` comes from render_status.
   task<result<>> write_status(std::string body, const cache::informer* primaries);
   /// Records an event about the primary.
   void event(bool warning, std::string reason, std::string action, std::string note);
 
  private:
-  task<std::optional<failed_step>> apply_one(child_write write, bool verify_live);
+  task<std::optional<failed_step>> apply_one(child_write write, live_check check);
   task<result<>> create(child wanted, bool verify_live);
   task<result<>> update(child wanted);
+  /// A live GET finds `cached` as the cache has it.
+  task<result<>> confirm(kube::resource r, cache::object_ptr cached);
   task<result<>> refuse_stranger(child wanted);
   task<std::optional<failed_step>> delete_one(child_delete gone);
   void saw(const kube::resource& r, const std::string& answer);
