@@ -5,7 +5,6 @@
 
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 
@@ -24,11 +23,6 @@ namespace {
 
 constexpr int exit_usage = 2;
 
-std::string env(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 std::string host_name() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
@@ -39,16 +33,6 @@ std::string pod_namespace() {
   std::string ns;
   std::ifstream(oarlock::kube::config_sources{}.service_account / "namespace") >> ns;
   return ns;
-}
-
-oarlock::kube::config_sources cluster_sources(const std::string& flag) {
-  oarlock::kube::config_sources s;
-  s.flag_path = flag;
-  if (const auto paths = env("KUBECONFIG"); !paths.empty()) s.env = paths;
-  s.home = env("HOME");
-  s.service_host = env("KUBERNETES_SERVICE_HOST");
-  s.service_port = env("KUBERNETES_SERVICE_PORT");
-  return s;
 }
 
 }  // namespace
@@ -65,7 +49,8 @@ int main(int argc, char** argv) {
   if (!flags.run) return flags.exit_code;
   oarlock::log_configure(flags.run->log_level, flags.run->log_format);
 
-  auto cluster = oarlock::kube::load_cluster_config(cluster_sources(flags.run->kubeconfig));
+  auto cluster = oarlock::kube::load_cluster_config(
+      oarlock::kube::config_sources::from_environment(flags.run->kubeconfig));
   if (!cluster) {
     std::cerr << "oarlockd: " << cluster.error().message << "\n";
     return exit_usage;

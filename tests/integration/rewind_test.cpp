@@ -69,7 +69,7 @@ TEST_F(rewound_cluster, IsANewEpochThatDestroysNothing) {
   const auto from = c.audit_lines();
   restore_backup();
   EXPECT_TRUE(eventually(
-      [&] { return metric(d.metrics(), "oarlock_cache_rewinds_total", {primaries}) == 1; }, 120s))
+      [&] { return metric(d.metrics(), "oarlock_cache_rewinds_total", {primaries}) == 1; }, 240s))
       << d.process().log();
   EXPECT_TRUE(eventually(
       [&] { return metric(d.metrics(), "oarlock_cache_objects", {primaries}) == 1; }, 30s));
