@@ -46,6 +46,7 @@ result<connection> connect(executor loop, const clock& clock_source, timers& tim
   wanted.port = url->port;
   wanted.tls = url->tls;
   wanted.path_prefix = url->prefix;
+  wanted.via = config.via;
   wanted.user_agent = "oarlock/" OARLOCK_VERSION;
   // The API server closes idle connections after 90 s: be first, or a write may meet its close.
   wanted.idle_max = std::chrono::seconds(60);

@@ -11,6 +11,7 @@
 #include "core/json/utf8.hpp"
 #include "core/kube/errors.hpp"
 #include "core/kube/files.hpp"
+#include "core/kube/proxy.hpp"
 #include "core/kube/url.hpp"
 
 namespace oarlock::kube {
@@ -122,9 +123,10 @@ result<> data_or_file(const entry& from, const std::string& key, std::string& da
 }
 
 result<> read_cluster(const entry& cluster, cluster_config& out) {
-  if (is_set(cluster.body, "proxy-url")) {
-    return refused(cluster.file.string() +
-                   ": proxy-url is not supported yet: connect to the API server directly");
+  if (const auto proxy = text_at(cluster.body, "proxy-url"); !proxy.empty()) {
+    auto via = parse_proxy_url(proxy);
+    if (!via) return via.error().within(cluster.file.string());
+    out.via = std::move(*via);
   }
   out.server = text_at(cluster.body, "server");
   if (auto url = parse_server_url(out.server); !url) {
@@ -312,23 +314,7 @@ result<cluster_config> from_service_account(const config_sources& s) {
   return out;
 }
 
-}  // namespace
-
-config_sources config_sources::from_environment(std::string flag) {
-  const auto value_of = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value == nullptr ? "" : value);
-  };
-  config_sources out;
-  out.flag_path = std::move(flag);
-  if (auto paths = value_of("KUBECONFIG"); !paths.empty()) out.env = std::move(paths);
-  out.home = value_of("HOME");
-  out.service_host = value_of("KUBERNETES_SERVICE_HOST");
-  out.service_port = value_of("KUBERNETES_SERVICE_PORT");
-  return out;
-}
-
-result<cluster_config> load_cluster_config(const config_sources& sources) {
+result<cluster_config> find_cluster_config(const config_sources& sources) {
   std::error_code ec;
   if (!sources.flag_path.empty()) {
     return from_files({fs::absolute(sources.flag_path, ec)}, sources.context);
@@ -343,6 +329,41 @@ result<cluster_config> load_cluster_config(const config_sources& sources) {
                  (sources.service_account / "token").string() + ") or " +
                  (sources.home.empty() ? std::string("~/.kube/config") : home_file.string()) +
                  ", found none of them");
+}
+
+}  // namespace
+
+config_sources config_sources::from_environment(std::string flag) {
+  const auto value_of = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  config_sources out;
+  out.flag_path = std::move(flag);
+  if (auto paths = value_of("KUBECONFIG"); !paths.empty()) out.env = std::move(paths);
+  out.home = value_of("HOME");
+  out.service_host = value_of("KUBERNETES_SERVICE_HOST");
+  out.service_port = value_of("KUBERNETES_SERVICE_PORT");
+  const auto either = [&](const char* upper, const char* lower) {
+    auto value = value_of(upper);
+    return value.empty() ? value_of(lower) : value;
+  };
+  out.https_proxy = either("HTTPS_PROXY", "https_proxy");
+  out.no_proxy = either("NO_PROXY", "no_proxy");
+  return out;
+}
+
+result<cluster_config> load_cluster_config(const config_sources& sources) {
+  auto found = find_cluster_config(sources);
+  if (!found || found->via || sources.https_proxy.empty()) return found;
+  const auto server = parse_server_url(found->server);
+  if (!server || !server->tls || is_exempt(sources.no_proxy, server->host, server->port)) {
+    return found;
+  }
+  auto via = parse_proxy_url(sources.https_proxy);
+  if (!via) return via.error().within("HTTPS_PROXY");
+  found->via = std::move(*via);
+  return found;
 }
 
 }  // namespace oarlock::kube

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/net/client_transport.hpp"
 
 namespace oarlock::kube {
 
@@ -31,12 +32,14 @@ struct cluster_config {
   std::string client_key_data, client_key_file;
   std::string token, token_file;
   std::optional<exec_plugin> exec;  ///< then there is no other token or certificate
+  std::optional<net::proxy> via;
   std::string ns = "default";
   std::string origin;  ///< where it came from, for logs: a path, or "in-cluster"
 };
 
 struct config_sources {
-  /// From KUBECONFIG, HOME and the variables of a pod; `flag` is the path that the user gave.
+  /// From KUBECONFIG, HOME, HTTPS_PROXY, NO_PROXY and the variables of a pod; `flag` is the path
+  /// that the user gave.
   [[nodiscard]] static config_sources from_environment(std::string flag = {});
 
   std::string flag_path;           ///< --kubeconfig
@@ -45,6 +48,7 @@ struct config_sources {
   std::filesystem::path service_account{"/var/run/secrets/kubernetes.io/serviceaccount"};
   std::string service_host, service_port;  ///< KUBERNETES_SERVICE_HOST and _PORT
   std::string context;                     ///< empty: current-context
+  std::string https_proxy, no_proxy;       ///< for clusters without a proxy-url
 };
 
 /// The first that is there, in this order: flag, KUBECONFIG, in-cluster, ~/.kube/config.

@@ -187,6 +187,22 @@ TEST_F(kubeconfig_test, reads_a_credential_plugin) {
   EXPECT_EQ(got->exec->install_hint, "x");
 }
 
+TEST_F(kubeconfig_test, takes_the_proxy_of_the_cluster_or_of_the_environment) {
+  const auto host = [](const result<cluster_config>& got) {
+    return got && got->via ? got->via->host : std::string("none");
+  };
+  sources_.https_proxy = "http://from-env:3128";
+  EXPECT_EQ(host(load(one_context("{server: 'https://a', proxy-url: 'http://own:1'}"))), "own");
+  EXPECT_EQ(host(load(one_context("{server: 'https://a'}"))), "from-env");
+  EXPECT_EQ(host(load(one_context("{server: 'http://a'}"))), "none");
+  EXPECT_EQ(host(load(one_context("{server: 'https://127.0.0.1:6443'}"))), "none");
+  sources_.no_proxy = "b,a";
+  EXPECT_EQ(host(load(one_context("{server: 'https://a'}"))), "none");
+  sources_.no_proxy.clear();
+  sources_.https_proxy = "socks5://x";
+  EXPECT_FALSE(load(one_context("{server: 'https://a'}")));
+}
+
 TEST_F(kubeconfig_test, says_what_is_wrong) {
   const std::string ok_server = "{server: 'https://a'}";
   const bad_config cases[] = {
@@ -217,8 +233,7 @@ TEST_F(kubeconfig_test, says_what_is_wrong) {
        "'auth-provider' is not supported yet"},
       {"basic", one_context(ok_server, "{username: u, password: p}"), "'username'"},
       {"impersonation", one_context(ok_server, "{as: root, token: t}"), "'as' is not supported"},
-      {"proxy", one_context("{server: 'https://a', proxy-url: 'http://p'}"),
-       "proxy-url is not supported yet"},
+      {"proxy", one_context("{server: 'https://a', proxy-url: 'socks5://p'}"), "the scheme socks5"},
       {"bad_base64", one_context("{server: 'https://a', certificate-authority-data: '!'}"),
        "certificate-authority-data: expected base64"},
       {"half_a_pair", one_context(ok_server, "{client-certificate: c.crt}"), "only one of them"},

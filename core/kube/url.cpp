@@ -1,6 +1,7 @@
 #include "core/kube/url.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/kube/errors.hpp"
 
@@ -38,6 +39,23 @@ std::string percent_encoded(std::string_view text) {
     out += '%';
     out += hex[byte >> 4U];
     out += hex[byte & 0xfU];
+  }
+  return out;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '%') {
+      out += text[at];
+      continue;
+    }
+    unsigned value = 0;
+    if (at + 2 >= text.size()) return {};
+    const auto [end, bad] = std::from_chars(&text[at + 1], &text[at + 1] + 2, value, 16);
+    if (bad != std::errc() || end != &text[at + 1] + 2) return {};
+    out += static_cast<char>(value);
+    at += 2;
   }
   return out;
 }

@@ -1,5 +1,6 @@
 #pragma once
 // The two things that the client does with URLs: take a server's apart, and build queries.
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,9 @@ namespace oarlock::kube {
 /// Everything but RFC 3986's unreserved characters becomes %XX, '/' included: one path segment or
 /// one query value. A segment of only dots is encoded too, so that no proxy normalises it away.
 [[nodiscard]] std::string percent_encoded(std::string_view text);
+
+/// The other way round; nullopt when a '%' is not followed by two hexadecimal digits.
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);
 
 /// "?a=1&b=2", leaving out empty values.
 class query {

@@ -2,6 +2,7 @@
 // HTTP/1.1 over TLS with a connection pool: the transport of production.
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/clock.hpp"
@@ -20,6 +21,13 @@ struct tls_material {
   bool verify_peer = true;
 };
 
+/// A proxy on the way, asked for a tunnel with CONNECT (RFC 9110 section 9.3.6).
+struct proxy {
+  std::string host;
+  std::string port;
+  std::string authorization;  ///< value of Proxy-Authorization; empty: none
+};
+
 struct client_transport_config {
   std::string host;
   std::string port;
@@ -27,6 +35,7 @@ struct client_transport_config {
   bool tls = true;
   /// Put before every target: "/k8s/clusters/c-1". Starts with '/', does not end with it; or empty.
   std::string path_prefix;
+  std::optional<proxy> via;
   std::function<result<tls_material>()> load_tls;
   std::size_t connections_max = limits::connections_max;
   std::size_t header_bytes_max = limits::response_header_bytes_max;

@@ -147,5 +147,59 @@ TEST_F(tls_test, gives_up_a_silent_handshake) {
   EXPECT_EQ(failure(*t, by(soon)), net_error::not_sent);
 }
 
+// A proxy that has one script for CONNECT and then is the server itself, TLS aside.
+TEST_F(tls_test, asks_a_proxy_for_a_tunnel) {
+  std::string asked;
+  loopback_server proxy([&](peer& p, int) {
+    asked = p.read_request();
+    p.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    echo(p, 0);
+  });
+  client_transport_config config;
+  config.host = "api.test";
+  config.port = "6443";
+  config.tls = false;
+  config.via = net::proxy{"127.0.0.1", proxy.port(), "Basic dTpw"};
+  const auto t = make(config);
+  EXPECT_EQ(fetch(*t, "/x").second, "GET /x HTTP/1.1");
+  EXPECT_EQ(asked,
+            "CONNECT api.test:6443 HTTP/1.1\r\nHost: api.test:6443\r\n"
+            "Proxy-Authorization: Basic dTpw\r\n\r\n");
+  EXPECT_EQ(t->host(), "api.test:6443");
+}
+
+struct proxy_case {
+  const char* answer;
+  const char* complaint;
+};
+class bad_proxy : public tls_test, public ::testing::WithParamInterface<proxy_case> {};
+TEST_P(bad_proxy, is_named_with_what_it_said) {
+  loopback_server proxy([](peer& p, int) {
+    p.read_request();
+    p.write(GetParam().answer);
+    if (std::string_view(GetParam().answer).empty()) return;
+    p.wait_for_close();
+  });
+  client_transport_config config;
+  config.host = "api.test";
+  config.port = "6443";
+  config.tls = false;
+  config.via = net::proxy{"127.0.0.1", proxy.port(), "Basic secret"};
+  EXPECT_EQ(failure(*make(config), by(1s)), net_error::not_sent);
+  EXPECT_NE(last_message_.find("proxy 127.0.0.1:" + proxy.port()), std::string::npos)
+      << last_message_;
+  EXPECT_NE(last_message_.find(GetParam().complaint), std::string::npos) << last_message_;
+  EXPECT_EQ(last_message_.find("secret"), std::string::npos);
+}
+INSTANTIATE_TEST_SUITE_P(
+    table, bad_proxy,
+    ::testing::Values(proxy_case{"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+                                 "found 407 Proxy"},
+                      proxy_case{"HTTP/1.1 502 Bad Gateway\r\n\r\n", "found 502 Bad Gateway"},
+                      proxy_case{"SSH-2.0-OpenSSH_9\r\n\r\n", "no HTTP answer"},
+                      proxy_case{"HTTP/1.1 200 OK\r\n\r\nextra", "found 200 OK"},
+                      proxy_case{"HTTP/1.1 200 OK\r\n", "no progress before the deadline"},
+                      proxy_case{"", "the server closed"}));
+
 }  // namespace
 }  // namespace oarlock::net

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/net/message.hpp"
 #include "core/net/tls.hpp"
 
 namespace oarlock::net {
@@ -25,6 +26,9 @@ using tcp = asio::ip::tcp;
 namespace {
 
 constexpr auto awaited = asio::as_tuple(asio::use_awaitable_t<executor>{});
+
+constexpr std::size_t proxy_head_bytes_max = 16U << 10U;
+const std::string nothing;
 
 using integer_option = int;
 void set_option(tcp::socket& socket, int level, int name, integer_option value) {
@@ -51,6 +55,7 @@ class tcp_connection final : public connection,
         host_(config.host),
         port_(config.port),
         tls_wanted_(config.tls),
+        via_(config.via),
         load_tls_(config.load_tls),
         socket_(loop_),
         timer_(loop_),
@@ -69,9 +74,11 @@ class tcp_connection final : public connection,
   using endpoints = std::vector<tcp::endpoint>;
   using tls_stream = asio::ssl::stream<tcp::socket&>;
 
+  task<io_outcome> find_addresses(steady_time deadline, endpoints* found);
   task<io_outcome> resolve(steady_time deadline, endpoints* found);
   task<io_outcome> connect(tcp::endpoint to, steady_time deadline);
   task<io_outcome> connect_any(endpoints to, steady_time deadline);
+  task<io_outcome> tunnel(steady_time deadline);
   task<io_outcome> handshake(steady_time deadline);
 
   void arm(steady_time deadline);
@@ -86,6 +93,7 @@ class tcp_connection final : public connection,
   std::string host_;
   std::string port_;
   bool tls_wanted_;
+  std::optional<proxy> via_;
   std::function<result<tls_material>()> load_tls_;
 
   tcp::socket socket_;
@@ -146,7 +154,9 @@ task<io_outcome> tcp_connection::resolve(steady_time deadline, endpoints* found)
     endpoints found;
   };
   auto state = std::make_shared<lookup>(loop_);
-  state->resolver.async_resolve(host_, port_, tcp::resolver::numeric_service,
+  const auto& host = via_ ? via_->host : host_;
+  const auto& port = via_ ? via_->port : port_;
+  state->resolver.async_resolve(host, port, tcp::resolver::numeric_service,
                                 [state, weak = weak_from_this()](error_code ec, auto results) {
                                   state->finished = true;
                                   state->ec = ec;
@@ -210,25 +220,61 @@ task<io_outcome> tcp_connection::handshake(steady_time deadline) {
   co_return out;
 }
 
+// Asks the proxy for a tunnel to the server. Its answer ends with its head: the server behind it
+// speaks only when it is spoken to.
+task<io_outcome> tcp_connection::tunnel(steady_time deadline) {
+  const auto target = authority(host_, port_);
+  std::string head = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
+  if (!via_->authorization.empty()) {
+    head += "Proxy-Authorization: " + via_->authorization + "\r\n";
+  }
+  auto done = co_await write(&(head += "\r\n"), &nothing, deadline);
+  std::string answer;
+  std::array<char, 1024> buffer{};
+  while (done.end == io_end::done && answer.find("\r\n\r\n") == std::string::npos) {
+    if (answer.size() > proxy_head_bytes_max) {
+      co_return io_outcome{io_end::failed, 0, "proxy: expected a shorter answer to CONNECT"};
+    }
+    done = co_await read_some(buffer.data(), buffer.size(), deadline);
+    answer.append(buffer.data(), done.bytes);
+  }
+  const auto name = "proxy " + authority(via_->host, via_->port) + ": ";
+  if (done.end != io_end::done) {
+    if (done.end == io_end::closed) done.end = io_end::failed;
+    done.message.insert(0, name);
+    co_return done;
+  }
+  const bool is_http = answer.starts_with("HTTP/1.") && answer.size() > 12;
+  if (is_http && answer[9] == '2' && answer.ends_with("\r\n\r\n")) co_return io_outcome{};
+  const auto line = is_http ? answer.substr(9, std::min<std::size_t>(answer.find('\r') - 9, 100))
+                            : std::string("no HTTP answer");
+  co_return io_outcome{io_end::failed, 0,
+                       name + "expected 200 to CONNECT " + target + ", found " + line};
+}
+
+task<io_outcome> tcp_connection::find_addresses(steady_time deadline, endpoints* found) {
+  const auto& host = via_ ? via_->host : host_;
+  const auto& port_text = via_ ? via_->port : port_;
+  error_code not_an_address;
+  const auto address = asio::ip::make_address(host, not_an_address);
+  if (not_an_address) co_return co_await resolve(deadline, found);
+  asio::ip::port_type port = 0;
+  const auto* end_of_port = port_text.data() + port_text.size();
+  const auto [read_to, bad] = std::from_chars(port_text.data(), end_of_port, port);
+  if (bad != std::errc() || read_to != end_of_port) {
+    co_return io_outcome{io_end::failed, 0, "expected a port number, found '" + port_text + "'"};
+  }
+  found->emplace_back(address, port);
+  co_return io_outcome{};
+}
+
 task<io_outcome> tcp_connection::open(steady_time deadline) {
   if (ended_ != io_end::done) co_return outcome({}, 0, "connect");
   endpoints found;
-  error_code not_an_address;
-  const auto address = asio::ip::make_address(host_, not_an_address);
-  if (!not_an_address) {
-    asio::ip::port_type port = 0;
-    const auto* end_of_port = port_.data() + port_.size();
-    const auto [read_to, bad] = std::from_chars(port_.data(), end_of_port, port);
-    if (bad != std::errc() || read_to != end_of_port) {
-      co_return io_outcome{io_end::failed, 0, "expected a port number, found '" + port_ + "'"};
-    }
-    found.emplace_back(address, port);
-  } else {
-    auto resolved = co_await resolve(deadline, &found);
-    if (resolved.end != io_end::done) co_return resolved;
-  }
-  auto connected = co_await connect_any(std::move(found), deadline);
-  if (connected.end != io_end::done || !tls_wanted_) co_return connected;
+  auto done = co_await find_addresses(deadline, &found);
+  if (done.end == io_end::done) done = co_await connect_any(std::move(found), deadline);
+  if (done.end == io_end::done && via_) done = co_await tunnel(deadline);
+  if (done.end != io_end::done || !tls_wanted_) co_return done;
   co_return co_await handshake(deadline);
 }
 
