@@ -183,11 +183,15 @@ task<result<answer>> perform(call_parts call) {
       co_return described(call, f.why);
     }
     const bool rested = co_await call.with->timer_source->sleep_for(*delay, call.stop);
-    if (!rested) co_return described(call, cancelled_failure().why);
+    if (!rested) {
+      auto why = cancelled_failure().why;
+      why.message += " while it waited to try again after: " + f.why.message;
+      co_return described(call, why);
+    }
   }
 }
 
-task<result<exchange_ptr>> open_watch(call_parts call) {
+task<result<exchange_ptr>> open_stream(call_parts call) {
   if (call.stop.stop_requested()) co_return described(call, cancelled_failure().why);
   auto sent = co_await send_as_us(call);
   if (!sent) co_return described(call, sent.error().why);
@@ -307,7 +311,17 @@ task<result<std::unique_ptr<net::http_exchange>>> client::watch(resource r, watc
   auto call =
       begin(state_->with, state_->warnings, state_, watch_request(r, options), std::move(stop));
   call.dedicated = true;
-  return run_on(state_->with.loop, open_watch(std::move(call)));
+  return run_on(state_->with.loop, open_stream(std::move(call)));
+}
+
+task<result<std::unique_ptr<net::http_exchange>>> client::pod_log(std::string ns, std::string pod,
+                                                                  log_options options,
+                                                                  std::stop_token stop) {
+  if (ns.empty() || pod.empty()) return refuse<std::unique_ptr<net::http_exchange>>(no_name);
+  auto call =
+      begin(state_->with, state_->warnings, state_, log_request(ns, pod, options), std::move(stop));
+  call.dedicated = true;
+  return run_on(state_->with.loop, open_stream(std::move(call)));
 }
 
 }  // namespace oarlock::kube

@@ -37,6 +37,16 @@ struct watch_options {
   bool metadata_only = false;  ///< PartialObjectMetadata instead of whole objects
 };
 
+struct log_options {
+  std::string container;  ///< empty: the only one
+  bool follow = false;
+  bool previous = false;  ///< of the container's last run
+  bool timestamps = false;
+  std::optional<std::int64_t> tail_lines;
+  std::optional<std::int64_t> since_seconds;
+  std::optional<std::int64_t> bytes_max;
+};
+
 struct apply_options {
   std::string field_manager;
   bool force = false;
@@ -124,6 +134,11 @@ class client {
   /// Opens a watch on a connection of its own. The exchange lives on the loop: read it there.
   task<result<std::unique_ptr<net::http_exchange>>> watch(resource r, watch_options options,
                                                           std::stop_token stop = {});
+  /// The log of a pod as it comes, on a connection of its own. Read it on the loop; each read has
+  /// its deadline, also while nothing is logged.
+  task<result<std::unique_ptr<net::http_exchange>>> pod_log(std::string ns, std::string pod,
+                                                            log_options options,
+                                                            std::stop_token stop = {});
 
  private:
   struct state;

@@ -231,6 +231,7 @@ TEST_F(client_test, stops_between_attempts) {
   auto c = make();
   const auto got = run(c.get(deployments, "ns", "a", stop.get_token()));
   EXPECT_EQ(got.error().code, kube_error::cancelled);
+  EXPECT_NE(got.error().message.find("503"), std::string::npos) << "what it waited for";
   EXPECT_EQ(transport_.requests.size(), 1U);
   EXPECT_EQ(run(c.get(deployments, "ns", "a", stop.get_token())).error().code,
             kube_error::cancelled);
@@ -394,6 +395,25 @@ TEST_F(client_test, watches_on_a_connection_of_its_own) {
   EXPECT_EQ(transport_.requests[1].target,
             "/apis/apps/v1/namespaces/ns/deployments?watch=true&timeoutSeconds=300"
             "&resourceVersion=5&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+}
+
+TEST_F(client_test, streams_the_log_of_a_pod) {
+  transport_.script = {{{}, {200, {}}, {"one\n", "two\n"}}};
+  auto c = make();
+  log_options options;
+  options.container = "app";
+  options.follow = options.previous = options.timestamps = true;
+  options.tail_lines = 10;
+  options.since_seconds = 60;
+  options.bytes_max = 1000;
+  auto got = run(c.pod_log("ns", "web-0", options));
+  ASSERT_TRUE(got.has_value());
+  EXPECT_TRUE(transport_.all_options[0].dedicated);
+  EXPECT_EQ(transport_.requests[0].target,
+            "/api/v1/namespaces/ns/pods/web-0/log?container=app&follow=true&previous=true"
+            "&timestamps=true&tailLines=10&sinceSeconds=60&limitBytes=1000");
+  EXPECT_EQ(run((*got)->read_some(clock_.now()))->value(), "one\n");
+  EXPECT_EQ(run(c.pod_log("ns", "", {})).error().code, kube_error::invalid);
 }
 
 TEST_F(client_test, does_not_retry_a_watch) {

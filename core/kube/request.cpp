@@ -92,6 +92,21 @@ api_request watch_request(const resource& r, const watch_options& options) {
                    {"GET", r.path(options.ns) + q.text()});
 }
 
+api_request log_request(std::string_view ns, std::string_view pod, const log_options& options) {
+  const resource pods{"", "v1", "Pod", "pods", true};
+  const auto number = [](const std::optional<std::int64_t>& value) {
+    return value ? std::to_string(*value) : std::string();
+  };
+  query q;
+  q.add("container", options.container).add("follow", true_or_none(options.follow));
+  q.add("previous", true_or_none(options.previous));
+  q.add("timestamps", true_or_none(options.timestamps));
+  q.add("tailLines", number(options.tail_lines));
+  q.add("sinceSeconds", number(options.since_seconds));
+  q.add("limitBytes", number(options.bytes_max));
+  return accepting("*/*", {"GET", pods.path(ns, pod, "log") + q.text()});
+}
+
 api_request create_request(const resource& r, std::string_view ns, std::string body) {
   query q;
   q.add("fieldValidation", "Strict");

@@ -21,6 +21,8 @@ struct api_request {
                                       std::string_view name);
 [[nodiscard]] api_request list_request(const resource& r, const list_options& options);
 [[nodiscard]] api_request watch_request(const resource& r, const watch_options& options);
+[[nodiscard]] api_request log_request(std::string_view ns, std::string_view pod,
+                                      const log_options& options);
 [[nodiscard]] api_request create_request(const resource& r, std::string_view ns, std::string body);
 [[nodiscard]] api_request update_request(const resource& r, std::string_view ns,
                                          std::string_view name, std::string body);
