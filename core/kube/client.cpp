@@ -246,9 +246,12 @@ task<result<std::string>> client::list_page(resource r, list_options options,
                                             list_request(r, options), std::move(stop)));
 }
 
-task<result<std::string>> client::get_path(std::string path, std::stop_token stop) {
+task<result<std::string>> client::get_path(std::string path, std::stop_token stop,
+                                           std::string accept) {
+  api_request request{"GET", std::move(path)};
+  request.accept = std::move(accept);
   return read_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
-                                            {"GET", std::move(path)}, std::move(stop)));
+                                            std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::create(resource r, std::string ns, std::string body,

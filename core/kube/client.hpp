@@ -111,7 +111,8 @@ class client {
                                 std::stop_token stop = {});
   task<result<std::string>> list_page(resource r, list_options options, std::stop_token stop = {});
   /// Any GET by path: discovery, /version, /readyz.
-  task<result<std::string>> get_path(std::string path, std::stop_token stop = {});
+  task<result<std::string>> get_path(std::string path, std::stop_token stop = {},
+                                     std::string accept = "application/json");
   /// POST to the collection: 409 AlreadyExists when it is there.
   task<result<write_answer>> create(resource r, std::string ns, std::string body,
                                     std::stop_token stop = {});

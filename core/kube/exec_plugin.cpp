@@ -2,12 +2,9 @@
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-#include <boost/asio/any_completion_handler.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "core/base/base64.hpp"
+#include "core/base/joint_run.hpp"
 #include "core/base/log.hpp"
 #include "core/base/rfc3339.hpp"
 #include "core/json/parse.hpp"
@@ -50,8 +47,6 @@ class exec_identity_impl final : public exec_identity,
   }
 
  private:
-  using waiter = boost::asio::any_completion_handler<void()>;
-
   [[nodiscard]] bool fresh() const {
     if (!have_ || refused_) return false;
     return !have_->expires || clock_.wall_now() + expiry_leeway < *have_->expires;
@@ -59,15 +54,7 @@ class exec_identity_impl final : public exec_identity,
 
   static task<result<>> prepare(std::shared_ptr<exec_identity_impl> self) {
     if (self->fresh()) co_return result<>();
-    if (!self->running_) {
-      self->running_ = true;
-      spawn(self->loop_, renew(self));
-    }
-    if (self->running_) {
-      co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<executor>&, void()>(
-          [self](auto resume) { self->waiters_.emplace_back(std::move(resume)); },
-          boost::asio::use_awaitable);
-    }
+    co_await joint_run::join(self->renewing_, self->loop_, [self] { return renew(self); });
     co_return self->last_;
   }
 
@@ -77,9 +64,6 @@ class exec_identity_impl final : public exec_identity,
     command.env.emplace_back("KUBERNETES_EXEC_INFO", self->info_);
     const auto printed = co_await self->run_(std::move(command));
     self->last_ = self->take(printed);
-    self->running_ = false;
-    for (auto& resume : std::exchange(self->waiters_, {}))
-      boost::asio::post(self->loop_, std::move(resume));
   }
 
   result<> take(const result<std::string>& printed) {
@@ -105,9 +89,8 @@ class exec_identity_impl final : public exec_identity,
   std::optional<exec_credential> have_;
   std::uint64_t revision_ = 0;
   bool refused_ = false;
-  bool running_ = false;
   result<> last_;
-  std::vector<waiter> waiters_;
+  const std::shared_ptr<joint_run> renewing_ = std::make_shared<joint_run>();
 };
 
 }  // namespace
