@@ -1,6 +1,7 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build check demo demo-down test-api test bench mutants fuzz coverage format
+.PHONY: help deps build check demo demo-down test-api test test-long bench mutants fuzz coverage \
+	format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ test-api: ## integration tests on a real API server; no root
 
 test: ## everything: packages, all suites, sanitizers, the demo end to end (root)
 	@tests/run.sh all
+
+test-long: ## tests that wait for minutes on a real API server; no root
+	@tests/run.sh long
 
 bench: ## measure sizes and times; JSON in build/bench
 	@bench/run.sh

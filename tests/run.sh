@@ -4,6 +4,7 @@
 #   tests/run.sh check   units, cases, lints; no root, no cluster          (make check)
 #   tests/run.sh api     integration tests on a real API server; no root   (make test-api)
 #   tests/run.sh all     everything, sanitizers and the demo included      (make test)
+#   tests/run.sh long    what waits for minutes on a real API server       (make test-long)
 #
 # The last line is "N passed, N failed, N skipped"; the exit code is 0 only if nothing failed.
 # A suite that crashes, runs out of time or runs no test has failed. Results for machines:
@@ -339,6 +340,12 @@ run_api() {
   if build devcluster dev; then integration dev; fi
 }
 
+run_long() {
+  if build devcluster release; then
+    gtest_suite long/release build/release/tests/long "$integration_seconds" 1
+  fi
+}
+
 run_sanitizer() { # PRESET
   build "$1" || return 0
   units "$1" "$(nproc)"
@@ -381,9 +388,9 @@ prepare() {
 
 main() {
   case ${1:-} in
-    check | api | all) ;;
+    check | api | all | long) ;;
     *)
-      echo "error: expected check, api or all, found '${1:-nothing}'" >&2
+      echo "error: expected check, api, all or long, found '${1:-nothing}'" >&2
       exit 2
       ;;
   esac
