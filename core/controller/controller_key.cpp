@@ -1,0 +1,181 @@
+// The work on one key: from the cached object to the settled outcome.
+#include "core/base/log.hpp"
+#include "core/controller/controller_state.hpp"
+#include "core/controller/errors.hpp"
+#include "core/election/errors.hpp"
+#include "core/kube/errors.hpp"
+
+namespace oarlock::controller {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// When a key that waits for the cache is looked at again if no event does it sooner.
+constexpr duration stale_recheck = 500ms;
+// When a key whose writes were held back is tried again, should this process go on leading.
+constexpr duration abandoned_recheck = 1s;
+
+// The write was held back: this process does not lead any more, or is stopping.
+bool is_cancelled(const error& e) {
+  return e.code == kube::kube_error::cancelled || e.code == election::election_error::not_leading;
+}
+
+}  // namespace
+
+void controller::state::forget(const cache::object_key& key) {
+  queue.forget(key);
+  writes.forget(key);
+  last_failures.erase(key);
+  verify_live.erase(key);
+  converged.erase(key);
+}
+
+// Own writes of a history that was rewound may never be seen; and what the cache says is confirmed
+// by live reads until a key has converged in the new one.
+void controller::state::note_rewinds() {
+  for (std::size_t i = 0; i < epochs.size(); ++i) {
+    const auto& view = subscriptions[i]->view();
+    const auto now_in = view.epoch();
+    if (std::exchange(epochs[i], now_in) == now_in) continue;
+    ++rewinds;
+    converged.clear();
+    writes.forget_all_in(view);
+  }
+}
+
+live_check controller::state::check_of(const cache::object_key& key) const {
+  if (rewinds > 0 && !converged.contains(key)) return live_check::everything;
+  return verify_live.contains(key) ? live_check::creates : live_check::none;
+}
+
+task<> controller::state::reconcile(cache::object_key key) {
+  auto primary = primaries().get(key);
+  if (!primary || primary->meta().deleting) {
+    forget(key);
+    co_return;
+  }
+  note_rewinds();
+  const auto began_in = rewinds;
+  if (!writes.seen(key)) {
+    metrics.stale_skips.add();
+    queue.add_at(key, now() + stale_recheck, now());
+    co_return;
+  }
+  if (is_paused(*primary)) {
+    co_await keep_paused(key, primary);
+    co_return;
+  }
+  const auto begin = now();
+  if (std::exchange(first_reconcile, false)) {
+    log_info("first reconcile", {{"plugin", spec.plugin}, {"controller", spec.name}});
+  }
+  const auto input = gather(key, primary);
+  const auto lookup = children();
+  auto made = co_await run_on(
+      parts_.lane,
+      [](reconciler* decide, const plan_input* in, const child_lookup* l) -> task<work> {
+        co_return make_work(*decide, *in, *l);
+      }(parts_.plan, &input, &lookup));
+  const auto plan = made.plan;
+  step_runner runner({parts_.loop, parts_.client, parts_.events, &writes, &spec, lookup}, primary);
+  for (const auto& e : plan.events)
+    runner.event(e.warning, e.reason, "Reconcile", e.message);
+  const auto outcome = co_await carry_out(&runner, std::move(made), &plan, key);
+  note_rewinds();
+  if (rewinds > 0 && rewinds == began_in && !outcome.failure && !outcome.abandoned) {
+    converged.insert(key);
+  }
+  if (leading) settle(key, plan, outcome);
+  metrics.reconcile_seconds.observe(seconds(now() - begin));
+}
+
+task<> controller::state::keep_paused(cache::object_key key, cache::object_ptr primary) {
+  queue.forget(key);
+  last_failures.erase(key);
+  const auto body = render_paused(spec, *primary, parts_.clock_source->wall_now());
+  if (!body || !*body) co_return;
+  step_runner runner({parts_.loop, parts_.client, parts_.events, &writes, &spec, {}}, primary);
+  const auto written = co_await runner.write_status(**body, &primaries());
+  if (written) {
+    runner.event(false, "Paused", "Reconcile",
+                 "annotation " + std::string(paused_annotation) + " is set");
+  } else if (leading) {
+    queue.add_at(key, now() + queue.next_backoff(key, now()), now());
+  }
+}
+
+task<attempt> controller::state::carry_out(step_runner* runner, work w, const plan_output* plan,
+                                           cache::object_key key) {
+  attempt outcome;
+  if (plan->verdict != plan_verdict::done) {
+    outcome.failure = step_failure{"plan", plan->fail_reason, plan->fail_message};
+    outcome.failure_needs_a_person = plan->verdict == plan_verdict::terminal;
+  } else if (w.refused) {
+    outcome.failure = step_failure{"plan", reason_of(*w.refused), w.refused->message};
+    outcome.failure_needs_a_person = true;
+  } else {
+    note_rewinds();
+    auto failed = co_await runner->run(std::move(w), check_of(key));
+    if (failed && is_cancelled(failed->why)) {
+      outcome.abandoned = true;
+      co_return outcome;
+    }
+    if (failed) {
+      if (failed->why.code == kube::kube_error::unknown_outcome) verify_live.insert(key);
+      outcome.failure = step_failure{failed->step, reason_of(failed->why), failed->why.message};
+      outcome.failure_needs_a_person = needs_a_person(failed->why);
+    } else {
+      verify_live.erase(key);
+    }
+  }
+  if (outcome.failure) {
+    runner->event(true, outcome.failure->reason, "Reconcile",
+                  outcome.failure->step + ": " + outcome.failure->message);
+  }
+  const auto primary = primaries().get(key);
+  if (!primary) co_return outcome;
+  auto body = render_status(spec, *primary, *plan, outcome, parts_.clock_source->wall_now());
+  if (body && body->has_value()) {
+    const auto written = co_await runner->write_status(std::move(**body), &primaries());
+    outcome.abandoned = !written && is_cancelled(written.error());
+    if (written || outcome.abandoned || outcome.failure) co_return outcome;
+    outcome.failure = step_failure{"status", reason_of(written.error()), written.error().message};
+  } else if (!body) {
+    outcome.failure = step_failure{"status", reason_of(body.error()), body.error().message};
+  }
+  co_return outcome;
+}
+
+void controller::state::settle(const cache::object_key& key, const plan_output& plan,
+                               const attempt& outcome) {
+  if (outcome.abandoned) {
+    queue.add_at(key, now() + abandoned_recheck, now());
+    return;
+  }
+  if (!outcome.failure) {
+    last_failures.erase(key);
+    queue.forget(key);
+    if (plan.requeue_after) queue.add_at(key, now() + *plan.requeue_after, now());
+    (plan.requeue_after ? metrics.requeued : metrics.succeeded).add();
+    return;
+  }
+  metrics.failed.add();
+  metrics.errors.add();
+  const bool terminal = plan.verdict == plan_verdict::terminal;
+  log_warn("reconcile failed", {{"plugin", spec.plugin},
+                                {"controller", spec.name},
+                                {"object", key.text()},
+                                {"step", outcome.failure->step},
+                                {"reason", outcome.failure->reason},
+                                {"error", outcome.failure->message}});
+  last_failures[key] = *outcome.failure;
+  if (terminal) {
+    metrics.terminal_errors.add();
+    return;
+  }
+  metrics.retries.add();
+  queue.add_at(key, now() + queue.next_backoff(key, now()), now());
+}
+
+}  // namespace oarlock::controller

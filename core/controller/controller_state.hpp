@@ -1,0 +1,75 @@
+#pragma once
+// What a controller is made of. Internal to this folder: controller.cpp has the queue and the life
+// cycle, controller_watches.cpp what comes in, controller_key.cpp the work on one key.
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <vector>
+
+#include "core/base/guarded.hpp"
+#include "core/controller/controller.hpp"
+#include "core/controller/controller_metrics.hpp"
+#include "core/controller/own_writes.hpp"
+#include "core/controller/reconcile.hpp"
+#include "core/controller/status.hpp"
+#include "core/controller/steps.hpp"
+#include "core/controller/work_queue.hpp"
+
+namespace oarlock::controller {
+
+/// Thread: the stream loop, but for the refresh of gauges.
+struct controller::state : std::enable_shared_from_this<controller::state> {
+  state(controller_spec s, parts p) : spec(std::move(s)), parts_(p), metrics(*p.metrics, spec) {}
+
+  void join_watches();
+  void watch_primary();
+  void watch_owned(const kube::resource& r);
+  void watch_other(const watch_spec& w);
+  void report_cache_size();
+  void enqueue(const cache::object_key& key, priority p);
+  void report_depth();
+  [[nodiscard]] bool synced() const;
+  void pump();
+  void arm(steady_time when);
+  static task<> sleep_then_pump(std::shared_ptr<state> self, duration wait, std::stop_token stop);
+  static task<> run_key(std::shared_ptr<state> self, work_queue::taken taken);
+  task<> reconcile(cache::object_key key);
+  task<> keep_paused(cache::object_key key, cache::object_ptr primary);
+  task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan,
+                          cache::object_key key);
+  void settle(const cache::object_key& key, const plan_output& plan, const attempt& outcome);
+  plan_input gather(const cache::object_key& key, cache::object_ptr primary);
+  [[nodiscard]] child_lookup children() const;
+  void forget(const cache::object_key& key);
+  void note_rewinds();
+  [[nodiscard]] live_check check_of(const cache::object_key& key) const;
+  [[nodiscard]] cache::informer& primaries() const { return subscriptions.front()->view(); }
+  [[nodiscard]] steady_time now() const { return parts_.clock_source->now(); }
+
+  const controller_spec spec;
+  const parts parts_;
+  controller_metrics metrics;
+  // The primary first, then owned kinds, then watched ones, in the order of the spec.
+  std::vector<std::unique_ptr<cache::subscription>> subscriptions;
+  // Scrapes come from another thread: false before the watches are joined and after they are left.
+  guarded<bool> watching{false};
+  work_queue queue;
+  own_writes writes;
+  std::map<cache::object_key, step_failure> last_failures;
+  // Keys whose missing children are read live before they are created.
+  std::set<cache::object_key> verify_live;
+  // By subscription, as last seen; how often one grew; keys that converged since the last time.
+  std::vector<std::uint64_t> epochs;
+  std::uint64_t rewinds = 0;
+  std::set<cache::object_key> converged;
+  std::size_t active = 0;
+  bool leading = false;
+  bool draining = false;
+  bool first_reconcile = true;
+  std::optional<steady_time> armed;
+  std::stop_source sleeper;
+};
+
+}  // namespace oarlock::controller

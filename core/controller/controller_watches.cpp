@@ -1,0 +1,160 @@
+// What comes in: changes to keys, and a key to the inputs of its plan.
+#include "core/controller/controller_state.hpp"
+
+#include <algorithm>
+
+namespace oarlock::controller {
+
+namespace {
+
+// A change of the primary that calls for a new plan. Its own status does not.
+bool is_relevant(const cache::change& c) {
+  if (!c.before || !c.after || c.initial) return true;
+  const auto& before = c.before->meta();
+  const auto& after = c.after->meta();
+  return before.generation != after.generation || before.deleting != after.deleting ||
+         before.labels != after.labels || before.annotations != after.annotations ||
+         before.finalizers != after.finalizers;
+}
+
+// A start brings up every object; what somebody changed goes before that.
+priority priority_of(const cache::change& c) {
+  return c.initial && !c.before ? priority::low : priority::normal;
+}
+
+}  // namespace
+
+void controller::state::join_watches() {
+  watch_primary();
+  for (const auto& owned : spec.owns)
+    watch_owned(owned);
+  for (const auto& other : spec.watches)
+    watch_other(other);
+  for (const auto& s : subscriptions)
+    epochs.push_back(s->view().epoch());
+  report_cache_size();
+}
+
+void controller::state::watch_primary() {
+  const std::weak_ptr<state> weak = weak_from_this();
+  subscriptions.push_back(
+      parts_.cache->acquire({spec.primary, spec.ns, {}}, {}, [weak](const cache::change& c) {
+        const auto self = weak.lock();
+        if (!self) return;
+        const auto& key = (c.after ? c.after : c.before)->meta().key;
+        if (is_relevant(c) || self->writes.waits(key)) {
+          self->enqueue(key, priority_of(c));
+        }
+      }));
+}
+
+void controller::state::watch_owned(const kube::resource& r) {
+  const std::weak_ptr<state> weak = weak_from_this();
+  const auto enqueue_owner = [weak](const cache::object_ptr& child, priority p) {
+    const auto self = weak.lock();
+    if (!self || !child) return;
+    const auto* owner = child->meta().controller();
+    if (owner == nullptr || owner->kind != self->spec.primary.kind ||
+        owner->api_version != self->spec.primary.api_version()) {
+      return;
+    }
+    const auto& ns = self->spec.primary.namespaced ? child->meta().key.ns : std::string();
+    self->enqueue({ns, owner->name}, p);
+  };
+  subscriptions.push_back(
+      parts_.cache->acquire({r, spec.ns, {}}, {}, [enqueue_owner](const cache::change& c) {
+        enqueue_owner(c.before, priority_of(c));
+        enqueue_owner(c.after, priority_of(c));
+      }));
+}
+
+void controller::state::watch_other(const watch_spec& w) {
+  const std::weak_ptr<state> weak = weak_from_this();
+  const auto enqueue_named = [weak, label = w.map_by_label](const cache::object_ptr& other,
+                                                            priority p) {
+    const auto self = weak.lock();
+    if (!self || !other) return;
+    const auto found = other->meta().labels.find(label);
+    if (found == other->meta().labels.end()) return;
+    const cache::object_key key{other->meta().key.ns, found->second};
+    if (self->primaries().get(key)) self->enqueue(key, p);
+  };
+  subscriptions.push_back(parts_.cache->acquire({w.resource, spec.ns, w.label_selector},
+                                                {w.map_by_label},
+                                                [enqueue_named](const cache::change& c) {
+                                                  enqueue_named(c.before, priority_of(c));
+                                                  enqueue_named(c.after, priority_of(c));
+                                                }));
+}
+
+void controller::state::report_cache_size() {
+  struct row {
+    gauge* objects;
+    gauge* bytes;
+    std::size_t index;
+  };
+  std::vector<row> rows;
+  for (std::size_t i = 0; i < subscriptions.size(); ++i) {
+    const metric_labels labels{{"plugin", spec.plugin},
+                               {"controller", spec.name},
+                               {"resource", subscriptions[i]->view().what().resource.name()}};
+    rows.push_back(
+        {&parts_.metrics->make_gauge("oarlock_plugin_cache_objects",
+                                     "Objects in the shared cache that a plugin reads", labels),
+         &parts_.metrics->make_gauge("oarlock_plugin_cache_bytes",
+                                     "Bytes of the objects that a plugin reads", labels),
+         i});
+  }
+  const std::weak_ptr<state> weak = weak_from_this();
+  parts_.metrics->before_scrape([weak, rows] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->watching.with([&](bool still) {
+      if (!still) return;
+      for (const auto& r : rows) {
+        const auto& view = self->subscriptions[r.index]->view();
+        r.objects->set(static_cast<double>(view.object_count()));
+        r.bytes->set(static_cast<double>(view.object_bytes()));
+      }
+    });
+  });
+  watching.with([](bool& now_watching) { now_watching = true; });
+}
+
+bool controller::state::synced() const {
+  return std::all_of(subscriptions.begin(), subscriptions.end(),
+                     [](const auto& s) { return s->view().synced(); });
+}
+
+child_lookup controller::state::children() const {
+  child_lookup found;
+  for (std::size_t i = 0; i < spec.owns.size(); ++i) {
+    found.emplace_back(spec.owns[i], &subscriptions[1 + i]->view());
+  }
+  return found;
+}
+
+plan_input controller::state::gather(const cache::object_key& key, cache::object_ptr primary) {
+  plan_input input;
+  input.spec = &spec;
+  input.key = key;
+  input.now = parts_.clock_source->wall_now();
+  for (std::size_t i = 0; i < spec.owns.size(); ++i) {
+    for (auto& child : subscriptions[1 + i]->view().owned_by(primary->meta().uid)) {
+      if (child->meta().key.ns == key.ns) input.owned.push_back({&spec.owns[i], std::move(child)});
+    }
+  }
+  for (std::size_t i = 0; i < spec.watches.size(); ++i) {
+    const auto& watched = spec.watches[i];
+    auto& view = subscriptions[1 + spec.owns.size() + i]->view();
+    for (auto& other : view.labelled(key.ns, watched.map_by_label, key.name)) {
+      input.watched.push_back({&watched.resource, std::move(other)});
+    }
+  }
+  const auto failed = last_failures.find(key);
+  if (failed != last_failures.end()) input.last_failure = failed->second;
+  input.primary = std::move(primary);
+  return input;
+}
+
+}  // namespace oarlock::controller
