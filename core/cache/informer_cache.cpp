@@ -47,8 +47,7 @@ informer_cache::~informer_cache() {
     one->stop();
 }
 
-std::unique_ptr<subscription> informer_cache::acquire(scope what,
-                                                      std::vector<std::string> index_labels,
+std::unique_ptr<subscription> informer_cache::acquire(scope what, const index_set& lookups,
                                                       change_handler handler) {
   if (what.metadata_only) {
     scope whole = what;
@@ -59,7 +58,7 @@ std::unique_ptr<subscription> informer_cache::acquire(scope what,
   const bool fresh = slot == nullptr;
   if (fresh) slot = std::make_shared<shared_informer>(what, state_->with, state_->running);
   auto one = slot;
-  auto who = one->join(index_labels, std::move(handler));
+  auto who = one->join(lookups, std::move(handler));
   if (fresh && !state_->stopped) one->start();
   auto when_unused = [owner = state_](const shared_informer* unused) {
     const auto found = owner->informers.find(unused->what());

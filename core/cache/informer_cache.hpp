@@ -13,6 +13,7 @@
 #include "core/base/random.hpp"
 #include "core/base/timers.hpp"
 #include "core/cache/change.hpp"
+#include "core/cache/index_set.hpp"
 #include "core/cache/object.hpp"
 #include "core/cache/scope.hpp"
 #include "core/kube/client.hpp"
@@ -26,6 +27,7 @@ class informer {
   [[nodiscard]] virtual const scope& what() const = 0;
   /// Null when it is not there.
   [[nodiscard]] virtual object_ptr get(const object_key& key) const = 0;
+  /// Sorted by key. An empty `ns` means all.
   [[nodiscard]] virtual std::vector<object_ptr> list(std::string_view ns = {}) const = 0;
   /// By the UID of any owner reference.
   [[nodiscard]] virtual std::vector<object_ptr> owned_by(std::string_view owner_uid) const = 0;
@@ -33,6 +35,11 @@ class informer {
   [[nodiscard]] virtual std::vector<object_ptr> labelled(std::string_view ns,
                                                          std::string_view label,
                                                          std::string_view value) const = 0;
+  /// By the string at a JSON pointer within a namespace, for pointers that were asked for in
+  /// acquire().
+  [[nodiscard]] virtual std::vector<object_ptr> with_value(std::string_view ns,
+                                                           std::string_view pointer,
+                                                           std::string_view value) const = 0;
   /// The initial list is in the store.
   [[nodiscard]] virtual bool synced() const = 0;
   /// Why it is not getting events right now ("forbidden: ...", "not found: ..."); empty when live.
@@ -73,11 +80,11 @@ class informer_cache {
   informer_cache& operator=(const informer_cache&) = delete;
 
   /// Joins the watch on `what`, starting it when nobody had it. `handler` first gets the objects
-  /// that are already there (initial = true), then every change. `index_labels` are label keys that
-  /// labelled() will be asked for. A reader of metadata joins a watch of whole objects on the same
-  /// scope; one that came before such a watch stays on its own. Thread: the stream loop.
-  [[nodiscard]] std::unique_ptr<subscription> acquire(scope what,
-                                                      std::vector<std::string> index_labels,
+  /// that are already there (initial = true), then every change. `lookups` is what the view will be
+  /// asked for; it stays as long as the watch. A reader of metadata joins a watch of whole objects
+  /// on the same scope; one that came before such a watch stays on its own. Thread: the stream
+  /// loop.
+  [[nodiscard]] std::unique_ptr<subscription> acquire(scope what, const index_set& lookups,
                                                       change_handler handler);
   /// Every informer there is: for metrics, readiness and the debug dump. Thread: the stream loop.
   [[nodiscard]] std::vector<const informer*> informers() const;

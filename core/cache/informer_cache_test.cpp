@@ -183,8 +183,8 @@ TEST_F(informer_cache_test, allows_a_reader_to_remove_another_from_inside_its_ha
 TEST_F(informer_cache_test, allows_to_acquire_from_inside_a_handler) {
   strings inner_heard;
   std::unique_ptr<subscription> inner;
-  const auto outer = cache.acquire({widgets, "", ""}, {"app"}, [&](const change&) {
-    if (!inner) inner = acquire(&inner_heard, {"tier"});
+  const auto outer = cache.acquire({widgets, "", ""}, {{"app"}}, [&](const change&) {
+    if (!inner) inner = acquire(&inner_heard, {{"tier"}});
   });
   loop.run_ready();
   call().answer(200);
@@ -198,7 +198,7 @@ TEST_F(informer_cache_test, allows_to_acquire_from_inside_a_handler) {
 }
 
 TEST_F(informer_cache_test, answers_by_owner_and_label) {
-  const auto s = acquire(&heard, {"app"});
+  const auto s = acquire(&heard, {{"app"}});
   loop.run_ready();
   call().answer(200);
   push(added({"a", "1", "", "web"}) + added({"b", "2", "", "db"}) + end_of_list("5"));

@@ -97,8 +97,8 @@ class scripted_cluster : public testing::Test {
       {loop.loop(), &client, &loop.clock, &loop.timers, &random, metrics.get(), duration::zero()}};
   strings heard;
 
-  std::unique_ptr<subscription> acquire(strings* into, std::vector<std::string> labels = {}) {
-    return cache.acquire({widgets, "", ""}, std::move(labels),
+  std::unique_ptr<subscription> acquire(strings* into, const index_set& lookups = {}) {
+    return cache.acquire({widgets, "", ""}, lookups,
                          [into](const change& c) { into->push_back(text_of(c)); });
   }
   /// Joins, and lets the first request go out.

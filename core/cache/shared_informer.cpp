@@ -61,10 +61,9 @@ task<> shared_informer::check(std::shared_ptr<shared_informer> self,
   running->leave();
 }
 
-std::shared_ptr<subscriber> shared_informer::join(const std::vector<std::string>& index_labels,
+std::shared_ptr<subscriber> shared_informer::join(const index_set& lookups,
                                                   change_handler handler) {
-  for (const auto& label : index_labels)
-    store_.add_index_label(label);
+  store_.add_indexes(lookups);
   auto who = std::make_shared<subscriber>();
   who->handler = std::move(handler);
   who->joined = store_.sequence();

@@ -38,8 +38,7 @@ class shared_informer final : public informer,
   // Thread: the stream loop.
   void start();
   void stop();
-  [[nodiscard]] std::shared_ptr<subscriber> join(const std::vector<std::string>& index_labels,
-                                                 change_handler handler);
+  [[nodiscard]] std::shared_ptr<subscriber> join(const index_set& lookups, change_handler handler);
   /// True when nobody is left.
   bool leave(const std::shared_ptr<subscriber>& who);
   [[nodiscard]] reflector_state state() const { return reflector_.state(); }
@@ -57,6 +56,10 @@ class shared_informer final : public informer,
   [[nodiscard]] std::vector<object_ptr> labelled(std::string_view ns, std::string_view label,
                                                  std::string_view value) const override {
     return store_.labelled(ns, label, value);
+  }
+  [[nodiscard]] std::vector<object_ptr> with_value(std::string_view ns, std::string_view pointer,
+                                                   std::string_view value) const override {
+    return store_.with_value(ns, pointer, value);
   }
   [[nodiscard]] bool synced() const override { return synced_; }
   [[nodiscard]] std::string trouble() const override;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/mutant.hpp"
+#include "core/json/scan.hpp"
 
 namespace oarlock::cache {
 
@@ -40,23 +41,52 @@ std::string owner_term(std::string_view uid) {
   return "o" + std::string(uid);
 }
 
-// NUL cannot be part of a namespace or a label.
-std::string label_term(std::string_view ns, std::string_view label, std::string_view value) {
-  std::string term = "l";
-  term.append(ns).append(1, '\0').append(label).append(1, '\0').append(value);
+std::string namespace_term(std::string_view ns) {
+  return "n" + std::string(ns);
+}
+
+// NUL cannot be part of a namespace or a label, and a value comes last.
+std::string value_term(char kind, std::string_view ns, std::string_view label_or_pointer,
+                       std::string_view value) {
+  std::string term(1, kind);
+  term.append(ns).append(1, '\0').append(label_or_pointer).append(1, '\0').append(value);
   return term;
 }
 
-std::vector<std::string> terms_of(const object& o, const std::vector<std::string>& labels) {
+void add_terms(const object& o, const index_set& by, std::vector<std::string>& terms) {
+  const std::string& ns = o.meta().key.ns;
+  if (by.namespaces) terms.push_back(namespace_term(ns));
+  for (const auto& label : by.labels) {
+    const auto found = o.meta().labels.find(label);
+    if (found != o.meta().labels.end()) terms.push_back(value_term('l', ns, label, found->second));
+  }
+  for (const auto& pointer : by.pointers) {
+    const auto value = json::scan_string(o.json(), pointer);
+    if (value) terms.push_back(value_term('p', ns, pointer, *value));
+  }
+}
+
+std::vector<std::string> terms_of(const object& o, const index_set& by) {
   std::vector<std::string> terms;
   for (const auto& owner : o.meta().owners)
     terms.push_back(owner_term(owner.uid));
-  for (const auto& label : labels) {
-    const auto found = o.meta().labels.find(label);
-    if (found == o.meta().labels.end()) continue;
-    terms.push_back(label_term(o.meta().key.ns, label, found->second));
-  }
+  add_terms(o, by, terms);
   return terms;
+}
+
+std::vector<std::string> missing(const std::vector<std::string>& wanted,
+                                 const std::vector<std::string>& have) {
+  std::vector<std::string> out;
+  for (const auto& w : wanted) {
+    if (std::find(have.begin(), have.end(), w) == have.end()) out.push_back(w);
+  }
+  return out;
+}
+
+// What is in `wanted` and not in `have`.
+index_set difference(const index_set& wanted, const index_set& have) {
+  return {missing(wanted.labels, have.labels), missing(wanted.pointers, have.pointers),
+          wanted.namespaces && !have.namespaces};
 }
 
 // True when `a` is known to be older than `b`.
@@ -123,8 +153,7 @@ struct store::contents {
 
   // Exchanges one object. Either may be null; both have the same key. `before` stays alive in the
   // caller's hands: nothing is freed under a lock.
-  void exchange(const object_ptr& before, const object_ptr& after,
-                const std::vector<std::string>& labels) {
+  void exchange(const object_ptr& before, const object_ptr& after, const index_set& by) {
     auto& in = shard((after ? after : before)->meta().key);
     {
       const std::lock_guard lock(in.mutex);
@@ -138,15 +167,28 @@ struct store::contents {
         in.objects.erase(before);
       }
     }
-    const auto new_terms = after ? terms_of(*after, labels) : std::vector<std::string>();
+    const auto new_terms = after ? terms_of(*after, by) : std::vector<std::string>();
     if (before) {
-      for (const auto& term : terms_of(*before, labels)) {
+      for (const auto& term : terms_of(*before, by)) {
         const bool stays = std::find(new_terms.begin(), new_terms.end(), term) != new_terms.end();
         if (!stays) remove_term(term, before);
       }
     }
     for (const auto& term : new_terms)
       add_term(term, after);
+  }
+
+  void index_all(const index_set& by) {
+    if (by.labels.empty() && by.pointers.empty() && !by.namespaces) return;
+    std::vector<std::string> terms;
+    for (const auto& in : shards) {
+      for (const auto& o : in.objects) {
+        terms.clear();
+        add_terms(*o, by, terms);
+        for (const auto& term : terms)
+          add_term(term, o);
+      }
+    }
   }
 
   std::vector<object_ptr> with_term(const std::string& term) {
@@ -174,8 +216,7 @@ struct store::contents {
   }
 };
 
-store::store(const std::vector<std::string>& index_labels)
-    : index_labels_(index_labels), contents_(std::make_unique<contents>()) {}
+store::store() : contents_(std::make_unique<contents>()) {}
 store::~store() = default;
 
 object_ptr store::get(const object_key& key) const {
@@ -186,6 +227,7 @@ object_ptr store::get(const object_key& key) const {
 }
 
 std::vector<object_ptr> store::list(std::string_view ns) const {
+  if (!ns.empty() && namespaces_indexed_) return contents_->with_term(namespace_term(ns));
   std::vector<object_ptr> out;
   for (auto& in : contents_->shards) {
     const std::lock_guard lock(in.mutex);
@@ -203,19 +245,21 @@ std::vector<object_ptr> store::owned_by(std::string_view owner_uid) const {
 
 std::vector<object_ptr> store::labelled(std::string_view ns, std::string_view label,
                                         std::string_view value) const {
-  return contents_->with_term(label_term(ns, label, value));
+  return contents_->with_term(value_term('l', ns, label, value));
 }
 
-void store::add_index_label(const std::string& label) {
-  if (std::find(index_labels_.begin(), index_labels_.end(), label) != index_labels_.end()) return;
-  index_labels_.push_back(label);
-  for (const auto& in : contents_->shards) {
-    for (const auto& o : in.objects) {
-      for (const auto& term : terms_of(*o, {label})) {
-        if (term.front() == 'l') contents_->add_term(term, o);
-      }
-    }
-  }
+std::vector<object_ptr> store::with_value(std::string_view ns, std::string_view pointer,
+                                          std::string_view value) const {
+  return contents_->with_term(value_term('p', ns, pointer, value));
+}
+
+void store::add_indexes(const index_set& more) {
+  const index_set fresh = difference(more, indexes_);
+  contents_->index_all(fresh);
+  indexes_.labels.insert(indexes_.labels.end(), fresh.labels.begin(), fresh.labels.end());
+  indexes_.pointers.insert(indexes_.pointers.end(), fresh.pointers.begin(), fresh.pointers.end());
+  indexes_.namespaces = indexes_.namespaces || fresh.namespaces;
+  namespaces_indexed_ = indexes_.namespaces;
 }
 
 void store::count(const object_ptr& gone, const object_ptr& come) {
@@ -230,7 +274,7 @@ store::outcome store::apply(const object_ptr& next) {
   if (before && is_same(before, next)) return {verdict::duplicate, {}};
   const bool older = before && is_older(next, before);
   if (older && !OARLOCK_MUTANT("older_version_taken")) return {verdict::older, {}};
-  contents_->exchange(before, next, index_labels_);
+  contents_->exchange(before, next, indexes_);
   count(before, next);
   return {verdict::changed, changes_between(before, next)};
 }
@@ -239,7 +283,7 @@ store::outcome store::remove(const object_ptr& last) {
   const object_ptr before = contents_->peek(last->meta().key);
   if (!before) return {verdict::duplicate, {}};
   if (is_older(last, before)) return {verdict::older, {}};
-  contents_->exchange(before, nullptr, index_labels_);
+  contents_->exchange(before, nullptr, indexes_);
   count(before, nullptr);
   return {verdict::changed, changes_between(before, nullptr)};
 }
@@ -249,7 +293,7 @@ std::unique_ptr<store::staging> store::begin_staging() const {
 }
 
 store::staging::staging(const store& target)
-    : target_(target), contents_(std::make_unique<contents>()) {}
+    : target_(target), indexes_(target.indexes_), contents_(std::make_unique<contents>()) {}
 store::staging::~staging() = default;
 
 void store::staging::put(object_ptr next, bool keep_newer) {
@@ -260,7 +304,7 @@ void store::staging::put(object_ptr next, bool keep_newer) {
     next = have;
   }
   const object_ptr staged = contents_->peek(key);
-  contents_->exchange(staged, next, target_.index_labels_);
+  contents_->exchange(staged, next, indexes_);
   count_ += staged ? 0 : 1;
   bytes_ += next->bytes() - (staged ? staged->bytes() : 0);
 }
@@ -268,7 +312,7 @@ void store::staging::put(object_ptr next, bool keep_newer) {
 void store::staging::erase(const object_key& key) {
   const object_ptr staged = contents_->peek(key);
   if (!staged) return;
-  contents_->exchange(staged, nullptr, target_.index_labels_);
+  contents_->exchange(staged, nullptr, indexes_);
   --count_;
   bytes_ -= staged->bytes();
 }
@@ -297,6 +341,9 @@ void store::diff(const staging& next, std::size_t shard, std::vector<change>& ch
 }
 
 void store::commit(staging& next) {
+  if (!OARLOCK_MUTANT("late_index_misses_the_list")) {
+    next.contents_->index_all(difference(indexes_, next.indexes_));
+  }
   contents_->swap(*next.contents_);
   count_ = next.count_;
   bytes_ = next.bytes_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/cache/change.hpp"
+#include "core/cache/index_set.hpp"
 #include "core/cache/object.hpp"
 
 namespace oarlock::cache {
@@ -34,7 +35,7 @@ class store {
  public:
   static constexpr std::size_t shard_count = 16;
 
-  explicit store(const std::vector<std::string>& index_labels = {});
+  store();
   ~store();
   store(const store&) = delete;
   store& operator=(const store&) = delete;
@@ -46,12 +47,15 @@ class store {
   [[nodiscard]] std::vector<object_ptr> owned_by(std::string_view owner_uid) const;
   [[nodiscard]] std::vector<object_ptr> labelled(std::string_view ns, std::string_view label,
                                                  std::string_view value) const;
+  [[nodiscard]] std::vector<object_ptr> with_value(std::string_view ns, std::string_view pointer,
+                                                   std::string_view value) const;
   [[nodiscard]] std::size_t object_count() const { return count_; }
   [[nodiscard]] std::size_t object_bytes() const { return bytes_; }
 
   // Thread: the writer's.
-  /// Indexes one more label; walks all objects once.
-  void add_index_label(const std::string& label);
+  /// Indexes by what `more` has and the store has not: walks all objects once. Also a list in the
+  /// making gets them, at its commit.
+  void add_indexes(const index_set& more);
 
   enum class verdict {
     changed,
@@ -86,7 +90,8 @@ class store {
   struct contents;
   void count(const object_ptr& gone, const object_ptr& come);
 
-  std::vector<std::string> index_labels_;
+  index_set indexes_;
+  std::atomic<bool> namespaces_indexed_{false};  // for readers, what indexes_ says
   std::unique_ptr<contents> contents_;
   std::atomic<std::size_t> count_{0};
   std::atomic<std::size_t> bytes_{0};
@@ -107,6 +112,7 @@ class store::staging {
   friend class store;
   explicit staging(const store& target);
   const store& target_;
+  const index_set indexes_;  // the target's when it began
   std::unique_ptr<contents> contents_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;

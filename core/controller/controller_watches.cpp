@@ -80,7 +80,7 @@ void controller::state::watch_other(const watch_spec& w) {
     if (self->primaries().get(key)) self->enqueue(key, p);
   };
   subscriptions.push_back(parts_.cache->acquire({w.resource, spec.ns, w.label_selector},
-                                                {w.map_by_label},
+                                                {{w.map_by_label}},
                                                 [enqueue_named](const cache::change& c) {
                                                   enqueue_named(c.before, priority_of(c));
                                                   enqueue_named(c.after, priority_of(c));

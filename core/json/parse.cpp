@@ -191,6 +191,16 @@ std::string write(const rapidjson::Value& value) {
   return std::move(out.text);
 }
 
+std::string unescaped_segment(std::string_view segment) {
+  std::string name;
+  for (std::size_t i = 0; i < segment.size(); ++i) {
+    const bool escaped = segment[i] == '~' && i + 1 < segment.size();
+    if (escaped) ++i;
+    name += !escaped ? segment[i] : segment[i] == '1' ? '/' : '~';
+  }
+  return name;
+}
+
 namespace {
 
 const rapidjson::Value* child(const rapidjson::Value& parent, std::string_view segment) {
@@ -202,13 +212,7 @@ const rapidjson::Value* child(const rapidjson::Value& parent, std::string_view s
     return &parent[index];
   }
   if (!parent.IsObject()) return nullptr;
-  std::string name;
-  for (std::size_t i = 0; i < segment.size(); ++i) {
-    const bool escaped = segment[i] == '~' && i + 1 < segment.size();
-    if (escaped) ++i;
-    name += !escaped ? segment[i] : segment[i] == '1' ? '/' : '~';
-  }
-  const auto found = parent.FindMember(name);
+  const auto found = parent.FindMember(unescaped_segment(segment));
   return found == parent.MemberEnd() ? nullptr : &found->value;
 }
 

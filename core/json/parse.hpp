@@ -34,6 +34,9 @@ enum class json_error {
 /// is none.
 [[nodiscard]] const rapidjson::Value* find(const rapidjson::Value& root, std::string_view pointer);
 
+/// One segment of a JSON pointer with ~0 and ~1 replaced by what they stand for.
+[[nodiscard]] std::string unescaped_segment(std::string_view segment);
+
 /// The string at `pointer`, valid as long as `root`; empty when absent or of another type.
 [[nodiscard]] std::string_view string_at(const rapidjson::Value& root, std::string_view pointer);
 /// The integer at `pointer`; nullopt when absent, of another type or outside of 64 bits.

@@ -1,10 +1,11 @@
-// packed_writer and span_cursor: the two ends of decoding an object without a DOM.
+// packed_writer, span_cursor and scan: what reads and writes objects without a DOM.
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
 #include "core/json/packed_writer.hpp"
+#include "core/json/scan.hpp"
 #include "core/json/span_cursor.hpp"
 
 namespace oarlock::json {
@@ -67,6 +68,24 @@ TEST(span_cursor, refuses_what_is_cut_or_malformed) {
                            "{\"a\" 1}", "{a:1}",      "{\"a\":}",  "{\"a",      "[\"\\",
                            "[\"a\\\"]", "[{\"a\":1]", "{\"a\":[1}"}) {
     EXPECT_EQ(walk(text), strings{"broken"}) << text;
+  }
+}
+
+TEST(scan_string, walks_json_pointers) {
+  const std::string_view text =
+      R"({"a":{"b":["x",{"c":"y"}],"d/e":"slash","f~g":"tilde","q\"":"quote","":"none"},)"
+      R"("n":7,"s":"t\u0065xt\n","o":{},"l":[]})";
+  EXPECT_EQ(scan_string(text, "/a/b/0"), "x");
+  EXPECT_EQ(scan_string(text, "/a/b/1/c"), "y");
+  EXPECT_EQ(scan_string(text, "/a/d~1e"), "slash");
+  EXPECT_EQ(scan_string(text, "/a/f~0g"), "tilde");
+  EXPECT_EQ(scan_string(text, "/a/q\""), "quote");
+  EXPECT_EQ(scan_string(text, "/a/"), "none");
+  EXPECT_EQ(scan_string(text, "/s"), "text\n");
+  EXPECT_EQ(scan_string(R"("whole")", ""), "whole");
+  for (const char* nothing : {"", "a", "/x", "/a", "/a/b", "/a/b/2", "/a/b/-1", "/a/b/0x", "/a/b/",
+                              "/s/deeper", "/n", "/n/0", "/o/x", "/l/0"}) {
+    EXPECT_EQ(scan_string(text, nothing), std::nullopt) << nothing;
   }
 }
 
