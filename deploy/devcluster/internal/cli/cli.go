@@ -43,6 +43,9 @@ func commands() []command {
 			loadImage},
 		{"registry", "--addr HOST:PORT --dir DIR", "serve an image registry from a folder",
 			serveRegistry},
+		{"observe", "--kubeconfig FILE [--namespace NS] [--selector L]",
+			"print what client-go's informer of ConfigMaps sees as JSON, at SIGTERM its store",
+			observe},
 	}
 }
 
