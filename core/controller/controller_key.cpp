@@ -1,7 +1,9 @@
 // The work on one key: from the cached object to the settled outcome.
 #include "core/base/log.hpp"
+#include "core/base/mutant.hpp"
 #include "core/controller/controller_state.hpp"
 #include "core/controller/errors.hpp"
+#include "core/controller/finalizer.hpp"
 #include "core/election/errors.hpp"
 #include "core/kube/errors.hpp"
 
@@ -51,7 +53,7 @@ live_check controller::state::check_of(const cache::object_key& key) const {
 
 task<> controller::state::reconcile(cache::object_key key) {
   auto primary = primaries().get(key);
-  if (!primary || primary->meta().deleting) {
+  if (!primary || (primary->meta().deleting && !has_finalizer(spec, *primary))) {
     forget(key);
     co_return;
   }
@@ -70,6 +72,18 @@ task<> controller::state::reconcile(cache::object_key key) {
   if (std::exchange(first_reconcile, false)) {
     log_info("first reconcile", {{"plugin", spec.plugin}, {"controller", spec.name}});
   }
+  step_runner runner({parts_.loop, parts_.client, parts_.events, &writes, &spec, children()},
+                     primary);
+  attempt outcome;
+  const bool held = co_await hold(&runner, &primary, &outcome);
+  if (!held) {
+    if (!outcome.failure && !outcome.abandoned) co_return;
+    plan_output none;
+    none.verdict = plan_verdict::retry;
+    if (outcome.failure) outcome = co_await tell(&runner, &none, key, std::move(outcome));
+    if (leading) settle(key, none, outcome);
+    co_return;
+  }
   const auto input = gather(key, primary);
   const auto lookup = children();
   auto made = co_await run_on(
@@ -78,16 +92,51 @@ task<> controller::state::reconcile(cache::object_key key) {
         co_return make_work(*decide, *in, *l);
       }(parts_.plan, &input, &lookup));
   const auto plan = made.plan;
-  step_runner runner({parts_.loop, parts_.client, parts_.events, &writes, &spec, lookup}, primary);
   for (const auto& e : plan.events)
     runner.event(e.warning, e.reason, "Reconcile", e.message);
-  const auto outcome = co_await carry_out(&runner, std::move(made), &plan, key);
+  outcome = co_await carry_out(&runner, std::move(made), &plan, key);
   note_rewinds();
   if (rewinds > 0 && rewinds == began_in && !outcome.failure && !outcome.abandoned) {
     converged.insert(key);
   }
   if (leading) settle(key, plan, outcome);
   metrics.reconcile_seconds.observe(seconds(now() - begin));
+}
+
+attempt controller::state::failed_at(std::string step, const error& why) {
+  attempt outcome;
+  outcome.abandoned = is_cancelled(why);
+  if (outcome.abandoned) return outcome;
+  outcome.failure = step_failure{std::move(step), reason_of(why), why.message};
+  outcome.failure_needs_a_person = needs_a_person(why);
+  return outcome;
+}
+
+// True when the object may be planned for: it carries the finalizer if there is to be one. The
+// object that is deleted under a finalizer which nobody declares any more is let go.
+task<bool> controller::state::hold(step_runner* runner, cache::object_ptr* primary,
+                                   attempt* outcome) {
+  const bool deleting = (*primary)->meta().deleting;
+  if (deleting && !spec.finalizer) {
+    *outcome = co_await let_go(runner);
+    co_return false;
+  }
+  if (deleting || !spec.finalizer || has_finalizer(spec, **primary)) co_return true;
+  if (OARLOCK_MUTANT("plan_without_finalizer")) co_return true;
+  const auto fresh = co_await runner->add_finalizer(&primaries());
+  if (!fresh) {
+    const bool gone = fresh.error().code == kube::kube_error::not_found;
+    if (!gone) *outcome = failed_at("add finalizer", fresh.error());
+    co_return false;
+  }
+  *primary = *fresh;
+  co_return !(*fresh)->meta().deleting || OARLOCK_MUTANT("deletion_not_rechecked");
+}
+
+task<attempt> controller::state::let_go(step_runner* runner) {
+  const auto released = co_await runner->remove_finalizer(&primaries());
+  if (!released) co_return failed_at("remove finalizer", released.error());
+  co_return attempt{};
 }
 
 task<> controller::state::keep_paused(cache::object_key key, cache::object_ptr primary) {
@@ -129,6 +178,17 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
       verify_live.erase(key);
     }
   }
+  if (plan->finished && (!outcome.failure || OARLOCK_MUTANT("finalizer_removed_before_steps"))) {
+    auto released = co_await let_go(runner);
+    if (!released.failure) co_return released;
+    outcome = std::move(released);
+  }
+  co_return co_await tell(runner, plan, key, std::move(outcome));
+}
+
+// Says in events and in the status how it went.
+task<attempt> controller::state::tell(step_runner* runner, const plan_output* plan,
+                                      cache::object_key key, attempt outcome) {
   if (outcome.failure) {
     runner->event(true, outcome.failure->reason, "Reconcile",
                   outcome.failure->step + ": " + outcome.failure->message);

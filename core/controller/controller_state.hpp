@@ -36,6 +36,11 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   static task<> sleep_then_pump(std::shared_ptr<state> self, duration wait, std::stop_token stop);
   static task<> run_key(std::shared_ptr<state> self, work_queue::taken taken);
   task<> reconcile(cache::object_key key);
+  task<bool> hold(step_runner* runner, cache::object_ptr* primary, attempt* outcome);
+  task<attempt> tell(step_runner* runner, const plan_output* plan, cache::object_key key,
+                     attempt outcome);
+  task<attempt> let_go(step_runner* runner);
+  [[nodiscard]] attempt failed_at(std::string step, const error& why);
   task<> keep_paused(cache::object_key key, cache::object_ptr primary);
   task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan,
                           cache::object_key key);

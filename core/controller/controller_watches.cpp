@@ -151,6 +151,7 @@ plan_input controller::state::gather(const cache::object_key& key, cache::object
       input.watched.push_back({&watched.resource, std::move(other)});
     }
   }
+  input.deleting = primary->meta().deleting;
   const auto failed = last_failures.find(key);
   if (failed != last_failures.end()) input.last_failure = failed->second;
   input.primary = std::move(primary);

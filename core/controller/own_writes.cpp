@@ -1,15 +1,22 @@
 #include "core/controller/own_writes.hpp"
 
+#include <algorithm>
+
 namespace oarlock::controller {
 
 void own_writes::expect_version(const cache::object_key& key, const cache::informer& where,
                                 std::string version) {
-  waiting_[key].push_back({&where, std::move(version), {}, {}});
+  waiting_[key].push_back({&where, std::move(version), {}, {}, {}});
 }
 
 void own_writes::expect_gone(const cache::object_key& key, const cache::informer& where,
                              cache::object_key what, std::string uid) {
-  waiting_[key].push_back({&where, {}, std::move(what), std::move(uid)});
+  waiting_[key].push_back({&where, {}, std::move(what), std::move(uid), {}});
+}
+
+void own_writes::expect_released(const cache::object_key& key, const cache::informer& where,
+                                 std::string uid, std::string finalizer) {
+  waiting_[key].push_back({&where, {}, key, std::move(uid), std::move(finalizer)});
 }
 
 void own_writes::forget_all_in(const cache::informer& where) {
@@ -21,7 +28,10 @@ void own_writes::forget_all_in(const cache::informer& where) {
 bool own_writes::met(const expectation& e) {
   if (e.version.empty()) {
     const auto live = e.where->get(e.what);
-    return !live || live->meta().uid != e.uid || live->meta().deleting;
+    if (!live || live->meta().uid != e.uid) return true;
+    if (e.finalizer.empty()) return live->meta().deleting;
+    const auto& held_by = live->meta().finalizers;
+    return std::find(held_by.begin(), held_by.end(), e.finalizer) == held_by.end();
   }
   const auto order = cache::compare_versions(e.where->seen_version(), e.version);
   return !order || *order >= 0;

@@ -19,6 +19,9 @@ class own_writes {
   /// `key` deleted the object `what` with `uid`.
   void expect_gone(const cache::object_key& key, const cache::informer& where,
                    cache::object_key what, std::string uid);
+  /// `key`, which `where` watches, was given up: it is to be gone, or without `finalizer`.
+  void expect_released(const cache::object_key& key, const cache::informer& where, std::string uid,
+                       std::string finalizer);
   /// True when the cache has caught up with every write of `key`. Versions without an order
   /// (aggregated APIs) count as seen.
   [[nodiscard]] bool seen(const cache::object_key& key);
@@ -33,6 +36,7 @@ class own_writes {
     std::string version;  ///< empty: for an object to be gone
     cache::object_key what;
     std::string uid;
+    std::string finalizer;  ///< empty: gone, or being deleted, is enough
   };
   [[nodiscard]] static bool met(const expectation& e);
 

@@ -24,8 +24,10 @@ bool is_labelled_ours(const cache::object& live) {
   return found != labels.end() && found->second == managed_by_value;
 }
 
-// Owned children that are ours by UID and label, and that the plan does not want.
+// Owned children that are ours by UID and label, and that the plan does not want. While the primary
+// is being deleted none is pruned: what a plan does not name then is left to garbage collection.
 void collect_deletes(const plan_input& input, const std::set<child_id>& wanted, work& out) {
+  if (input.deleting) return;
   for (const auto& [resource, live] : input.owned) {
     if (live->meta().deleting || !controls(*input.primary, *live) || !is_labelled_ours(*live)) {
       continue;

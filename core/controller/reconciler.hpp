@@ -35,6 +35,8 @@ struct plan_input {
   std::vector<input_object> watched;
   wall_time now;
   std::optional<step_failure> last_failure;
+  /// The primary is being deleted, and waits for this plugin's finalizer.
+  bool deleting = false;
 };
 
 enum class condition_status { no, yes, unknown };
@@ -73,6 +75,8 @@ struct plan_output {
   std::vector<condition> conditions;
   std::vector<plan_event> events;
   std::optional<std::chrono::milliseconds> requeue_after;
+  /// Of a deletion: nothing is left to be done once the steps of this plan have happened.
+  bool finished = false;
 };
 
 /// Thread: worker threads of the plugin's lane; one call at a time per key.

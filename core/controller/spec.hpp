@@ -27,6 +27,8 @@ struct controller_spec {
   std::size_t max_concurrent_reconciles = 16;
   /// Scope; empty: all namespaces.
   std::string ns;
+  /// Primaries carry `oarlock.dev/<plugin>` until the plugin has said that it is finished.
+  bool finalizer = false;
 };
 
 }  // namespace oarlock::controller

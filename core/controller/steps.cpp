@@ -6,7 +6,10 @@
 #include <algorithm>
 
 #include "core/base/log.hpp"
+#include "core/base/mutant.hpp"
+#include "core/cache/object_decoder.hpp"
 #include "core/controller/errors.hpp"
+#include "core/controller/finalizer.hpp"
 #include "core/json/parse.hpp"
 
 namespace oarlock::controller {
@@ -220,6 +223,36 @@ task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
     if (failure) co_return failure;
   }
   co_return std::nullopt;
+}
+
+task<result<cache::object_ptr>> step_runner::add_finalizer(const cache::informer* primaries) {
+  const auto& key = primary_->meta().key;
+  const auto answer = co_await parts_.client->json_patch(
+      parts_.spec->primary, key.ns, key.name, add_finalizer_patch(*parts_.spec, *primary_));
+  if (!answer) {
+    // 422: a test failed, or it is being deleted and takes no finalizer any more.
+    if (answer.error().code != kube_error::invalid) co_return answer.error();
+    co_return error{controller_error::changed_meanwhile, answer.error().message};
+  }
+  auto fresh = cache::object_decoder(parts_.spec->primary).decode(answer->body);
+  if (!fresh) co_return fresh.error();
+  primary_ = std::move(*fresh);
+  parts_.writes->expect_version(primary_->meta().key, *primaries,
+                                primary_->meta().resource_version);
+  co_return primary_;
+}
+
+task<result<>> step_runner::remove_finalizer(const cache::informer* primaries) {
+  const auto key = primary_->meta().key;
+  const auto answer = co_await parts_.client->json_patch(
+      parts_.spec->primary, key.ns, key.name, remove_finalizer_patch(*parts_.spec, *primary_));
+  if (!answer && answer.error().code != kube_error::not_found) {
+    if (answer.error().code != kube_error::invalid) co_return answer.error();
+    co_return error{controller_error::changed_meanwhile, answer.error().message};
+  }
+  parts_.writes->expect_released(key, *primaries, primary_->meta().uid,
+                                 finalizer_name(*parts_.spec));
+  co_return result<>{};
 }
 
 task<result<>> step_runner::write_status(std::string body, const cache::informer* primaries) {

@@ -47,6 +47,11 @@ class step_runner {
   task<std::optional<failed_step>> run(work w, live_check check);
   /// Applies the status. `body` comes from render_status.
   task<result<>> write_status(std::string body, const cache::informer* primaries);
+  /// Adds the finalizer in a write of its own. Returns the primary as it is after it, which may be
+  /// deleted by now; the later steps are about that one. not_found: it is gone.
+  task<result<cache::object_ptr>> add_finalizer(const cache::informer* primaries);
+  /// Removes the finalizer. An object that is gone or replaced counts as done.
+  task<result<>> remove_finalizer(const cache::informer* primaries);
   /// Records an event about the primary.
   void event(bool warning, std::string reason, std::string action, std::string note);
 

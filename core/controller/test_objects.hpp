@@ -17,6 +17,8 @@ inline const kube::resource widgets{"example.com", "v1", "Widget", "widgets", tr
 inline const kube::resource deployments{"apps", "v1", "Deployment", "deployments", true};
 inline const kube::resource services{"", "v1", "Service", "services", true};
 
+inline const kube::resource secrets{"", "v1", "Secret", "secrets", true};
+
 inline controller_spec widget_spec() {
   return {"widget", "widget", widgets, {deployments, services}, {}, 16, {}};
 }

@@ -40,6 +40,7 @@ class lent_input {
     view_.watched_count = watched_.size();
     view_.now_unix_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(input.now.time_since_epoch()).count();
+    view_.deleting = input.deleting ? 1 : 0;
     if (!input.last_failure) return;
     failure_ = {sizeof(failure_), 0, lend(input.last_failure->step),
                 lend(input.last_failure->reason), lend(input.last_failure->message)};

@@ -157,8 +157,9 @@ class manifest_reader {
                                               const std::string& plugin) {
     controller::controller_spec c;
     c.plugin = plugin;
-    if (!yaml_.expect_map(node, path,
-                          {"name", "primary", "owns", "watches", "maxConcurrentReconciles"})) {
+    if (!yaml_.expect_map(
+            node, path,
+            {"name", "primary", "owns", "watches", "maxConcurrentReconciles", "finalizer"})) {
       return c;
     }
     c.name = yaml_.text(node, path, "name", is_name, name_rule);
@@ -171,6 +172,7 @@ class manifest_reader {
     read_watches(node["watches"], path + ".watches", c);
     c.max_concurrent_reconciles = static_cast<std::size_t>(
         yaml_.integer(node, path, "maxConcurrentReconciles", 1, concurrent_reconciles_max, 16));
+    c.finalizer = yaml_.flag(node, path, "finalizer");
     return c;
   }
 

@@ -45,6 +45,7 @@ spec:
           labelSelector: a=b,c in (d, e)
           mapByLabel: app.kubernetes.io/name
       maxConcurrentReconciles: 3
+      finalizer: true
     - name: kitten
       primary: {apiVersion: example.com/v1, kind: Kitten, plural: kittens, scope: Cluster}
 )";
@@ -93,6 +94,8 @@ TEST_F(manifest_file, is_read_whole) {
   EXPECT_EQ(c.watches[0].label_selector, "a=b,c in (d, e)");
   EXPECT_EQ(c.watches[0].map_by_label, "app.kubernetes.io/name");
   EXPECT_EQ(c.max_concurrent_reconciles, 3U);
+  EXPECT_TRUE(c.finalizer);
+  EXPECT_FALSE(m->controllers[1].finalizer);
   EXPECT_EQ(m->controllers[1].max_concurrent_reconciles, 16U);
   EXPECT_TRUE(m->controllers[1].owns.empty());
   EXPECT_FALSE(m->controllers[1].primary.namespaced);
@@ -133,6 +136,8 @@ TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
       {"          mapByLabel: app.kubernetes.io/name\n", "", "expected the key \"mapByLabel\""},
       {"maxConcurrentReconciles: 3", "maxConcurrentReconciles: 0",
        "integer from 1 to 1000, found 0"},
+      {"finalizer: true", "finalizer: 'true'", "controllers[0].finalizer to be true or false"},
+      {"finalizer: true", "finalizer: yes", "controllers[0].finalizer to be true or false"},
       {"name: kitten", "name: cat", "expected each controller once, found \"cat\" twice"},
       {"      owns:\n        - apiVersion: apps/v1\n          kind: Deployment\n          plural: "
        "deployments",

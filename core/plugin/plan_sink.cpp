@@ -128,6 +128,9 @@ struct plan_sink::slots {
                              oarlock_str_view message) noexcept {
     return call(ctx, "fail", [&](plan_sink& s) { return s.set_failure(reason, message); });
   }
+  static oarlock_status finished(oarlock_plan_ctx* ctx) noexcept {
+    return call(ctx, "finished", [&](plan_sink& s) { return s.set_finished(); });
+  }
 };
 
 plan_sink::plan_sink(std::string plugin) : plugin_(std::move(plugin)) {
@@ -139,7 +142,8 @@ plan_sink::plan_sink(std::string plugin) : plugin_(std::move(plugin)) {
             &slots::condition,
             &slots::event,
             &slots::requeue_after,
-            &slots::fail};
+            &slots::fail,
+            &slots::finished};
 }
 
 const oarlock_plan_out* plan_sink::open(const controller::plan_input& input) {
@@ -357,6 +361,14 @@ plan_sink::answer plan_sink::requeue_after(std::int64_t delay_ms) {
   }
   const std::chrono::milliseconds delay(std::min(delay_ms, plan_limits::requeue_ms_max));
   output_.requeue_after = std::min(output_.requeue_after.value_or(delay), delay);
+  return {};
+}
+
+plan_sink::answer plan_sink::set_finished() {
+  if (!input_->deleting) {
+    return {OARLOCK_INVALID, "expected an object that is being deleted, found one that is not"};
+  }
+  output_.finished = true;
   return {};
 }
 

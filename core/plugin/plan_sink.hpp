@@ -58,6 +58,7 @@ class plan_sink {
   answer add_condition(const oarlock_condition_view* view);
   answer add_event(oarlock_event_type type, oarlock_str_view reason, oarlock_str_view message);
   answer requeue_after(std::int64_t delay_ms);
+  answer set_finished();
   answer set_failure(oarlock_str_view reason, oarlock_str_view message);
 
   answer take_bytes(oarlock_encoding encoding, oarlock_bytes_view lent, std::string& out);

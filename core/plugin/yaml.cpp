@@ -277,6 +277,15 @@ std::string yaml_reader::text(const YAML::Node& map, std::string_view path, cons
   return value.Scalar();
 }
 
+bool yaml_reader::flag(const YAML::Node& map, std::string_view path, const std::string& key) {
+  if (failure_ || !map[key].IsDefined()) return false;
+  const YAML::Node node = map[key];
+  const bool is_plain = node.IsScalar() && node.Tag() != "!";
+  if (is_plain && kind_of(node.Scalar()) == plain_kind::boolean) return node.as<bool>();
+  fail(node, fmt::format("expected {}.{} to be true or false", path, key));
+  return false;
+}
+
 std::int64_t yaml_reader::integer(const YAML::Node& map, std::string_view path,
                                   const std::string& key, std::int64_t lowest, std::int64_t highest,
                                   std::optional<std::int64_t> fallback) {

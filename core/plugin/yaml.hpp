@@ -43,6 +43,9 @@ class yaml_reader {
                        std::int64_t lowest, std::int64_t highest,
                        std::optional<std::int64_t> fallback = std::nullopt);
 
+  /// true or false; false when it is absent.
+  bool flag(const YAML::Node& map, std::string_view path, const std::string& key);
+
   /// Records "<file>:<line>:<column>: <message>" unless an error came before.
   void fail(const YAML::Node& at, const std::string& message);
   [[nodiscard]] const std::optional<error>& failure() const { return failure_; }

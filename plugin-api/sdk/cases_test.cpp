@@ -32,6 +32,7 @@ TEST(cases, what_matches) {
            "{conditions: {Ready: {status: \"True\", reason: Good, message: is well}, Odd: null}}",
            "{events: [{type: Warning, reason: Hm, message: happened}]}",
            "{requeue_after_ms: 5000}",
+           "{finished: false}",
        }) {
     EXPECT_EQ(differences(expect, answer()), "") << expect;
   }
@@ -63,6 +64,7 @@ TEST(cases, what_differs) {
            "{events: [{message: nothing}]}",
            "{requeue_after_ms: null}",
            "{requeue_after_ms: 1}",
+           "{finished: true}",
        }) {
     EXPECT_NE(differences(expect, answer()), "") << expect;
   }

@@ -72,8 +72,12 @@ TEST(abi, plugins_of_the_tree_export_one_symbol_and_need_none_of_the_host) {
 struct bad_plugin {
   const char* name;
   plugin_error code;
-  std::vector<const char*> words;
+  std::vector<std::string> words;
 };
+
+std::string abi(int major, int minor) {
+  return std::to_string(major) + "." + std::to_string(minor);
+}
 
 TEST(abi, bad_libraries_are_refused) {
   const bad_plugin zoo[] = {
@@ -86,9 +90,12 @@ TEST(abi, bad_libraries_are_refused) {
       {"tiny_struct", plugin_error::bad_descriptor, {"struct_size >= 112, found 4"}},
       {"newer_minor",
        plugin_error::wrong_abi,
-       {"libzoo.so", "expected plugin ABI 0.1", "found 0.2", "too new", "newer oarlockd"}},
-      {"older_minor", plugin_error::wrong_abi, {"found 0.0", "too old", "build the plugin again"}},
-      {"newer_major", plugin_error::wrong_abi, {"expected plugin ABI 0.1", "found 1.1", "too new"}},
+       {"libzoo.so", "expected plugin ABI " + abi(0, OARLOCK_ABI_MINOR),
+        "found " + abi(0, OARLOCK_ABI_MINOR + 1), "too new", "newer oarlockd"}},
+      {"older_minor",
+       plugin_error::wrong_abi,
+       {"found " + abi(0, OARLOCK_ABI_MINOR - 1), "too old", "build the plugin again"}},
+      {"newer_major", plugin_error::wrong_abi, {"found " + abi(1, OARLOCK_ABI_MINOR), "too new"}},
       {"other_name", plugin_error::bad_descriptor, {"expected name \"zoo\"", "found \"lion\""}},
       {"other_version", plugin_error::bad_descriptor, {"version \"1.0.0\"", "found \"9.9.9\""}},
       {"needs_extension", plugin_error::bad_descriptor, {"oarlock.log/1", "com.example.moon/3"}},
@@ -101,7 +108,7 @@ TEST(abi, bad_libraries_are_refused) {
     const auto loaded = load_bytes(here, read_whole(zoo_file(bad.name)));
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, bad.code) << loaded.error().message;
-    for (const char* word : bad.words)
+    for (const auto& word : bad.words)
       EXPECT_THAT(loaded.error().message, HasSubstr(word));
   }
 }
@@ -188,11 +195,12 @@ TEST(abi, paths_that_hold_no_plugin_are_refused) {
 TEST(abi, the_manifests_abi_is_checked_before_the_library_is_mapped) {
   const folder here;
   const auto loaded =
-      load_bytes(here, read_whole(zoo_file("good")), zoo_manifest("{major: 0, minor: 7}"));
+      load_bytes(here, read_whole(zoo_file("good")), zoo_manifest("{major: 0, minor: 99}"));
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, plugin_error::wrong_abi);
   EXPECT_THAT(loaded.error().message,
-              AllOf(HasSubstr("plugin.yaml: expected plugin ABI 0.1"), HasSubstr("found 0.7")));
+              AllOf(HasSubstr("plugin.yaml: expected plugin ABI " + abi(0, OARLOCK_ABI_MINOR)),
+                    HasSubstr("found 0.99")));
 }
 
 TEST(abi, a_library_that_the_system_cannot_map_says_what_is_missing) {

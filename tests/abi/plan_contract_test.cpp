@@ -34,8 +34,9 @@ class started {
     EXPECT_TRUE(plugin_->start());
   }
 
-  plan_output plan(const std::string& name) {
+  plan_output plan(const std::string& name, bool deleting = false) {
     plan_input input;
+    input.deleting = deleting;
     input.spec = &plugin_->declared().controllers.front();
     input.key = {"shop", name};
     input.primary = animal(name);
@@ -120,6 +121,7 @@ TEST(plan_contract, a_refused_call_fails_the_plan) {
       {"event-null", "expected message to point at 5 bytes, found NULL"},
       {"event-cut-utf8", "expected message to be UTF-8"},
       {"requeue-negative", "expected a delay >= 0, found -1"},
+      {"finished", "finished(): expected an object that is being deleted"},
       {"ignored-refusal", "apply(): "},
   };
   started rogue("rogue");
@@ -157,6 +159,12 @@ TEST(plan_contract, a_failed_plan_says_why) {
   out = rogue.plan("ok-after-fail");
   EXPECT_EQ(out.verdict, plan_verdict::retry);
   EXPECT_EQ(out.fail_reason, "Odd");
+}
+
+TEST(plan_contract, a_deletion_can_be_finished) {
+  started rogue("rogue");
+  EXPECT_TRUE(rogue.plan("finished", true).finished);
+  EXPECT_FALSE(rogue.plan("silent", true).finished);
 }
 
 TEST(plan_contract, a_call_without_context_is_refused) {

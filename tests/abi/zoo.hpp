@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/plugin/plugin_host.hpp"
+#include "oarlock/abi.h"
 
 namespace oarlock::abi {
 
@@ -30,8 +31,13 @@ inline void write_whole(const fs::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
 }
 
+inline std::string this_abi() {
+  return "{major: " + std::to_string(OARLOCK_ABI_MAJOR) +
+         ", minor: " + std::to_string(OARLOCK_ABI_MINOR) + "}";
+}
+
 /// A plugin.yaml of the zoo. Its controller owns ConfigMaps.
-inline std::string zoo_manifest(const std::string& abi = "{major: 0, minor: 1}") {
+inline std::string zoo_manifest(const std::string& abi = this_abi()) {
   return "apiVersion: oarlock.dev/v1alpha1\n"
          "kind: PluginManifest\n"
          "metadata: {name: zoo}\n"

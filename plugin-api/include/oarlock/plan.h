@@ -39,13 +39,16 @@ typedef struct oarlock_plan_view {
   oarlock_str_view controller; /* the controller's name in plugin.yaml */
   oarlock_str_view object_namespace;
   oarlock_str_view object_name;
-  const oarlock_object_view* primary; /* never NULL, never being deleted */
+  const oarlock_object_view* primary; /* never NULL */
   const oarlock_object_view* owned;   /* objects with an owner reference to the primary */
   uint64_t owned_count;
   const oarlock_object_view* watched; /* objects mapped to the primary by `watches` */
   uint64_t watched_count;
   int64_t now_unix_ms;                      /* the only clock that a plan may use */
   const oarlock_failure_view* last_failure; /* NULL when the last attempt went through */
+  int32_t deleting; /* 1: the primary is being deleted and waits for finished(); only with
+                       `finalizer: true` in plugin.yaml, without it a deletion makes no plan */
+  uint32_t reserved;
 } oarlock_plan_view;
 
 typedef int32_t oarlock_condition_status;
@@ -106,6 +109,13 @@ typedef struct oarlock_plan_out {
    * OARLOCK_ERROR. Both are kept for conditions: reason in CamelCase, not empty.
    * [worker] [during plan] [since 0.1] */
   oarlock_status (*fail)(oarlock_plan_ctx* ctx, oarlock_str_view reason, oarlock_str_view message);
+
+  /* Only while `deleting`: nothing is left to be done. The host removes its finalizer once
+   * everything that this plan asks for is known to have happened. Without this call the object
+   * stays, and is planned again when something changes. While `deleting`, children that the plan
+   * does not mention stay as they are: garbage collection takes them after the primary.
+   * [worker] [during plan] [since 0.2] */
+  oarlock_status (*finished)(oarlock_plan_ctx* ctx);
 } oarlock_plan_out;
 
 #ifdef __cplusplus

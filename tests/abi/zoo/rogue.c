@@ -155,6 +155,7 @@ static oarlock_status misbehave(const char* how, const oarlock_plan_out* out) {
   if (IS("error-without-reason")) return OARLOCK_ERROR;
   if (IS("unknown-status")) return 4711;
   if (IS("ok-after-fail")) return out->fail(out->ctx, str("Odd"), str("but fine"));
+  if (IS("finished")) return out->finished(out->ctx);
   if (IS("keep-table")) return kept_table = out, OARLOCK_OK;
 #undef IS
   return OARLOCK_TERMINAL;

@@ -108,6 +108,9 @@ class plan_input {
   }
   /// The only clock that a plan may use.
   [[nodiscard]] std::int64_t now_unix_ms() const { return view_->now_unix_ms; }
+  /// The primary is being deleted: undo what has to be undone, then say finished(). Only with
+  /// `finalizer: true` in plugin.yaml.
+  [[nodiscard]] bool deleting() const { return view_->deleting != 0; }
   [[nodiscard]] std::optional<failure> last_failure() const {
     const auto* last = view_->last_failure;
     if (last == nullptr) return std::nullopt;
@@ -171,6 +174,8 @@ class plan_output {
   void requeue_after(std::chrono::milliseconds delay) {
     check(out_->requeue_after(out_->ctx, delay.count()), "requeue_after");
   }
+  /// Of a deletion: nothing is left to be done once this plan is carried out. The finalizer goes.
+  void finished() { check(out_->finished(out_->ctx), "finished"); }
 
  private:
   void event(oarlock_event_type type, std::string_view reason, std::string_view message) {

@@ -33,6 +33,7 @@ struct given {
   std::vector<given_object> watched;
   std::int64_t now_unix_ms = 0;
   std::optional<given_failure> last_failure;
+  bool deleting = false;
 };
 
 struct recorded_condition {
@@ -54,6 +55,7 @@ struct recorded {
   std::map<std::string, recorded_condition> conditions;
   std::vector<recorded_event> events;
   std::optional<std::int64_t> requeue_after_ms;
+  bool finished = false;
 };
 
 namespace detail {
@@ -92,6 +94,10 @@ inline oarlock_plan_out recorder(recorded& into) {
   out.requeue_after = [](oarlock_plan_ctx* ctx, std::int64_t delay_ms) -> oarlock_status {
     auto& kept = to(ctx).requeue_after_ms;
     kept = kept ? std::min(*kept, delay_ms) : delay_ms;
+    return OARLOCK_OK;
+  };
+  out.finished = [](oarlock_plan_ctx* ctx) -> oarlock_status {
+    to(ctx).finished = true;
     return OARLOCK_OK;
   };
   out.fail = [](oarlock_plan_ctx* ctx, oarlock_str_view reason,
@@ -172,7 +178,9 @@ class bench_host {
                                  watched.data(),
                                  watched.size(),
                                  what.now_unix_ms,
-                                 what.last_failure ? &failure : nullptr};
+                                 what.last_failure ? &failure : nullptr,
+                                 what.deleting ? 1 : 0,
+                                 0};
     recorded answer;
     const oarlock_plan_out out = detail::recorder(answer);
     answer.returned = plugin_->plan(instance_, &view, &out);

@@ -21,6 +21,7 @@
 //         conditions: {Ready: {status: "True", reason: ..., message: part of it}}
 //         events: [{type: Warning, reason: ..., message: part of it}]   # exactly these
 //         requeue_after_ms: 5000    # null: none
+//         finished: true            # of a primary with metadata.deletionTimestamp
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
@@ -134,12 +135,13 @@ class case_reader {
     }
     check_keys(*in, {"primary", "owned", "watched", "now", "last_failure"});
     check_keys(*out, {"verdict", "reason", "message", "apply", "exact", "status", "conditions",
-                      "events", "requeue_after_ms"});
+                      "events", "requeue_after_ms", "finished"});
     const auto* primary = in->find("primary");
     if (primary == nullptr) bad_case(where_, "expected given.primary");
     const json::value whole_primary = resolve(*primary);
     made.inputs.controller = text_at(whole_, {"controller"});
     made.inputs.primary = {resource_of(whole_primary), whole_primary.text()};
+    made.inputs.deleting = !text_at(whole_primary, {"metadata", "deletionTimestamp"}).empty();
     made.inputs.ns = text_at(whole_primary, {"metadata", "namespace"});
     made.inputs.name = text_at(whole_primary, {"metadata", "name"});
     made.inputs.owned = resolve_all(in->find("owned"));

@@ -149,6 +149,10 @@ inline std::string compare_verdict(const json::value& expect, const recorded& go
     const json::value found = got.requeue_after_ms ? json::value(*got.requeue_after_ms) : nullptr;
     wrong += detail::missing(*wanted, &found, "requeue_after_ms");
   }
+  if (const auto* wanted = expect.find("finished")) {
+    const json::value found(got.finished);
+    wrong += detail::missing(*wanted, &found, "finished");
+  }
   return wrong;
 }
 
