@@ -1,0 +1,158 @@
+// Command run measures caches against each other: for each subject it starts a stub API server on
+// one core and the subject on another, one pair after the other, and prints one table. It asserts
+// nothing.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A figure set of one subject in one scenario. Memory is MiB, CPU seconds, latency milliseconds.
+type row struct {
+	Scenario, Subject, Version string
+	Objects                    int
+	SyncSeconds                float64
+	SyncCPU                    float64
+	PeakPSS, PeakAnonymous     float64
+	SteadyPSS, SteadyAnonymous float64
+	Events                     int
+	CPUPerThousandEvents       float64
+	P50, P99, Max              float64
+	AfterPSS                   float64
+	IdleCPUPercent             float64 `json:",omitempty"`
+	Failure                    string  `json:",omitempty"`
+	Skipped                    string  `json:",omitempty"` // why it was not measured
+}
+
+type settings struct {
+	templates, replay, out string
+	pods, deployments      int
+	rate, events           int
+	stubCore, subjectCore  string
+	idle                   time.Duration
+	kinds                  int
+}
+
+// A subject is a program that speaks the protocol of README.md; command gets the kubeconfig.
+type subject struct {
+	name, version string
+	command       func(kubeconfig string, s scenario) []string
+}
+
+type scenario struct {
+	name, template, apiVersion, kind, plural string
+	objects, events                          int
+	typed                                    bool // for frameworks that know Go types
+}
+
+func subjects(ours, controllerRuntime, kubeRS string) []subject {
+	return []subject{
+		{"oarlock", "", func(kubeconfig string, s scenario) []string {
+			return []string{ours, kubeconfig, s.apiVersion, s.kind, s.plural}
+		}},
+		{"controller-runtime", "", func(kubeconfig string, s scenario) []string {
+			return []string{controllerRuntime, "--kubeconfig", kubeconfig, "--api-version",
+				s.apiVersion, "--kind", s.kind, fmt.Sprintf("--typed=%t", s.typed)}
+		}},
+		{"kube-rs", "", func(kubeconfig string, s scenario) []string {
+			return []string{kubeRS, kubeconfig, s.apiVersion, s.kind}
+		}},
+	}
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("cache bench: ")
+	var o settings
+	flag.StringVar(&o.templates, "templates", "bench/peers", "folder of the recorded objects")
+	flag.StringVar(&o.replay, "replay", "", "the stub API server")
+	flag.StringVar(&o.out, "out", "build/bench/cache.json", "result for machines")
+	flag.IntVar(&o.pods, "pods", 100000, "Pods in cache")
+	flag.IntVar(&o.deployments, "deployments", 5000, "Deployments in cache")
+	flag.IntVar(&o.rate, "rate", 2000, "events per second")
+	flag.IntVar(&o.events, "events", 20000, "events")
+	flag.IntVar(&o.kinds, "kinds", 50, "idle kinds that ours watches")
+	flag.StringVar(&o.stubCore, "stub-core", "0", "for taskset")
+	flag.StringVar(&o.subjectCore, "subject-core", "1", "for taskset")
+	flag.DurationVar(&o.idle, "idle", 70*time.Second, "how long idle CPU is watched")
+	peers := flag.String("peers", "oarlock,controller-runtime,kube-rs", "who is measured")
+	ours := flag.String("oarlock", "", "program")
+	controllerRuntime := flag.String("controller-runtime", "", "program, or empty")
+	kubeRS := flag.String("kube-rs", "", "program, or empty")
+	skipped := flag.String("skipped", "", "file: NAME: REASON lines, of those that have no program")
+	versions := flag.String("versions", "", "NAME=VERSION,... for the table")
+	flag.Parse()
+
+	var rows []row
+	pods := scenario{"pods", "pod.json", "v1", "Pod", "pods", o.pods, o.events, false}
+	deployments := scenario{"deployments", "deployment.json", "apps/v1", "Deployment",
+		"deployments", o.deployments, 0, true}
+	none := deployments
+	none.name, none.objects = "none", 0
+	known := subjects(*ours, *controllerRuntime, *kubeRS)
+	for _, sc := range []scenario{pods, none, deployments} {
+		wanted := sc.objects > 0 || (sc.name == none.name && o.deployments > 0)
+		for _, who := range known {
+			if !wanted || !listed(*peers, who.name) {
+				continue
+			}
+			who.version = versionOf(*versions, who.name)
+			if who.command("", sc)[0] == "" {
+				rows = append(rows, row{Scenario: sc.name, Subject: who.name,
+					Skipped: reasonOf(*skipped, who.name)})
+				continue
+			}
+			rows = append(rows, o.measure(who, sc))
+		}
+	}
+	if o.kinds > 0 && *ours != "" && listed(*peers, "oarlock") {
+		rows = append(rows, o.measureIdle(*ours, versionOf(*versions, "oarlock")))
+	}
+	printTable(os.Stdout, rows)
+	text, err := json.MarshalIndent(rows, "", " ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(o.out), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(o.out, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range rows {
+		if r.Failure != "" {
+			os.Exit(1)
+		}
+	}
+}
+
+func listed(list, name string) bool {
+	return strings.Contains(","+list+",", ","+name+",")
+}
+
+func versionOf(list, name string) string {
+	for pair := range strings.SplitSeq(list, ",") {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// reasonOf finds why a subject has no program.
+func reasonOf(file, name string) string {
+	text, err := os.ReadFile(file)
+	for line := range strings.Lines(string(text)) {
+		if reason, ok := strings.CutPrefix(line, name+": "); ok && err == nil {
+			return strings.TrimSpace(reason)
+		}
+	}
+	return "no program was given"
+}
