@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "core/cli/inspect.hpp"
+#include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
 
 namespace oarlock::cli {
@@ -80,6 +82,215 @@ TEST_F(cli, json_of_any_other_document) {
   const auto json = plugin_json(write("crd.yaml", "kind: CustomResourceDefinition\na: [1, 'x']\n"));
   ASSERT_TRUE(json);
   EXPECT_EQ(*json, R"({"kind":"CustomResourceDefinition","a":[1,"x"]})");
+}
+
+constexpr const char* granted = R"(---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: oarlock-plugin-cat
+  namespace: oarlock-system
+  labels:
+    app.kubernetes.io/part-of: oarlock
+    oarlock.dev/plugin: "cat"
+automountServiceAccountToken: false
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: oarlock-plugin-cat
+  labels:
+    app.kubernetes.io/part-of: oarlock
+    oarlock.dev/plugin: "cat"
+rules:
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [get, list, watch]
+  - apiGroups: [apps]
+    resources: [deployments]
+    verbs: [get, list, watch, create, patch, delete]
+  - apiGroups: [events.k8s.io]
+    resources: [events]
+    verbs: [create, patch]
+  - apiGroups: [example.com]
+    resources: [cats]
+    verbs: [get, list, watch]
+  - apiGroups: [example.com]
+    resources: [cats/finalizers]
+    verbs: [update]
+  - apiGroups: [example.com]
+    resources: [cats/status]
+    verbs: [patch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: oarlock-plugin-cat
+  labels:
+    app.kubernetes.io/part-of: oarlock
+    oarlock.dev/plugin: "cat"
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: oarlock-plugin-cat
+subjects:
+  - kind: ServiceAccount
+    name: oarlock-plugin-cat
+    namespace: oarlock-system
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: oarlock-watch-cat
+  labels:
+    app.kubernetes.io/part-of: oarlock
+    oarlock.dev/plugin: "cat"
+rules:
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [get, list, watch]
+  - apiGroups: [apps]
+    resources: [deployments]
+    verbs: [get, list, watch]
+  - apiGroups: [example.com]
+    resources: [cats]
+    verbs: [get, list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: oarlock-watch-cat
+  labels:
+    app.kubernetes.io/part-of: oarlock
+    oarlock.dev/plugin: "cat"
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: oarlock-watch-cat
+subjects:
+  - kind: ServiceAccount
+    name: oarlock
+    namespace: oarlock-system
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: oarlock-token-cat
+  namespace: oarlock-system
+  labels:
+    app.kubernetes.io/part-of: oarlock
+    oarlock.dev/plugin: "cat"
+rules:
+  - apiGroups: [""]
+    resources: [serviceaccounts/token]
+    resourceNames: [oarlock-plugin-cat]
+    verbs: [create]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: oarlock-token-cat
+  namespace: oarlock-system
+  labels:
+    app.kubernetes.io/part-of: oarlock
+    oarlock.dev/plugin: "cat"
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: oarlock-token-cat
+subjects:
+  - kind: ServiceAccount
+    name: oarlock
+    namespace: oarlock-system
+)";
+
+constexpr const char* crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n";
+
+TEST_F(cli, manifest_is_what_a_person_applies) {
+  write("plugin.yaml", manifest);
+  const auto text = plugin_manifest(folder_, {});
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(*text, granted);
+  EXPECT_EQ(*plugin_manifest(folder_ / "libcat.so", {}), granted);
+}
+
+TEST_F(cli, manifest_begins_with_the_crds_once_each_in_the_order_of_their_names) {
+  write("plugin.yaml", manifest);
+  fs::create_directory(folder_ / "crds");
+  write("crds/b.yaml", std::string("# b\n") + crd);
+  write("crds/b.json", R"({"kind": "CustomResourceDefinition"})");
+  write("crds/a.json", R"({"kind": "CustomResourceDefinition"})");
+  write("crds/README.md", "not one");
+  const auto text = plugin_manifest(folder_, {});
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(*text, std::string("---\n{\"kind\": \"CustomResourceDefinition\"}\n---\n# b\n") + crd +
+                       granted);
+}
+
+TEST_F(cli, manifest_takes_nothing_else_from_crds) {
+  write("plugin.yaml", manifest);
+  fs::create_directory(folder_ / "crds");
+  write("crds/a.yaml", "kind: ClusterRoleBinding\n");
+  const auto refused = plugin_manifest(folder_, {});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(
+      refused.error().message,
+      HasSubstr("a.yaml: expected a CustomResourceDefinition, found \"ClusterRoleBinding\""));
+}
+
+TEST_F(cli, manifest_of_a_scope_grants_there_what_has_a_namespace) {
+  std::string with_club = manifest;
+  with_club +=
+      "        - {apiVersion: example.com/v1, kind: Club, plural: clubs, scope: Cluster, "
+      "mapByLabel: app}\n";
+  write("plugin.yaml", with_club);
+  manifest_options o;
+  o.scope_ns = "tenant";
+  o.daemon_service_account = "elsewhere/daemon";
+  const auto text = plugin_manifest(folder_, o);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_THAT(*text, HasSubstr("kind: Role\nmetadata:\n  name: oarlock-plugin-cat\n"
+                               "  namespace: tenant\n"));
+  EXPECT_THAT(*text, HasSubstr("kind: Role\nmetadata:\n  name: oarlock-watch-cat\n"
+                               "  namespace: tenant\n"));
+  EXPECT_THAT(*text, HasSubstr("    name: daemon\n    namespace: elsewhere\n"));
+  const auto of_cluster = text->find("kind: ClusterRole\n");
+  ASSERT_NE(of_cluster, std::string::npos);
+  const auto rules = text->substr(of_cluster, text->find("---", of_cluster) - of_cluster);
+  EXPECT_THAT(rules, HasSubstr("rules:\n  - apiGroups: [example.com]\n    resources: [clubs]\n"
+                               "    verbs: [get, list, watch]\n"));
+  EXPECT_EQ(rules.find("pods"), std::string::npos);
+}
+
+TEST_F(cli, manifest_refuses_names_that_would_be_yaml) {
+  write("plugin.yaml", manifest);
+  const auto with = [&](auto member, const char* value) {
+    manifest_options o;
+    o.*member = value;
+    const auto text = plugin_manifest(folder_, o);
+    return text ? std::string() : text.error().message;
+  };
+  EXPECT_THAT(with(&manifest_options::ns, "a\nkind"), HasSubstr("--namespace: expected"));
+  EXPECT_THAT(with(&manifest_options::scope_ns, "*"), HasSubstr("--scope-namespace: expected"));
+  EXPECT_THAT(with(&manifest_options::daemon_service_account, "a/b/c"), HasSubstr("NAMESPACE"));
+  EXPECT_THAT(with(&manifest_options::daemon_user, "a: b"), HasSubstr("--daemon-user: expected"));
+  EXPECT_EQ(with(&manifest_options::daemon_user, "system:admin"), "");
+}
+
+// The files in the source tree are what the tool prints.
+TEST(cli_rbac, of_myapp_is_what_the_daemon_needs) {
+  const fs::path plugin = fs::path(OARLOCK_SOURCE_DIR) / "plugins/myapp";
+  manifest_options o;
+  o.identity = plugin_identity::daemon;
+  o.daemon_user = "oarlock";
+  const auto text = plugin_manifest(plugin, o);
+  ASSERT_TRUE(text) << text.error().message;
+  std::ifstream in(plugin / "rbac/daemon.yaml");
+  std::ostringstream file;
+  file << in.rdbuf();
+  const auto documents = file.str().substr(std::min(file.str().find("---\n"), file.str().size()));
+  ASSERT_FALSE(documents.empty());
+  EXPECT_TRUE(text->ends_with(documents)) << *text;
 }
 
 }  // namespace

@@ -4,9 +4,11 @@
 
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <string>
 
 #include "core/cli/inspect.hpp"
+#include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/abi.h"
@@ -35,6 +37,43 @@ int print_json(const std::string& file) {
   return 0;
 }
 
+int print_manifest(const std::string& path, const oarlock::cli::manifest_options& options) {
+  const auto text = oarlock::cli::plugin_manifest(path, options);
+  if (!text) {
+    fmt::print(stderr, "oarlock: {}\n", text.error().message);
+    return 1;
+  }
+  fmt::print("{}", *text);
+  return 0;
+}
+
+CLI::App* add_manifest(CLI::App* plugin, std::string& path, oarlock::cli::manifest_options& o) {
+  using oarlock::cli::plugin_identity;
+  static const std::map<std::string, plugin_identity> identities{
+      {"serviceaccount", plugin_identity::service_account}, {"daemon", plugin_identity::daemon}};
+  auto* manifest = plugin->add_subcommand(
+      "manifest", "Print what to apply before a plugin may work: CRDs, ServiceAccount, Roles");
+  manifest->add_option("PATH", path, "A plugin's folder or library")->required();
+  manifest->add_option("--namespace", o.ns, "Namespace of the plugin's ServiceAccount")
+      ->capture_default_str();
+  manifest->add_option("--scope-namespace", o.scope_ns,
+                       "Grant this namespace only, for oarlockd --namespace");
+  auto* account = manifest
+                      ->add_option("--daemon-service-account", o.daemon_service_account,
+                                   "[NAMESPACE/]NAME of the daemon's ServiceAccount")
+                      ->capture_default_str();
+  manifest
+      ->add_option("--daemon-user", o.daemon_user,
+                   "The daemon is this user, as its client certificate says")
+      ->excludes(account);
+  manifest
+      ->add_option("--plugin-identity", o.identity,
+                   "serviceaccount, or daemon: grant the daemon all that the plugin needs")
+      ->transform(CLI::CheckedTransformer(identities))
+      ->default_str("serviceaccount");
+  return manifest;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -50,9 +89,12 @@ int main(int argc, char** argv) {
   inspect->add_option("PATH", path, "A plugin's folder or library")->required();
   auto* json = plugin->add_subcommand("json", "Print plugin.yaml, or a CRD, as JSON");
   json->add_option("FILE", path, "A YAML file")->required();
+  oarlock::cli::manifest_options granted;
+  auto* manifest = add_manifest(plugin, path, granted);
   CLI11_PARSE(app, argc, argv);
   try {
     if (*version) return print_version();
+    if (*manifest) return print_manifest(path, granted);
     if (*inspect) return print_inspection(path);
     return print_json(path);
   } catch (const std::exception& e) {
