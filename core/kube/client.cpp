@@ -224,6 +224,8 @@ task<result<T>> refuse(std::string message) {
   co_return error{kube_error::invalid, std::move(message)};
 }
 
+constexpr auto json_patch_type = "application/json-patch+json";
+constexpr auto merge_patch_type = "application/merge-patch+json";
 // An empty name would turn a write to one object into one to the collection.
 constexpr auto no_name = "expected the name of an object, found an empty one";
 
@@ -255,18 +257,28 @@ task<result<std::string>> client::get_path(std::string path, std::stop_token sto
 }
 
 task<result<write_answer>> client::create(resource r, std::string ns, std::string body,
-                                          std::stop_token stop) {
+                                          std::stop_token stop, write_options how) {
   return write_call(state_->with.loop,
                     begin(state_->with, state_->warnings, state_,
-                          create_request(r, ns, std::move(body)), std::move(stop)));
+                          create_request(r.path(ns), std::move(body), how), std::move(stop)));
+}
+
+task<result<write_answer>> client::create_for(resource r, std::string ns, std::string name,
+                                              std::string subresource, std::string body,
+                                              std::stop_token stop, write_options how) {
+  if (name.empty()) return refuse<write_answer>(no_name);
+  auto request = create_request(r.path(ns, name, subresource), std::move(body), how);
+  return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
+                                             std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::update(resource r, std::string ns, std::string name,
-                                          std::string body, std::stop_token stop) {
+                                          std::string body, std::stop_token stop,
+                                          write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
   return write_call(state_->with.loop,
                     begin(state_->with, state_->warnings, state_,
-                          update_request(r, ns, name, std::move(body)), std::move(stop)));
+                          update_request(r, ns, name, std::move(body), how), std::move(stop)));
 }
 
 task<result<write_answer>> client::apply(resource r, std::string ns, std::string name,
@@ -283,20 +295,20 @@ task<result<write_answer>> client::apply(resource r, std::string ns, std::string
 
 task<result<write_answer>> client::json_patch(resource r, std::string ns, std::string name,
                                               std::string body, std::string subresource,
-                                              std::stop_token stop) {
+                                              std::stop_token stop, write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
   auto request =
-      patch_request(r, ns, name, std::move(body), subresource, "application/json-patch+json");
+      patch_request(r.path(ns, name, subresource), std::move(body), json_patch_type, how);
   return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
                                              std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::merge_patch(resource r, std::string ns, std::string name,
                                                std::string body, std::string subresource,
-                                               std::stop_token stop) {
+                                               std::stop_token stop, write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
   auto request =
-      patch_request(r, ns, name, std::move(body), subresource, "application/merge-patch+json");
+      patch_request(r.path(ns, name, subresource), std::move(body), merge_patch_type, how);
   return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
                                              std::move(request), std::move(stop)));
 }

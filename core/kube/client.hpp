@@ -54,11 +54,18 @@ struct apply_options {
   bool dry_run = false;
 };
 
+/// Of a create, an update or a patch.
+struct write_options {
+  std::string field_manager{};  ///< empty: the server takes the program's name
+  bool dry_run = false;         ///< everything happens but the storing
+};
+
 struct delete_options {
   std::string uid;               ///< precondition
   std::string resource_version;  ///< precondition; empty: none
   std::string propagation = "Background";
-  std::optional<std::int64_t> grace_seconds;
+  std::optional<std::int64_t> grace_seconds{};
+  bool dry_run = false;
 };
 
 /// What a write came back with: the HTTP status (201 created, 200 changed) and the object.
@@ -115,21 +122,25 @@ class client {
                                      std::string accept = "application/json");
   /// POST to the collection: 409 AlreadyExists when it is there.
   task<result<write_answer>> create(resource r, std::string ns, std::string body,
-                                    std::stop_token stop = {});
+                                    std::stop_token stop = {}, write_options how = {});
+  /// POST to a subresource of one object: "eviction", "token", "binding".
+  task<result<write_answer>> create_for(resource r, std::string ns, std::string name,
+                                        std::string subresource, std::string body,
+                                        std::stop_token stop = {}, write_options how = {});
   /// PUT: `body` carries the resourceVersion it replaces.
   task<result<write_answer>> update(resource r, std::string ns, std::string name, std::string body,
-                                    std::stop_token stop = {});
+                                    std::stop_token stop = {}, write_options how = {});
   /// Server-side apply (PATCH application/apply-patch+yaml with a JSON body).
   task<result<write_answer>> apply(resource r, std::string ns, std::string name, std::string body,
                                    apply_options options, std::stop_token stop = {});
   /// PATCH application/json-patch+json.
   task<result<write_answer>> json_patch(resource r, std::string ns, std::string name,
                                         std::string body, std::string subresource = {},
-                                        std::stop_token stop = {});
+                                        std::stop_token stop = {}, write_options how = {});
   /// PATCH application/merge-patch+json.
   task<result<write_answer>> merge_patch(resource r, std::string ns, std::string name,
                                          std::string body, std::string subresource = {},
-                                         std::stop_token stop = {});
+                                         std::stop_token stop = {}, write_options how = {});
   task<result<write_answer>> remove(resource r, std::string ns, std::string name,
                                     delete_options options, std::stop_token stop = {});
   /// Opens a watch on a connection of its own. The exchange lives on the loop: read it there.

@@ -269,6 +269,31 @@ TEST_F(client_test, sends_a_refused_token_only_once) {
   EXPECT_EQ(identity_.refusals, 2);
 }
 
+TEST_F(client_test, names_the_flow_that_throttled_it) {
+  transport_.script = {answers(429, status_json(429, "TooManyRequests"),
+                               {{"X-Kubernetes-PF-FlowSchema-UID", "f1"}})};
+  EXPECT_NE(create().error().message.find("flow schema f1"), std::string::npos);
+}
+
+TEST_F(client_test, sends_again_with_a_certificate_that_was_replaced) {
+  struct certificate final : credentials {
+    std::uint64_t now = 0;
+    bool replaced = true;
+    [[nodiscard]] result<std::string> bearer_token() override { return std::string(); }
+    [[nodiscard]] std::uint64_t revision() const override { return now; }
+    void refused() override { now += replaced ? 1 : 0; }
+  } own;
+  auto c =
+      client({io_.get_executor(), &transport_, &own, &clock_, &timers_, metrics_.get(), nullptr});
+  transport_.script = {answers(401, ""), answers(201, "{}")};
+  EXPECT_TRUE(run(c.create(deployments, "ns", "{}")).has_value());
+  EXPECT_EQ(transport_.requests.size(), 2U);
+  own.replaced = false;
+  transport_.script = {answers(401, "")};
+  EXPECT_EQ(run(c.create(deployments, "ns", "{}")).error().code, kube_error::unauthorized);
+  EXPECT_EQ(transport_.requests.size(), 3U) << "not again with the same one";
+}
+
 struct call_case {
   const char* name;
   std::function<task<result<write_answer>>(client&)> write;
@@ -309,6 +334,28 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         call_case{"create", [](client& c) { return c.create(deployments, "ns", "{}"); }, "POST",
                   "/apis/apps/v1/namespaces/ns/deployments?fieldValidation=Strict", json, "{}"},
+        call_case{"create_dry",
+                  [](client& c) { return c.create(deployments, "ns", "{}", {}, {"m", true}); },
+                  "POST",
+                  "/apis/apps/v1/namespaces/ns/deployments?fieldValidation=Strict&fieldManager=m"
+                  "&dryRun=All",
+                  json, "{}"},
+        call_case{"create_for",
+                  [](client& c) { return c.create_for(deployments, "ns", "a", "scale", "{}"); },
+                  "POST", one + "/scale?fieldValidation=Strict", json, "{}"},
+        call_case{"update_dry",
+                  [](client& c) { return c.update(deployments, "ns", "a", "{}", {}, {"", true}); },
+                  "PUT", one + "?dryRun=All", json, "{}"},
+        call_case{"merge_patch_dry",
+                  [](client& c) {
+                    return c.merge_patch(deployments, "ns", "a", "{}", "", {}, {"m", true});
+                  },
+                  "PATCH", one + "?fieldManager=m&dryRun=All", "application/merge-patch+json",
+                  "{}"},
+        call_case{
+            "remove_dry",
+            [](client& c) { return c.remove(deployments, "ns", "a", {"", "", "", {}, true}); },
+            "DELETE", one, json, R"({"apiVersion":"v1","kind":"DeleteOptions","dryRun":["All"]})"},
         call_case{"update", [](client& c) { return c.update(deployments, "ns", "a", "{}"); }, "PUT",
                   one, json, "{}"},
         call_case{"apply",
@@ -352,6 +399,8 @@ TEST_F(client_test, refuses_writes_to_no_name) {
   EXPECT_EQ(run(c.apply(deployments, "ns", "a", "{}", {})).error().code, kube_error::invalid);
   EXPECT_EQ(run(c.merge_patch(deployments, "ns", "", "{}")).error().code, kube_error::invalid);
   EXPECT_EQ(run(c.json_patch(deployments, "ns", "", "[]")).error().code, kube_error::invalid);
+  EXPECT_EQ(run(c.create_for(deployments, "ns", "", "scale", "{}")).error().code,
+            kube_error::invalid);
   EXPECT_EQ(run(c.get(deployments, "ns", "")).error().code, kube_error::invalid);
   EXPECT_TRUE(transport_.requests.empty());
 }

@@ -47,6 +47,7 @@ result<connection> connect(executor loop, const clock& clock_source, timers& tim
   wanted.tls = url->tls;
   wanted.path_prefix = url->prefix;
   wanted.via = config.via;
+  if (config.as) wanted.headers = config.as->headers();
   wanted.user_agent = "oarlock/" OARLOCK_VERSION;
   // The API server closes idle connections after 90 s: be first, or a write may meet its close.
   wanted.idle_max = std::chrono::seconds(60);
@@ -58,9 +59,12 @@ result<connection> connect(executor loop, const clock& clock_source, timers& tim
     plugin = make_exec_identity(loop, clock_source, config, *ca,
                                 make_process_runner(loop, timer_source));
     out.identity = plugin;
-  } else {
-    out.identity = config.token_file.empty() ? make_static_token(config.token)
-                                             : make_token_file(config.token_file, clock_source);
+  } else if (!config.token_file.empty()) {
+    out.identity = make_token_file(config.token_file, clock_source);
+  } else if (!config.token.empty()) {
+    out.identity = make_static_token(config.token);
+  } else if (!config.client_cert_file.empty()) {
+    out.identity = make_certificate_files(config.client_cert_file, config.client_key_file);
   }
   wanted.load_tls = [config, plugin]() -> result<net::tls_material> {
     auto material = load_material(config);

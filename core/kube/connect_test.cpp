@@ -41,6 +41,9 @@ TEST_F(connect_test, takes_the_server_and_the_token) {
   EXPECT_EQ(*got->identity->bearer_token(), "t");
   config.token.clear();
   EXPECT_EQ(make(config)->identity, nullptr);
+  config.client_cert_file = "tls.crt";
+  ASSERT_NE(make(config)->identity, nullptr) << "it looks at the files after a 401";
+  EXPECT_EQ(*make(config)->identity->bearer_token(), "");
 }
 
 TEST_F(connect_test, refuses_a_bad_server) {

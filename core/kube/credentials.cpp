@@ -1,5 +1,7 @@
 #include "core/kube/credentials.hpp"
 
+#include <array>
+
 #include "core/base/log.hpp"
 #include "core/base/mutant.hpp"
 #include "core/kube/errors.hpp"
@@ -12,6 +14,7 @@ namespace {
 // client-go's period; projected tokens are replaced long before they expire.
 constexpr duration token_age_max = std::chrono::minutes(1);
 constexpr std::size_t token_bytes_max = 64U << 10U;
+constexpr std::size_t pem_bytes_max = 1U << 20U;
 
 class static_token final : public credentials {
  public:
@@ -58,7 +61,42 @@ class token_file final : public credentials {
   bool refused_ = false;
 };
 
+class certificate_files final : public credentials {
+ public:
+  certificate_files(std::string cert_file, std::string key_file)
+      : files_{std::move(cert_file), std::move(key_file)}, seen_(read()) {}
+
+  [[nodiscard]] result<std::string> bearer_token() override { return std::string(); }
+  [[nodiscard]] std::uint64_t revision() const override { return revision_; }
+  void refused() override {
+    auto now = read();
+    if (now.empty() || now == seen_) return;
+    seen_ = std::move(now);
+    ++revision_;
+  }
+
+ private:
+  // Both files; empty while one is away.
+  [[nodiscard]] std::string read() const {
+    std::string all;
+    for (const auto& file : files_) {
+      const auto text = file.empty() ? std::string() : read_small_file(file, pem_bytes_max);
+      if (!text) return {};
+      all += *text;
+    }
+    return all;
+  }
+
+  const std::array<std::string, 2> files_;
+  std::string seen_;
+  std::uint64_t revision_ = 0;
+};
+
 }  // namespace
+
+std::unique_ptr<credentials> make_certificate_files(std::string cert_file, std::string key_file) {
+  return std::make_unique<certificate_files>(std::move(cert_file), std::move(key_file));
+}
 
 std::unique_ptr<credentials> make_static_token(std::string token) {
   if (token.empty()) return nullptr;

@@ -15,4 +15,9 @@ namespace oarlock::kube {
 [[nodiscard]] std::unique_ptr<credentials> make_token_file(std::string file,
                                                            const clock& clock_source);
 
+/// A client certificate in files, which the transport presents. After a 401 it says whether they
+/// were replaced since the last look, so that the request is sent once more with the new one.
+[[nodiscard]] std::unique_ptr<credentials> make_certificate_files(std::string cert_file,
+                                                                  std::string key_file);
+
 }  // namespace oarlock::kube

@@ -72,6 +72,29 @@ TEST_F(token_file_test, names_the_file_it_could_not_read) {
             std::string::npos);
 }
 
+using certificate_files_test = token_file_test;
+
+TEST_F(certificate_files_test, tell_after_a_401_whether_they_were_replaced) {
+  const auto key = dir_ / "key";
+  write("cert 1");
+  std::ofstream(key) << "key 1";
+  const auto files = make_certificate_files((dir_ / "token").string(), key.string());
+  EXPECT_EQ(*files->bearer_token(), "");
+  EXPECT_EQ(files->revision(), 0U);
+  files->refused();
+  EXPECT_EQ(files->revision(), 0U) << "the same certificate would be refused again";
+  write("cert 2");
+  EXPECT_EQ(files->revision(), 0U) << "nobody asked";
+  files->refused();
+  EXPECT_EQ(files->revision(), 1U);
+  fs::remove(key);
+  files->refused();
+  EXPECT_EQ(files->revision(), 1U) << "half a pair is no identity";
+  std::ofstream(key) << "key 2";
+  files->refused();
+  EXPECT_EQ(files->revision(), 2U);
+}
+
 TEST(static_token, is_null_when_empty) {
   EXPECT_EQ(make_static_token(""), nullptr);
   EXPECT_EQ(*make_static_token("t")->bearer_token(), "t");

@@ -188,16 +188,52 @@ result<exec_plugin> read_exec(const YAML::Node& body, const fs::path& folder) {
   return out;
 }
 
+result<std::vector<std::string>> read_texts(const YAML::Node& list, const std::string& name) {
+  std::vector<std::string> out;
+  if (!list || list.IsNull()) return out;
+  if (!list.IsSequence()) return refused(name + ": expected a list of texts");
+  for (const auto& item : list) {
+    if (!item.IsScalar()) return refused(name + ": expected a list of texts");
+    out.push_back(item.as<std::string>());
+  }
+  return out;
+}
+
+result<std::optional<impersonation>> read_impersonation(const YAML::Node& user) {
+  impersonation out{text_at(user, "as"), text_at(user, "as-uid"), {}, {}};
+  auto groups = read_texts(user["as-groups"], "as-groups");
+  if (!groups) return groups.error();
+  out.groups = std::move(*groups);
+  const auto extra = user["as-user-extra"];
+  if (extra && !extra.IsNull() && !extra.IsMap()) {
+    return refused("as-user-extra: expected a map of lists of texts");
+  }
+  for (const auto& entry : extra) {
+    const auto key = entry.first.as<std::string>();
+    const auto values = read_texts(entry.second, "as-user-extra." + key);
+    if (!values) return values.error();
+    for (const auto& value : *values)
+      out.extra.emplace_back(key, value);
+  }
+  if (!out.user.empty()) return std::optional(std::move(out));
+  if (out.uid.empty() && out.groups.empty() && out.extra.empty()) {
+    return std::optional<impersonation>();
+  }
+  return refused("as: expected a user beside as-uid, as-groups or as-user-extra, found none");
+}
+
 result<> read_user(const entry& user, cluster_config& out) {
   const std::pair<const char*, const char*> unsupported[] = {
       {"auth-provider", "Kubernetes has dropped it: use exec, a token or a client certificate"},
-      {"username", "API servers have no basic authentication any more: use a token"},
-      {"as", "impersonation: use an identity of its own"}};
+      {"username", "API servers have no basic authentication any more: use a token"}};
   for (const auto& [key, remedy] : unsupported) {
     if (is_set(user.body, key)) {
       return refused(user.file.string() + ": user: '" + key + "' is not supported yet: " + remedy);
     }
   }
+  auto as = read_impersonation(user.body);
+  if (!as) return as.error().within(user.file.string() + ": user");
+  out.as = std::move(*as);
   auto cert = data_or_file(user, "client-certificate", out.client_cert_data, out.client_cert_file);
   if (!cert) return cert.error();
   auto key = data_or_file(user, "client-key", out.client_key_data, out.client_key_file);
@@ -332,6 +368,16 @@ result<cluster_config> find_cluster_config(const config_sources& sources) {
 }
 
 }  // namespace
+
+std::vector<net::header> impersonation::headers() const {
+  std::vector<net::header> out{{"Impersonate-User", user}};
+  if (!uid.empty()) out.push_back({"Impersonate-Uid", uid});
+  for (const auto& group : groups)
+    out.push_back({"Impersonate-Group", group});
+  for (const auto& [key, value] : extra)
+    out.push_back({"Impersonate-Extra-" + percent_encoded(key), value});
+  return out;
+}
 
 config_sources config_sources::from_environment(std::string flag) {
   const auto value_of = [](const char* name) {

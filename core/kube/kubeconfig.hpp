@@ -21,6 +21,16 @@ struct exec_plugin {
   bool provide_cluster_info = false;
 };
 
+/// Whom to act as (users[].user.as and its like): the server checks that we may.
+struct impersonation {
+  std::string user, uid;
+  std::vector<std::string> groups;
+  std::vector<std::pair<std::string, std::string>> extra;  ///< a key may come more than once
+
+  /// The headers that say so.
+  [[nodiscard]] std::vector<net::header> headers() const;
+};
+
 /// One context, resolved. Files are kept as paths and read anew for each connection; inline data is
 /// decoded from base64.
 struct cluster_config {
@@ -32,6 +42,7 @@ struct cluster_config {
   std::string client_key_data, client_key_file;
   std::string token, token_file;
   std::optional<exec_plugin> exec;  ///< then there is no other token or certificate
+  std::optional<impersonation> as;
   std::optional<net::proxy> via;
   std::string ns = "default";
   std::string origin;  ///< where it came from, for logs: a path, or "in-cluster"

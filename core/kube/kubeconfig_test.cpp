@@ -187,6 +187,23 @@ TEST_F(kubeconfig_test, reads_a_credential_plugin) {
   EXPECT_EQ(got->exec->install_hint, "x");
 }
 
+TEST_F(kubeconfig_test, reads_whom_to_act_as) {
+  const auto got = load(one_context("{server: 'https://a'}",
+                                    "{token: t, as: jane, as-uid: '7', as-groups: [dev, ops], "
+                                    "as-user-extra: {acme/team: [x, y]}}"));
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  ASSERT_TRUE(got->as);
+  std::vector<std::string> lines;
+  for (const auto& h : got->as->headers())
+    lines.push_back(h.name + ": " + h.value);
+  EXPECT_EQ(lines, (std::vector<std::string>{"Impersonate-User: jane", "Impersonate-Uid: 7",
+                                             "Impersonate-Group: dev", "Impersonate-Group: ops",
+                                             "Impersonate-Extra-acme%2Fteam: x",
+                                             "Impersonate-Extra-acme%2Fteam: y"}));
+  EXPECT_EQ(got->token, "t") << "who asks for it";
+  EXPECT_FALSE(load(one_context("{server: 'https://a'}", "{token: t}"))->as);
+}
+
 TEST_F(kubeconfig_test, takes_the_proxy_of_the_cluster_or_of_the_environment) {
   const auto host = [](const result<cluster_config>& got) {
     return got && got->via ? got->via->host : std::string("none");
@@ -232,7 +249,14 @@ TEST_F(kubeconfig_test, says_what_is_wrong) {
       {"auth_provider", one_context(ok_server, "{auth-provider: {name: gcp}}"),
        "'auth-provider' is not supported yet"},
       {"basic", one_context(ok_server, "{username: u, password: p}"), "'username'"},
-      {"impersonation", one_context(ok_server, "{as: root, token: t}"), "'as' is not supported"},
+      {"groups_of_nobody", one_context(ok_server, "{as-groups: [g], token: t}"),
+       "expected a user beside"},
+      {"groups_no_list", one_context(ok_server, "{as: u, as-groups: g}"), "as-groups: expected"},
+      {"groups_of_lists", one_context(ok_server, "{as: u, as-groups: [[g]]}"),
+       "as-groups: expected"},
+      {"extra_no_map", one_context(ok_server, "{as: u, as-user-extra: [g]}"), "expected a map"},
+      {"extra_no_list", one_context(ok_server, "{as: u, as-user-extra: {k: v}}"),
+       "as-user-extra.k: expected a list"},
       {"proxy", one_context("{server: 'https://a', proxy-url: 'socks5://p'}"), "the scheme socks5"},
       {"bad_base64", one_context("{server: 'https://a', certificate-authority-data: '!'}"),
        "certificate-authority-data: expected base64"},

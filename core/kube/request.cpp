@@ -25,6 +25,10 @@ constexpr std::string_view true_or_none(bool set) {
   return set ? "true" : "";
 }
 
+const std::string& with_options(query& q, const write_options& how) {
+  return q.add("fieldManager", how.field_manager).add("dryRun", how.dry_run ? "All" : "").text();
+}
+
 std::string delete_body(const delete_options& options) {
   rapidjson::StringBuffer out;
   rapidjson::Writer<rapidjson::StringBuffer> json(out);
@@ -40,6 +44,12 @@ std::string delete_body(const delete_options& options) {
   if (options.grace_seconds) {
     json.Key("gracePeriodSeconds");
     json.Int64(*options.grace_seconds);
+  }
+  if (options.dry_run) {
+    json.Key("dryRun");
+    json.StartArray();
+    json.String("All");
+    json.EndArray();
   }
   const bool guarded = !options.uid.empty() || !options.resource_version.empty();
   if (guarded && !OARLOCK_MUTANT("delete_without_preconditions")) {
@@ -107,15 +117,16 @@ api_request log_request(std::string_view ns, std::string_view pod, const log_opt
   return accepting("*/*", {"GET", pods.path(ns, pod, "log") + q.text()});
 }
 
-api_request create_request(const resource& r, std::string_view ns, std::string body) {
+api_request create_request(std::string path, std::string body, const write_options& how) {
   query q;
   q.add("fieldValidation", "Strict");
-  return {"POST", r.path(ns) + q.text(), std::move(body)};
+  return {"POST", path + with_options(q, how), std::move(body)};
 }
 
 api_request update_request(const resource& r, std::string_view ns, std::string_view name,
-                           std::string body) {
-  return {"PUT", r.path(ns, name), std::move(body)};
+                           std::string body, const write_options& how) {
+  query q;
+  return {"PUT", r.path(ns, name) + with_options(q, how), std::move(body)};
 }
 
 api_request apply_request(const resource& r, std::string_view ns, std::string_view name,
@@ -128,10 +139,10 @@ api_request apply_request(const resource& r, std::string_view ns, std::string_vi
           "application/apply-patch+yaml"};
 }
 
-api_request patch_request(const resource& r, std::string_view ns, std::string_view name,
-                          std::string body, std::string_view subresource,
-                          std::string content_type) {
-  return {"PATCH", r.path(ns, name, subresource), std::move(body), std::move(content_type)};
+api_request patch_request(std::string path, std::string body, std::string content_type,
+                          const write_options& how) {
+  query q;
+  return {"PATCH", path + with_options(q, how), std::move(body), std::move(content_type)};
 }
 
 api_request delete_request(const resource& r, std::string_view ns, std::string_view name,

@@ -23,16 +23,18 @@ struct api_request {
 [[nodiscard]] api_request watch_request(const resource& r, const watch_options& options);
 [[nodiscard]] api_request log_request(std::string_view ns, std::string_view pod,
                                       const log_options& options);
-[[nodiscard]] api_request create_request(const resource& r, std::string_view ns, std::string body);
+/// `path` is that of a collection or of a subresource.
+[[nodiscard]] api_request create_request(std::string path, std::string body,
+                                         const write_options& how);
 [[nodiscard]] api_request update_request(const resource& r, std::string_view ns,
-                                         std::string_view name, std::string body);
+                                         std::string_view name, std::string body,
+                                         const write_options& how);
 [[nodiscard]] api_request apply_request(const resource& r, std::string_view ns,
                                         std::string_view name, std::string body,
                                         const apply_options& options);
 /// `content_type` is that of the patch.
-[[nodiscard]] api_request patch_request(const resource& r, std::string_view ns,
-                                        std::string_view name, std::string body,
-                                        std::string_view subresource, std::string content_type);
+[[nodiscard]] api_request patch_request(std::string path, std::string body,
+                                        std::string content_type, const write_options& how);
 [[nodiscard]] api_request delete_request(const resource& r, std::string_view ns,
                                          std::string_view name, const delete_options& options);
 

@@ -175,6 +175,7 @@ task<result<std::unique_ptr<http_exchange>>> open_exchange(shared s, http_reques
   // A compressing server may hold back watch events to fill its window.
   const request_frame frame{s->host_header, s->config.user_agent, !options.dedicated};
   request.target.insert(0, s->config.path_prefix);
+  request.headers.insert(request.headers.end(), s->config.headers.begin(), s->config.headers.end());
   const auto head = request_head(request, frame);
   if (!head) co_return failed(net_error::not_sent, s->host, head.error().message);
   auto place = co_await connected(s, options);
@@ -231,7 +232,7 @@ std::unique_ptr<transport> make_client_transport(executor loop, const clock& clo
   s->loop = loop;
   s->clock_source = &clock_source;
   s->pool = std::make_shared<connection_pool>(connection_pool::parts{
-      loop, &clock_source, config.connections_max, config.idle_max,
+      loop, &clock_source, config.connections_max, config.idle_max, config.age_max,
       [loop, &clock_source, config] { return make_connection(loop, clock_source, config); }});
   s->config = std::move(config);
   return std::make_unique<client_transport>(std::move(s));

@@ -41,6 +41,11 @@ struct client_transport_config {
   std::size_t header_bytes_max = limits::response_header_bytes_max;
   /// An idle pooled connection is closed after this long.
   duration idle_max = std::chrono::seconds(90);
+  /// A pooled connection takes no new request after this long, so that rotated certificates and
+  /// authorities come into use though the old ones still work.
+  duration age_max = std::chrono::minutes(5);
+  /// Sent with each request.
+  std::vector<header> headers{};
   std::string user_agent = "oarlock";
 };
 

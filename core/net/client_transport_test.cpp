@@ -403,6 +403,40 @@ TEST_F(client_transport_test, bounds_its_connections_and_serves_waiters_in_order
   EXPECT_EQ(order, "abc");
 }
 
+TEST_F(client_transport_test, makes_no_more_use_of_a_connection_that_is_old) {
+  loopback_server server(echo);
+  client_transport_config config;
+  config.host = "127.0.0.1";
+  config.port = server.port();
+  config.tls = false;
+  config.age_max = 0s;
+  const auto t = make(config);
+  EXPECT_EQ(fetch(*t).first, 200);
+  EXPECT_EQ(fetch(*t).first, 200);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(client_transport_test, sends_its_own_headers_with_each_request) {
+  std::vector<std::string> requests;
+  loopback_server server([&](peer& p, int) {
+    for (auto r = p.read_request(); !r.empty(); r = p.read_request()) {
+      requests.push_back(r);
+      p.write(ok_answer("x"));
+    }
+  });
+  client_transport_config config;
+  config.host = "127.0.0.1";
+  config.port = server.port();
+  config.tls = false;
+  config.headers = {{"Impersonate-User", "jane"}};
+  const auto t = make(config);
+  EXPECT_EQ(fetch(*t).first, 200);
+  EXPECT_EQ(fetch(*t).first, 200);
+  EXPECT_EQ(requests.size(), 2U);
+  for (const auto& r : requests)
+    EXPECT_NE(r.find("Impersonate-User: jane\r\n"), std::string::npos) << r;
+}
+
 TEST_F(client_transport_test, closes_idle_connections_in_time) {
   std::promise<void> closed;
   loopback_server server([&](peer& p, int) {

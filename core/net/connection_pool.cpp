@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/base/mutant.hpp"
+
 namespace oarlock::net {
 
 namespace asio = boost::asio;
@@ -27,7 +29,7 @@ lease& lease::operator=(lease&& other) noexcept {
     drop();
     pool_ = std::move(other.pool_);
     connection_ = std::move(other.connection_);
-    era_ = other.era_;
+    birth_ = other.birth_;
     reused_ = other.reused_;
   }
   return *this;
@@ -39,7 +41,7 @@ void lease::keep() {
   if (!c) return;
   c->unbind();
   if (pool) {
-    pool->give_back(std::move(c), era_);
+    pool->give_back(std::move(c), birth_);
   } else {
     c->close();
   }
@@ -56,7 +58,7 @@ void lease::drop() {
 }
 
 void lease::retire_era() {
-  if (pool_ && pool_->era_ == era_) ++pool_->era_;
+  if (pool_ && pool_->era_ == birth_.era) ++pool_->era_;
 }
 
 connection_pool::connection_pool(parts p)
@@ -67,12 +69,18 @@ connection_pool::~connection_pool() {
     c.what->close();
 }
 
+bool connection_pool::may_serve(connection& c, lease::birth birth) const {
+  const bool old = parts_.clock_source->now() - birth.at >= parts_.age_max &&
+                   !OARLOCK_MUTANT("connections_never_age");
+  return birth.era == era_ && !old && c.idle_and_alive();
+}
+
 bool connection_pool::take_idle(lease& to) {
   while (!idle_.empty()) {
     auto candidate = std::move(idle_.back());  // the newest: the least likely to be closed
     idle_.pop_back();
-    if (candidate.era == era_ && candidate.what->idle_and_alive()) {
-      to = lease(shared_from_this(), std::move(candidate.what), candidate.era);
+    if (may_serve(*candidate.what, candidate.birth)) {
+      to = lease(shared_from_this(), std::move(candidate.what), candidate.birth);
       to.reused_ = true;
       return true;
     }
@@ -83,7 +91,7 @@ bool connection_pool::take_idle(lease& to) {
 }
 
 lease connection_pool::new_lease() {
-  return {shared_from_this(), parts_.make(), era_};
+  return {shared_from_this(), parts_.make(), {era_, parts_.clock_source->now()}};
 }
 
 task<result<lease>> connection_pool::acquire(steady_time deadline, std::stop_token stop) {
@@ -112,8 +120,8 @@ task<result<lease>> connection_pool::acquire(steady_time deadline, std::stop_tok
                       " connections to come free before the deadline, found all of them in use"};
 }
 
-void connection_pool::give_back(std::shared_ptr<connection> c, std::uint64_t era) {
-  if (era != era_ || !c->idle_and_alive()) {
+void connection_pool::give_back(std::shared_ptr<connection> c, lease::birth birth) {
+  if (!may_serve(*c, birth)) {
     c->close();
     free_place();
     return;
@@ -121,12 +129,12 @@ void connection_pool::give_back(std::shared_ptr<connection> c, std::uint64_t era
   if (!waiters_.empty()) {
     const auto w = waiters_.front();
     waiters_.pop_front();
-    w->granted.emplace(shared_from_this(), std::move(c), era);
+    w->granted.emplace(shared_from_this(), std::move(c), birth);
     w->granted->reused_ = true;
     w->wake.cancel();
     return;
   }
-  idle_.push_back({std::move(c), parts_.clock_source->now(), era});
+  idle_.push_back({std::move(c), parts_.clock_source->now(), birth});
   watch_idle();
 }
 

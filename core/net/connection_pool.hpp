@@ -22,8 +22,13 @@ class lease {
   lease() = default;
   /// A connection outside any pool.
   explicit lease(std::shared_ptr<connection> c) : connection_(std::move(c)) {}
-  lease(std::shared_ptr<connection_pool> pool, std::shared_ptr<connection> c, std::uint64_t era)
-      : pool_(std::move(pool)), connection_(std::move(c)), era_(era) {}
+  /// What a connection was made with: `era` is the pool's at that time.
+  struct birth {
+    std::uint64_t era = 0;
+    steady_time at{};
+  };
+  lease(std::shared_ptr<connection_pool> pool, std::shared_ptr<connection> c, birth b)
+      : pool_(std::move(pool)), connection_(std::move(c)), birth_(b) {}
   lease(lease&& other) noexcept = default;
   lease& operator=(lease&& other) noexcept;
   ~lease() { drop(); }
@@ -42,7 +47,7 @@ class lease {
   friend class connection_pool;
   std::shared_ptr<connection_pool> pool_;
   std::shared_ptr<connection> connection_;
-  std::uint64_t era_ = 0;
+  birth birth_;
   bool reused_ = false;
 };
 
@@ -53,6 +58,7 @@ class connection_pool : public std::enable_shared_from_this<connection_pool> {
     const clock* clock_source;
     std::size_t connections_max;
     duration idle_max;
+    duration age_max;
     std::function<std::shared_ptr<connection>()> make;
   };
   explicit connection_pool(parts p);
@@ -70,10 +76,11 @@ class connection_pool : public std::enable_shared_from_this<connection_pool> {
   struct idle_connection {
     std::shared_ptr<connection> what;
     steady_time since;
-    std::uint64_t era;
+    lease::birth birth;
   };
 
-  void give_back(std::shared_ptr<connection> c, std::uint64_t era);
+  void give_back(std::shared_ptr<connection> c, lease::birth birth);
+  [[nodiscard]] bool may_serve(connection& c, lease::birth birth) const;
   void free_place();
   bool take_idle(lease& to);
   lease new_lease();
