@@ -188,6 +188,20 @@ TEST(SharedCache, TwoPluginsShareOneWatchOnDeployments) {
   EXPECT_TRUE(eventually([&] { return watches() == others + 1; }, 10s))
       << "before: " << others << ", now: " << watches();
   EXPECT_EQ(metric(both.metrics(), "oarlock_plugin_loaded", {"plugin=\"observer\""}), 1);
+  const std::string deployments = "resource=\"deployments.apps\"";
+  EXPECT_TRUE(eventually(
+      [&] {
+        const auto text = both.metrics();
+        const auto bytes = metric(text, "oarlock_cache_bytes", {deployments});
+        const auto told = [&](const char* plugin) {
+          return metric(text, "oarlock_plugin_cache_bytes", {plugin, deployments});
+        };
+        return bytes >= 0 && told("plugin=\"myapp\"") == bytes &&
+               told("plugin=\"observer\"") == bytes;
+      },
+      30s))
+      << "what is there once counts for each that asked\n"
+      << both.metrics();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "tests/tidy/calls.hpp"
 #include "tests/tidy/includes.hpp"
+#include "tests/tidy/named_tests.hpp"
 #include "tests/tidy/sizes.hpp"
 #include "tests/tidy/style.hpp"
 
@@ -32,6 +33,19 @@ TEST(rules, code_only_blanks_comments_and_literals) {
   EXPECT_EQ(code_only("R\"(a \" b)\" + c"), "R\"       \" + c");
   EXPECT_EQ(code_only("1'000'000 + x"), "1'000'000 + x");
   EXPECT_EQ(code_only("\"http://x\" + y"), "\"        \" + y");
+}
+
+TEST(rules, named_tests) {
+  const std::string macro = "TEST";  // so that these lines are no tests themselves
+  const source_file tests{"core/a_test.cpp", macro + "(a, b) {}\n" + macro + "_P(c,\n  d) {}"};
+  const auto found = [&](const std::string& line) {
+    return check_named_tests({tests, {"docs/x.md", "text\n" + line + "\n"}});
+  };
+  EXPECT_EQ(found("| `a.b`, `c.d` and `core/kube`, `store.cpp`, `x.y.z`, `v1.` |").size(), 0U);
+  ASSERT_EQ(found("| `a.b` | `a.d` |").size(), 1U);
+  EXPECT_EQ(found("| `a.b` | `a.d` |")[0].line, 2);
+  EXPECT_EQ(found("`a.d` outside of a table").size(), 0U);
+  EXPECT_EQ(found("| `a.d").size(), 1U);
 }
 
 TEST(rules, width) {

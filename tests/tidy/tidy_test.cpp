@@ -6,6 +6,7 @@
 
 #include "tests/tidy/calls.hpp"
 #include "tests/tidy/includes.hpp"
+#include "tests/tidy/named_tests.hpp"
 #include "tests/tidy/sizes.hpp"
 #include "tests/tidy/style.hpp"
 
@@ -66,6 +67,10 @@ TEST(tidy, includes_go_one_way) {
 }
 TEST(tidy, no_dead_files) {
   expect_none(check_dead_files(tree()));
+}
+
+TEST(tidy, documents_name_tests_that_exist) {
+  expect_none(check_named_tests(tree()));
 }
 
 TEST(tidy, reports_sizes) {
