@@ -7,8 +7,13 @@
 #include "core/base/assert.hpp"
 #include "core/base/guarded.hpp"
 #include "core/base/log.hpp"
+#include "core/base/mutant.hpp"
+#include "core/base/rfc3339.hpp"
+#include "core/cache/object.hpp"
 #include "core/election/errors.hpp"
 #include "core/election/lease.hpp"
+#include "core/election/lease_watch.hpp"
+#include "core/json/parse.hpp"
 
 namespace oarlock::election {
 
@@ -22,6 +27,8 @@ constexpr auto trouble_repeat = 60s;
 constexpr auto release_pause = 200ms;
 // A foreign record may hold any number; above this it would overflow a time.
 constexpr std::int64_t term_max = 365 * 86400;
+// More writes of unknown outcome than fit into one term are not told apart any more.
+constexpr std::size_t unconfirmed_max = 64;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::min();
 
 enum class outcome {
@@ -65,6 +72,11 @@ class request_limit {
   std::stop_callback<std::function<void()>> link_;
 };
 
+std::string version_of(const lease& l) {
+  const auto doc = json::parse(l.json);
+  return doc ? std::string(json::string_at(*doc, "/metadata/resourceVersion")) : std::string();
+}
+
 }  // namespace
 
 struct elector::state {
@@ -78,9 +90,17 @@ struct elector::state {
   steady_time observed_at;
   // When the last request that got us the lease was sent.
   steady_time renewed;
-  // A write with our name went out and no answer since has ruled out that it holds.
-  bool may_hold = false;
+  // What we wrote and no answer since has ruled out. A record with our name that is not among them
+  // is another process with the same identity.
+  std::vector<lease_record> written;
   steady_time trouble_logged;
+
+  // While standing by: the newest state that the watch told and the loop has not looked at.
+  std::optional<lease> news;
+  bool heard = false;  // `observed` was told by the watch just now
+  std::stop_source rest_over;
+  std::stop_source watch_stop;
+  bool watching = false;
 
   std::atomic<bool> leads{false};
   std::atomic<std::int64_t> renewed_ns{never};
@@ -94,13 +114,21 @@ struct elector::state {
   static task<outcome> attempt(std::shared_ptr<state> self, std::stop_token stop);
   static task<outcome> create(std::shared_ptr<state> self, std::stop_token stop);
   static task<outcome> take(std::shared_ptr<state> self, std::stop_token stop);
+  static task<> stand_by(std::shared_ptr<state> self, std::stop_token stop);
+  static task<> watch(std::shared_ptr<state> self, std::stop_token stop);
+  static task<> rest(std::shared_ptr<state> self, duration how_long, std::stop_token stop);
+  static task<> end_watch(std::shared_ptr<state> self);
 
   [[nodiscard]] steady_time now() const { return p.clock_source->now(); }
   [[nodiscard]] steady_time deadline() const { return renewed + config.renew_deadline; }
   [[nodiscard]] bool out_of_time() const { return leads && now() >= deadline(); }
   [[nodiscard]] duration request_time() const;
+  [[nodiscard]] bool is_ours(const lease_record& r) const;
+  [[nodiscard]] steady_time expiry() const;
   [[nodiscard]] bool held_by_other() const;
   [[nodiscard]] lease_record next_record() const;
+  [[nodiscard]] lease_record write_next();
+  bool take_news();
   void observe(lease found);
   outcome won(steady_time sent, const kube::write_answer& answer);
   void note_trouble(const std::string& what, const error& why);
@@ -117,35 +145,68 @@ duration elector::state::request_time() const {
   return std::clamp<duration>(deadline() - now(), 1ms, half);
 }
 
+bool elector::state::is_ours(const lease_record& r) const {
+  if (OARLOCK_MUTANT("own_name_is_own_lease")) return r.holder == config.identity;
+  return r.holder == config.identity &&
+         std::find(written.begin(), written.end(), r) != written.end();
+}
+
 // By local observation only: renewTime is another machine's clock (client-go does the same).
-bool elector::state::held_by_other() const {
-  if (!observed || observed->record.holder.empty() || observed->record.holder == config.identity) {
-    return false;
-  }
+steady_time elector::state::expiry() const {
   const auto seconds = std::clamp<std::int64_t>(observed->record.duration_seconds, 0, term_max);
-  return now() < observed_at + std::chrono::seconds(seconds);
+  if (OARLOCK_MUTANT("expiry_by_renew_time")) {
+    const auto renewed_at = parse_rfc3339(observed->record.renew_time).value_or(wall_time{});
+    return now() + (renewed_at + std::chrono::seconds(seconds) - p.clock_source->wall_now());
+  }
+  return observed_at + std::chrono::seconds(seconds);
+}
+
+bool elector::state::held_by_other() const {
+  if (!observed || observed->record.holder.empty() || is_ours(observed->record)) return false;
+  return now() < expiry();
 }
 
 lease_record elector::state::next_record() const {
   const auto now_text = micro_time(p.clock_source->wall_now());
   lease_record next{
       .holder = config.identity,
-      .duration_seconds =
-          std::chrono::duration_cast<std::chrono::seconds>(config.lease_duration).count(),
+      .duration_seconds = std::chrono::ceil<std::chrono::seconds>(config.lease_duration).count(),
       .acquire_time = now_text,
       .renew_time = now_text,
       .transitions = 0};
   if (!observed) return next;
   const auto& old = observed->record;
-  const bool ours = old.holder == config.identity;
+  const bool ours = is_ours(old);
   next.transitions = old.transitions + (ours ? 0 : 1);
   if (ours && !old.acquire_time.empty()) next.acquire_time = old.acquire_time;
   return next;
 }
 
+lease_record elector::state::write_next() {
+  auto next = next_record();
+  if (written.size() == unconfirmed_max) written.erase(written.begin());
+  written.push_back(next);
+  return next;
+}
+
+// True: there were news. Those from before what is known are not: a watch may lag behind a read.
+bool elector::state::take_news() {
+  auto told = std::exchange(news, std::nullopt);
+  if (!told) return false;
+  if (observed) {
+    const auto order = cache::compare_versions(version_of(*told), version_of(*observed));
+    if (order && *order <= 0 && !OARLOCK_MUTANT("old_news_taken")) return false;
+  }
+  observe(std::move(*told));
+  heard = true;
+  return true;
+}
+
 void elector::state::observe(lease found) {
   if (!observed || observed->record != found.record) observed_at = now();
-  if (found.record.holder != config.identity) may_hold = false;
+  // A new state that is not ours: what we wrote named a version that is gone and cannot land now.
+  const bool changed = !observed || version_of(*observed) != version_of(found);
+  if (changed && !is_ours(found.record)) written.clear();
   holder_seen.with([&](std::string& seen) {
     if (seen == found.record.holder) return;
     seen = found.record.holder;
@@ -163,11 +224,16 @@ outcome elector::state::won(steady_time sent, const kube::write_answer& answer) 
     note_trouble("read the answer to a lease update", stored.error());
     return outcome::failed;
   }
+  written.assign(1, stored->record);
   observe(std::move(*stored));
-  if (now() >= sent + config.renew_deadline) return outcome::failed;  // answered too late to trust
+  const bool late = now() >= sent + config.renew_deadline;
+  if (late && !OARLOCK_MUTANT("late_answer_trusted")) return outcome::failed;
+  if (OARLOCK_MUTANT("window_from_the_answer")) sent = now();
   renewed = sent;
   renewed_ns = std::chrono::duration_cast<duration>(sent.time_since_epoch()).count();
-  p.window->open_until(sent + config.renew_deadline - config.write_margin);
+  const duration margin =
+      OARLOCK_MUTANT("gate_closed_late") ? duration(0) : duration(config.write_margin);
+  p.window->open_until(sent + config.renew_deadline - margin);
   clear_trouble();
   return outcome::held;
 }
@@ -198,7 +264,7 @@ void elector::state::start_leading() {
 }
 
 void elector::state::stop_leading(const char* why) {
-  p.window->close();
+  if (!OARLOCK_MUTANT("window_open_at_step_down")) p.window->close();
   leads = false;
   renewed_ns = never;
   master->set(0);
@@ -211,11 +277,10 @@ task<outcome> elector::state::create(std::shared_ptr<state> self, std::stop_toke
   const auto where = co_await boost::asio::this_coro::executor;
   request_limit limit(self->p.timer_source, where, self->request_time(), stop);
   const auto sent = self->now();
-  self->may_hold = true;
   self->observed.reset();
   auto made = co_await self->p.client->create(
       lease_resource(), c.lease_namespace,
-      new_lease_json(c.lease_namespace, c.lease_name, self->next_record()), limit.token());
+      new_lease_json(c.lease_namespace, c.lease_name, self->write_next()), limit.token());
   if (made) co_return self->won(sent, *made);
   const auto why = limit.explain(made.error());
   if (why.code == kube::kube_error::already_exists) co_return outcome::other;
@@ -235,7 +300,7 @@ task<outcome> elector::state::create(std::shared_ptr<state> self, std::stop_toke
 // Writes our name over the observed record, at the resourceVersion it was read.
 task<outcome> elector::state::take(std::shared_ptr<state> self, std::stop_token stop) {
   const auto& c = self->config;
-  auto body = with_record(*self->observed, self->next_record());
+  auto body = with_record(*self->observed, self->write_next());
   if (!body) {
     self->note_trouble("write the lease", body.error());
     co_return outcome::failed;
@@ -243,7 +308,6 @@ task<outcome> elector::state::take(std::shared_ptr<state> self, std::stop_token 
   const auto where = co_await boost::asio::this_coro::executor;
   request_limit limit(self->p.timer_source, where, self->request_time(), stop);
   const auto sent = self->now();
-  self->may_hold = true;
   auto stored = co_await self->p.client->update(lease_resource(), c.lease_namespace, c.lease_name,
                                                 std::move(*body), limit.token());
   if (stored) co_return self->won(sent, *stored);
@@ -256,7 +320,8 @@ task<outcome> elector::state::take(std::shared_ptr<state> self, std::stop_token 
 
 task<outcome> elector::state::attempt(std::shared_ptr<state> self, std::stop_token stop) {
   const auto& c = self->config;
-  if (self->leads && self->observed) {
+  const bool heard = std::exchange(self->heard, false);
+  if (self->observed && (self->leads || (heard && !self->held_by_other()))) {
     const auto fast = co_await take(self, stop);
     if (fast == outcome::held || stop.stop_requested()) co_return fast;
     self->slowpath->add();
@@ -273,7 +338,9 @@ task<outcome> elector::state::attempt(std::shared_ptr<state> self, std::stop_tok
   if (!body && body.error().code == kube::kube_error::not_found) {
     // Stricter than client-go: deleting the lease does not shorten the term of a holder we know of,
     // who may still be writing.
-    if (self->held_by_other()) co_return outcome::other;
+    if (self->held_by_other() && !OARLOCK_MUTANT("deleted_lease_is_free")) {
+      co_return outcome::other;
+    }
     co_return co_await create(self, stop);
   }
   if (!body) {
@@ -294,6 +361,55 @@ task<outcome> elector::state::attempt(std::shared_ptr<state> self, std::stop_tok
   co_return co_await take(self, stop);
 }
 
+task<> elector::state::watch(std::shared_ptr<state> self, std::stop_token stop) {
+  const auto& c = self->config;
+  auto watched = std::make_shared<lease_watch::parts>(lease_watch::parts{
+      self->p.client, self->p.clock_source, self->p.timer_source, self->p.random, c.lease_name,
+      c.lease_namespace, c.lease_duration, c.retry_period, [raw = self.get()](lease told) {
+        raw->news = std::move(told);
+        raw->rest_over.request_stop();
+      }});
+  co_await lease_watch::run(std::move(watched), std::move(stop));
+  self->watching = false;
+  self->rest_over.request_stop();
+}
+
+// Sleeps until the time is over, the watch has told something or ended, or `stop`.
+task<> elector::state::rest(std::shared_ptr<state> self, duration how_long, std::stop_token stop) {
+  self->rest_over = std::stop_source();
+  if (self->news) co_return;
+  const std::stop_callback link(stop, [over = self->rest_over]() mutable { over.request_stop(); });
+  co_await self->p.timer_source->sleep_for(how_long, self->rest_over.get_token());
+}
+
+task<> elector::state::end_watch(std::shared_ptr<state> self) {
+  self->watch_stop.request_stop();
+  while (self->watching) {
+    self->news.reset();
+    co_await rest(self, self->config.retry_period, {});
+  }
+  self->news.reset();
+}
+
+// Returns when it is time to try: the lease is free as far as we know, or nothing was heard of it
+// for a while. A holder that renews is heard of each time, and costs no request.
+task<> elector::state::stand_by(std::shared_ptr<state> self, std::stop_token stop) {
+  const auto where = co_await boost::asio::this_coro::executor;
+  if (!self->watching) {
+    self->watching = true;
+    self->watch_stop = std::stop_source();
+    spawn(where, watch(self, self->watch_stop.get_token()));
+  }
+  for (;;) {
+    duration pause = self->p.random->jitter(self->config.retry_period, acquire_jitter);
+    if (self->held_by_other() && !OARLOCK_MUTANT("expiry_waits_for_a_poll"))
+      pause = std::min<duration>(pause, self->expiry() - self->now());
+    co_await rest(self, pause, stop);
+    if (stop.stop_requested() || !self->news) co_return;
+    if (self->take_news() && !self->held_by_other()) co_return;
+  }
+}
+
 task<> elector::state::run(std::shared_ptr<state> self, std::stop_token stop) {
   const auto& c = self->config;
   while (!stop.stop_requested()) {
@@ -301,17 +417,21 @@ task<> elector::state::run(std::shared_ptr<state> self, std::stop_token stop) {
     if (stop.stop_requested()) break;
     if (got == outcome::held && !self->leads) self->start_leading();
     if (self->leads && got == outcome::other) self->stop_leading("another process took the lease");
-    duration pause = self->p.random->jitter(c.retry_period, acquire_jitter);
     if (self->leads) {
-      pause = std::clamp<duration>(self->deadline() - self->now(), 0ns, c.retry_period);
+      self->watch_stop.request_stop();
+      const auto left = self->deadline() - self->now();
+      co_await self->p.timer_source->sleep_for(std::clamp<duration>(left, 0ns, c.retry_period),
+                                               stop);
+    } else {
+      co_await stand_by(self, stop);
     }
-    co_await self->p.timer_source->sleep_for(pause, stop);
     // Also true after the whole process was suspended: step down before anything is sent.
-    if (self->leads && self->now() >= self->deadline()) {
+    if (self->out_of_time() && !OARLOCK_MUTANT("renews_past_the_deadline")) {
       self->stop_leading("the lease was not renewed within the renew deadline");
     }
   }
   if (self->leads) self->stop_leading("stopping");
+  co_await end_watch(self);
 }
 
 task<> elector::state::release(std::shared_ptr<state> self) {
@@ -320,14 +440,15 @@ task<> elector::state::release(std::shared_ptr<state> self) {
   const auto where = co_await boost::asio::this_coro::executor;
   OARLOCK_ASSERT(!self->leads, "release() comes after run() has returned");
   request_limit limit(self->p.timer_source, where, c.renew_deadline / 2, {});
-  while (self->may_hold && !limit.token().stop_requested()) {
+  while (!self->written.empty() && !limit.token().stop_requested()) {
     auto body =
         co_await client->get(lease_resource(), c.lease_namespace, c.lease_name, limit.token());
     if (!body && body.error().code == kube::kube_error::not_found) co_return;
     auto found = body ? parse_lease(*body) : result<lease>(body.error());
     if (found) {
       self->observe(*found);
-      if (!self->may_hold) co_return;
+      const bool ours = self->is_ours(found->record);
+      if (!ours && !OARLOCK_MUTANT("releases_anyones_lease")) co_return;
       auto record = self->next_record();
       record.holder.clear();
       // One second and not nothing, so that older clients take the field as valid (client-go).
@@ -337,14 +458,14 @@ task<> elector::state::release(std::shared_ptr<state> self) {
       auto stored = co_await client->update(lease_resource(), c.lease_namespace, c.lease_name,
                                             std::move(*changed), limit.token());
       if (stored) {
-        self->may_hold = false;
+        self->written.clear();
         log_info("released the lease", {{"lease", c.lease_name}});
         co_return;
       }
     }
     co_await self->p.timer_source->sleep_for(release_pause, limit.token());
   }
-  if (self->may_hold) {
+  if (!self->written.empty()) {
     log_warn("could not release the lease: another process takes it over when it expires",
              {{"lease", c.lease_name}});
   }

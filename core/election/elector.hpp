@@ -38,8 +38,8 @@ class write_window final : public kube::write_gate {
 struct elector_config {
   std::string lease_name;
   std::string lease_namespace;
-  std::string identity;  ///< unique per process
-  duration lease_duration = std::chrono::seconds(15);
+  std::string identity;                                ///< unique per process
+  duration lease_duration = std::chrono::seconds(15);  ///< others see whole seconds
   duration renew_deadline = std::chrono::seconds(10);
   duration retry_period = std::chrono::seconds(2);
   duration write_margin = std::chrono::seconds(2);

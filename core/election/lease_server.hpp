@@ -2,6 +2,7 @@
 // For tests: the part of the API server that elections use.
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ class lease_server {
   bool namespace_exists = true;
   std::optional<std::string> stored;  ///< the Lease's JSON
   std::vector<std::string> log;       ///< "PUT a 200": method, holder asked for, status
+  std::function<void()> on_change;    ///< after each change of `stored`
 
   struct answer {
     int status;
@@ -53,6 +55,7 @@ class lease_server {
     metadata.AddMember("resourceVersion", rapidjson::Value(std::to_string(++version_), allocator),
                        allocator);
     stored = json::write(doc);
+    if (on_change) on_change();
   }
   answer decide(const net::http_request& request) {
     const std::string all = "/apis/coordination.k8s.io/v1/namespaces/ns/leases";
