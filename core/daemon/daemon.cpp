@@ -152,7 +152,7 @@ std::vector<check> daemon::state::live_checks() const {
   check leader{.name = "leader-election"};
   if (elector) {
     const auto renewed = elector->renewed_at();
-    const auto limit = election::elector_config{}.lease_duration + renewal_tolerance;
+    const auto limit = o.leader_election_lease_duration + renewal_tolerance;
     if (renewed && p.clock_source->now() > *renewed + limit) {
       leader.trouble = "leading without having renewed the lease for too long";
     }
@@ -373,6 +373,9 @@ void daemon::state::start_election() {
   election::elector_config config;
   config.lease_name = o.leader_election_id;
   config.lease_namespace = o.leader_election_namespace;
+  config.lease_duration = o.leader_election_lease_duration;
+  config.renew_deadline = o.leader_election_renew_deadline;
+  config.retry_period = o.leader_election_retry_period;
   config.identity = p.host_name + "_" + make_uuid(*p.random);
   probe.call([&] {
     elector = std::make_unique<election::elector>(
@@ -436,7 +439,7 @@ void daemon::state::end_caches() {
 void daemon::state::end_election() {
   if (!elector) return;
   election_stop.request_stop();
-  const auto limit = election::elector_config{}.renew_deadline;
+  const auto limit = o.leader_election_renew_deadline;
   if (election_ended.wait_for(limit) != std::future_status::ready) return;
   probe.begin(elector->release()).wait_for(limit);
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <set>
 #include <sstream>
 
@@ -18,6 +19,7 @@ namespace oarlock::daemon {
 namespace {
 
 constexpr int usage_error = 2;
+constexpr std::size_t near_chars_max = 100;
 
 error bad_file(const std::filesystem::path& file, const YAML::Mark& at, const std::string& why) {
   // YAML-cpp counts from 0, people and editors from 1.
@@ -30,6 +32,35 @@ const setting* find_setting(const std::string& name) {
     if (name == s.name) return &s;
   }
   return nullptr;
+}
+
+// How many letters must be typed, left out or replaced to get from `a` to `b` (Levenshtein).
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0U);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const auto replaced = diagonal + (a[i] == b[j] ? 0U : 1U);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+// "; did you mean X?", or nothing when no name is near.
+std::string nearest_name(const std::string& typed) {
+  if (typed.size() > near_chars_max) return {};
+  const setting* best = nullptr;
+  std::size_t best_distance = std::max<std::size_t>(2, typed.size() / 3) + 1;
+  for (const auto& s : all_settings()) {
+    const auto distance = edit_distance(typed, s.name);
+    if (distance >= best_distance) continue;
+    best = &s;
+    best_distance = distance;
+  }
+  return best == nullptr ? std::string() : fmt::format("; did you mean {}?", best->name);
 }
 
 std::string known_names() {
@@ -153,7 +184,8 @@ result<> read_config_file(const std::filesystem::path& file, const std::vector<s
     const auto* s = find_setting(name);
     if (s == nullptr) {
       return bad_file(file, entry.first.Mark(),
-                      fmt::format("expected one of {}; found \"{}\"", known_names(), name));
+                      fmt::format("expected one of {}; found \"{}\"{}", known_names(), name,
+                                  nearest_name(name)));
     }
     if (!seen.insert(name).second) {
       return bad_file(file, entry.first.Mark(),

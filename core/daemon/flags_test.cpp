@@ -33,11 +33,26 @@ TEST(flags, defaults) {
 }
 
 TEST(flags, are_read) {
-  const auto p = parse({"--plugin", "build/plugins/a", "--plugin=b", "--leader-elect=false",
-                        "--metrics-bind-address", "127.0.0.1:0", "--metrics-secure=false",
-                        "--health-probe-bind-address=0", "--log-level=debug", "--log-format=json",
-                        "--max-concurrent-reconciles=3", "--namespace=team", "--kubeconfig", "k",
-                        "--state-dir=/s", "--runtime-name=two", "--leader-election-namespace=le"});
+  const auto p = parse({"--plugin",
+                        "build/plugins/a",
+                        "--plugin=b",
+                        "--leader-elect=false",
+                        "--metrics-bind-address",
+                        "127.0.0.1:0",
+                        "--metrics-secure=false",
+                        "--health-probe-bind-address=0",
+                        "--log-level=debug",
+                        "--log-format=json",
+                        "--max-concurrent-reconciles=3",
+                        "--namespace=team",
+                        "--kubeconfig",
+                        "k",
+                        "--state-dir=/s",
+                        "--runtime-name=two",
+                        "--leader-election-namespace=le",
+                        "--leader-election-lease-duration=1m",
+                        "--leader-election-renew-deadline=40s",
+                        "--leader-election-retry-period=500ms"});
   ASSERT_TRUE(p.run) << p.err;
   EXPECT_THAT(p.run->plugins, ElementsAre("build/plugins/a", "b"));
   EXPECT_FALSE(p.run->leader_elect);
@@ -52,6 +67,9 @@ TEST(flags, are_read) {
   EXPECT_EQ(p.run->state_dir, "/s");
   EXPECT_EQ(p.run->leader_election_id, "two");
   EXPECT_EQ(p.run->leader_election_namespace, "le");
+  EXPECT_EQ(p.run->leader_election_lease_duration, std::chrono::seconds(60));
+  EXPECT_EQ(p.run->leader_election_renew_deadline, std::chrono::seconds(40));
+  EXPECT_EQ(p.run->leader_election_retry_period, std::chrono::milliseconds(500));
 }
 
 TEST(flags, booleans_take_an_optional_value) {
@@ -97,6 +115,15 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--metrics-secure=false", "--metrics-bind-address=127.0.0.1:1", "--metrics-cert-dir=/c"},
        "metrics-cert-dir: expected none"},
       {{"--config", "/nowhere/x.yaml"}, "expected a readable file, found none at /nowhere/x.yaml"},
+      {{"--leader-election-lease-duration=15"}, "expected a duration such as 15s, 1m30s or 500ms"},
+      {{"--leader-election-lease-duration=10500ms"}, "expected whole seconds, at least one"},
+      {{"--leader-election-lease-duration=0s"}, "expected whole seconds, at least one"},
+      {{"--leader-election-lease-duration=10s"},
+       "leader-election-renew-deadline: expected less than leader-election-lease-duration, 10s, "
+       "found \"10s\""},
+      {{"--leader-election-renew-deadline=2400ms"},
+       "expected more than 1.2 times leader-election-retry-period, 2s, found \"2400ms\""},
+      {{"--leader-election-retry-period=99ms"}, "expected at least 100ms, found \"99ms\""},
       {{"--unknown"}, "--unknown"},
       {{"stray"}, "stray"},
       {{"--plugin"}, "--plugin"},
@@ -174,7 +201,12 @@ TEST_F(config_file, mistakes_have_line_and_column) {
     const char* text;
   } cases[] = {
       {"log-level: verbose\n", ":1:12: ", "log-level: expected debug, info"},
-      {"# c\nlog-levle: debug\n", ":2:1: ", "found \"log-levle\""},
+      {"# c\nlog-levle: debug\n", ":2:1: ", "found \"log-levle\"; did you mean log-level?"},
+      {"leader-election: true\n", ":1:1: ", "did you mean leader-elect?"},
+      {"plugins: [a]\n", ":1:1: ", "did you mean plugin?"},
+      {"metrics_bind_address: \"0\"\n", ":1:1: ", "did you mean metrics-bind-address?"},
+      {"replicas: 3\n", ":1:1: ", "found \"replicas\"\n"},
+      {"leader-election-retry-period: 2\n", ":1:31: ", "expected a duration such as 15s"},
       {"log-level: debug\nlog-level: info\n", ":2:1: ", "expected once, found again"},
       {"leader-elect: yes\n", ":1:15: ", "expected true or false, found \"yes\""},
       {"plugin: a\n", ":1:9: ", "plugin: expected a list"},

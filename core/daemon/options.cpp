@@ -6,10 +6,15 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/daemon/duration_text.hpp"
+
 namespace oarlock::daemon {
 
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr duration retry_period_min = 100ms;
 constexpr std::size_t reconciles_max = 1000;
 constexpr std::size_t label_chars_max = 63;
 constexpr const char* default_namespace = "oarlock-system";
@@ -53,6 +58,13 @@ result<> set_label(std::string& into, const std::string& text) {
 result<> set_address(std::optional<metrics::bind_address>& into, const std::string& text) {
   auto parsed = metrics::parse_bind_address(text);
   if (!parsed) return error{option_error::bad_value, parsed.error().message};
+  into = *parsed;
+  return {};
+}
+
+result<> set_duration(duration& into, const std::string& text) {
+  const auto parsed = parse_duration(text);
+  if (!parsed) return refuse("a duration such as 15s, 1m30s or 500ms, at most 24h", text);
   into = *parsed;
   return {};
 }
@@ -126,6 +138,11 @@ template <class Member>
 auto show_bind(Member member) {
   return [member](const options& o) { return std::vector<std::string>{show_address(o.*member)}; };
 }
+template <class Member>
+auto show_time(Member member) {
+  return [member](const options& o) { return std::vector<std::string>{show_duration(o.*member)}; };
+}
+
 template <auto Set, class Member>
 auto into(Member member) {
   return [member](options& o, const std::string& text) { return Set(o.*member, text); };
@@ -143,6 +160,17 @@ std::vector<setting> election_settings() {
        "Namespace of the Lease (default: the pod's, else oarlock-system)", setting_kind::text,
        into<set_label>(&options::leader_election_namespace),
        show_text(&options::leader_election_namespace)},
+      {"leader-election-lease-duration", "DURATION",
+       "Others wait so long before they take a lease that is not renewed (default 15s)",
+       setting_kind::text, into<set_duration>(&options::leader_election_lease_duration),
+       show_time(&options::leader_election_lease_duration)},
+      {"leader-election-renew-deadline", "DURATION",
+       "A leader that could not renew for so long steps down (default 10s)", setting_kind::text,
+       into<set_duration>(&options::leader_election_renew_deadline),
+       show_time(&options::leader_election_renew_deadline)},
+      {"leader-election-retry-period", "DURATION", "Between two tries (default 2s)",
+       setting_kind::text, into<set_duration>(&options::leader_election_retry_period),
+       show_time(&options::leader_election_retry_period)},
   };
 }
 
@@ -216,11 +244,44 @@ const std::vector<setting>& all_settings() {
   return made;
 }
 
+namespace {
+
+// client-go's rules. A Lease holds whole seconds.
+result<> check_election_times(const options& o) {
+  const auto lease = o.leader_election_lease_duration;
+  const auto renew = o.leader_election_renew_deadline;
+  const auto retry = o.leader_election_retry_period;
+  const auto wrong = [](const char* name, const std::string& expected, duration found) {
+    return error{option_error::bad_value, fmt::format("{}: expected {}, found \"{}\"", name,
+                                                      expected, show_duration(found))};
+  };
+  if (lease < 1s || lease % 1s != 0s) {
+    return wrong("leader-election-lease-duration", "whole seconds, at least one", lease);
+  }
+  if (retry < retry_period_min) {
+    return wrong("leader-election-retry-period", "at least " + show_duration(retry_period_min),
+                 retry);
+  }
+  if (renew >= lease) {
+    return wrong("leader-election-renew-deadline",
+                 "less than leader-election-lease-duration, " + show_duration(lease), renew);
+  }
+  if (renew * 5 <= retry * 6) {
+    return wrong("leader-election-renew-deadline",
+                 "more than 1.2 times leader-election-retry-period, " + show_duration(retry),
+                 renew);
+  }
+  return {};
+}
+
+}  // namespace
+
 result<> complete(options& o, const std::string& pod_namespace) {
   if (o.leader_election_id.empty()) o.leader_election_id = o.runtime_name;
   if (o.leader_election_namespace.empty()) {
     o.leader_election_namespace = pod_namespace.empty() ? default_namespace : pod_namespace;
   }
+  if (auto times = check_election_times(o); !times) return times;
   if (o.metrics && !o.metrics_secure && !o.metrics->is_loopback()) {
     return error{option_error::bad_value,
                  fmt::format("metrics-secure: expected true, because metrics-bind-address {} can "

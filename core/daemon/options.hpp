@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/base/result.hpp"
 #include "core/metrics/bind_address.hpp"
@@ -18,6 +19,9 @@ struct options {
   bool leader_elect = true;
   std::string leader_election_id;         ///< the runtime's name unless set
   std::string leader_election_namespace;  ///< the pod's, else oarlock-system, unless set
+  duration leader_election_lease_duration = std::chrono::seconds(15);
+  duration leader_election_renew_deadline = std::chrono::seconds(10);
+  duration leader_election_retry_period = std::chrono::seconds(2);
   std::optional<metrics::bind_address> metrics = metrics::bind_address{"", 8443};
   bool metrics_secure = true;
   std::string metrics_cert_dir;

@@ -231,8 +231,9 @@ outcome elector::state::won(steady_time sent, const kube::write_answer& answer) 
   if (OARLOCK_MUTANT("window_from_the_answer")) sent = now();
   renewed = sent;
   renewed_ns = std::chrono::duration_cast<duration>(sent.time_since_epoch()).count();
-  const duration margin =
-      OARLOCK_MUTANT("gate_closed_late") ? duration(0) : duration(config.write_margin);
+  const duration margin = OARLOCK_MUTANT("gate_closed_late")
+                              ? duration(0)
+                              : duration(config.renew_deadline / write_margin_divisor);
   p.window->open_until(sent + config.renew_deadline - margin);
   clear_trouble();
   return outcome::held;
@@ -481,7 +482,6 @@ elector::elector(elector_config config, parts p)
   OARLOCK_ASSERT(static_cast<double>(c.renew_deadline.count()) >
                      static_cast<double>(c.retry_period.count()) * acquire_jitter,
                  "a leader has time for more than one try");
-  OARLOCK_ASSERT(c.renew_deadline > c.write_margin, "the write window is not empty");
   const metric_labels labels{{"name", c.lease_name}};
   state_->master = &state_->p.metrics->make_gauge(
       "leader_election_master_status", "1 while this process holds the lease, else 0", labels);

@@ -35,6 +35,9 @@ class write_window final : public kube::write_gate {
   std::atomic<std::int64_t> limit_ns_{std::numeric_limits<std::int64_t>::min()};
 };
 
+/// renew_deadline / write_margin_divisor before the renew deadline no write may start any more.
+inline constexpr int write_margin_divisor = 5;
+
 struct elector_config {
   std::string lease_name;
   std::string lease_namespace;
@@ -42,7 +45,6 @@ struct elector_config {
   duration lease_duration = std::chrono::seconds(15);  ///< others see whole seconds
   duration renew_deadline = std::chrono::seconds(10);
   duration retry_period = std::chrono::seconds(2);
-  duration write_margin = std::chrono::seconds(2);
 };
 
 /// Thread: its loop (that of lease and probes, not the stream loop), unless a method says

@@ -1,0 +1,251 @@
+// Leaders that leave, die and freeze while a client makes 200 changes a second: no change is lost,
+// and whoever writes holds the lease.
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "core/base/rfc3339.hpp"
+#include "core/cache/standalone.hpp"
+#include "core/json/parse.hpp"
+#include "tests/support/cluster.hpp"
+
+namespace oarlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto ns = "takeover";
+constexpr auto lease_name = "takeover";
+constexpr int apps = 40;
+constexpr int writers = 4;
+constexpr int writes_per_second = 200;
+
+/// Changes spec.replicas of the apps, one after the other, until it is told to stop.
+class changes {
+ public:
+  changes() {
+    kube::config_sources from;
+    from.flag_path = (shared_cluster().dir() / "admin.kubeconfig").string();
+    auto opened = cache::standalone::open(io_.get_executor(), from);
+    if (!opened) throw std::runtime_error(opened.error().message);
+    api_ = std::move(*opened);
+    for (int i = 0; i < writers; ++i)
+      boost::asio::co_spawn(io_, write(i), boost::asio::detached);
+    began_ = std::chrono::steady_clock::now();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~changes() { stop(); }
+  changes(const changes&) = delete;
+  changes& operator=(const changes&) = delete;
+
+  void stop() {
+    over_ = true;
+    if (!thread_.joinable()) return;
+    thread_.join();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
+    std::printf("%d changes, %.0f per second\n", made_.load(), made_ / took.count());
+  }
+  [[nodiscard]] bool wait_for_more(int number) const {
+    const int until = made_ + number;
+    return eventually([&] { return made_ >= until; }, 60s);
+  }
+  /// After stop(): what each app's replicas were set to last.
+  [[nodiscard]] const std::map<std::string, int>& last() const { return last_; }
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+
+ private:
+  task<> write(int number) {
+    const kube::resource myapps{"example.com", "v1alpha1", "MyApp", "myapps", true};
+    boost::asio::steady_timer pace(io_);
+    auto due = std::chrono::steady_clock::now();
+    for (int i = number; !over_; i += writers) {
+      const auto name = "app-" + std::to_string(i % apps);
+      const int replicas = 1 + i % 9999;
+      auto done = co_await api_->client().merge_patch(
+          myapps, ns, name, R"({"spec":{"replicas":)" + std::to_string(replicas) + "}}");
+      if (!done) {
+        failure_ = done.error().message;
+        co_return;
+      }
+      last_[name] = replicas;
+      ++made_;
+      due += 1s * writers / writes_per_second;
+      pace.expires_at(due);
+      co_await pace.async_wait(boost::asio::use_awaitable_t<executor>());
+    }
+  }
+
+  boost::asio::io_context io_{1};
+  std::unique_ptr<cache::standalone> api_;
+  std::map<std::string, int> last_;
+  std::string failure_;
+  std::atomic<int> made_{0};
+  std::atomic<bool> over_{false};
+  std::chrono::steady_clock::time_point began_;
+  std::thread thread_;
+};
+
+struct audited {
+  std::string user;
+  bool lease = false;
+  std::string received;  ///< RFC 3339 with six digits: the order of the texts is that of the times
+  std::string done;
+  std::string what;
+};
+
+// The successful writes of our processes, in the order in which the server received them.
+std::vector<audited> audit() {
+  std::ifstream in(shared_cluster().dir() / "cluster/audit.log");
+  std::vector<audited> found;
+  for (std::string line; std::getline(in, line);) {
+    const auto entry = json::parse(line);
+    if (!entry || json::string_at(*entry, "/stage") != "ResponseComplete") continue;
+    const auto text = [&](const char* path) { return std::string(json::string_at(*entry, path)); };
+    const auto verb = text("/verb");
+    const bool read = verb == "get" || verb == "list" || verb == "watch";
+    const auto user = text("/user/username");
+    if (read || !user.starts_with("racer-")) continue;
+    if (json::int_at(*entry, "/responseStatus/code").value_or(500) >= 300) continue;
+    const auto resource = text("/objectRef/resource");
+    // Access reviews are no part of what the lease guards.
+    if (resource == "tokenreviews" || resource == "subjectaccessreviews") continue;
+    found.push_back({user, resource == "leases", text("/requestReceivedTimestamp"),
+                     text("/stageTimestamp"),
+                     verb + " " + resource + " " + text("/objectRef/name")});
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.received < b.received; });
+  return found;
+}
+
+double seconds(const std::string& stamp) {
+  const auto whole = parse_rfc3339(stamp).value_or(wall_time{});
+  const auto dot = stamp.find('.');
+  const double part = dot == std::string::npos ? 0 : std::stod("0" + stamp.substr(dot, 7));
+  return std::chrono::duration<double>(whole.time_since_epoch()).count() + part;
+}
+
+// Each write was received while the last one to have written the lease was the writer.
+void expect_only_the_holder_wrote(const std::vector<audited>& all) {
+  const audited* holder = nullptr;
+  const audited* before = nullptr;  // the last write to the lease by the holder before
+  std::map<std::string, int> counts;
+  for (const auto& one : all) {
+    if (one.lease) {
+      if (holder == nullptr || holder->user != one.user) before = holder;
+      holder = &one;
+      continue;
+    }
+    ASSERT_NE(holder, nullptr) << one.user << " wrote before anybody led: " << one.what;
+    EXPECT_EQ(one.user, holder->user) << one.what << " at " << one.received;
+    if (counts[one.user]++ == 0 && before != nullptr) {
+      std::printf("%s: first write %.3f s after the last one of %s to the lease\n",
+                  one.user.c_str(), seconds(one.received) - seconds(before->done),
+                  before->user.c_str());
+    }
+  }
+  for (const auto& [user, count] : counts)
+    std::printf("%s: %d writes\n", user.c_str(), count);
+  EXPECT_EQ(counts.size(), 4U) << "all four had their turn";
+}
+
+class Takeover : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto& c = shared_cluster();
+    c.make_namespace(ns);
+    // No pods and ReplicaSets for thousands of replicas; the end of the test needs no garbage
+    // collection.
+    c.component("stop", "kube-controller-manager");
+    std::string yaml;
+    for (int i = 0; i < apps; ++i)
+      yaml += "---\n" + myapp_yaml("app-" + std::to_string(i), 0);
+    c.must({"apply", "-n", ns, "-f", "-"}, yaml);
+  }
+  void TearDown() override {
+    shared_cluster().must({"delete", "namespace", ns, "--wait=false"});
+    shared_cluster().component("start", "kube-controller-manager");
+  }
+  /// A process with a user of its own, so that the audit log tells who wrote.
+  static std::unique_ptr<daemon> start(const std::string& user) {
+    auto& c = shared_cluster();
+    const auto subject = "--user=" + user;
+    c.must({"create", "clusterrolebinding", user, "--clusterrole=oarlock", subject});
+    c.must({"create", "clusterrolebinding", user + "-myapp", "--clusterrole=oarlock-plugin-myapp",
+            subject});
+    c.must(
+        {"create", "rolebinding", user, "-n", "oarlock-system", "--role=oarlock-lease", subject});
+    const std::vector<std::string> flags{
+        std::string("--leader-election-id=") + lease_name, "--leader-election-lease-duration=3s",
+        "--leader-election-renew-deadline=2s", "--leader-election-retry-period=300ms"};
+    auto made =
+        std::make_unique<daemon>(c, daemon::options{{"myapp"}, flags, true, c.kubeconfig(user)});
+    EXPECT_TRUE(made->wait_ready(30s)) << made->process().log();
+    return made;
+  }
+  static ::testing::AssertionResult leads(daemon& d) {
+    if (eventually([&] { return metric(d.metrics(), "leader_election_master_status") == 1; }, 30s))
+      return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << d.process().log();
+  }
+  /// Name and replicas of every Deployment, and the names of apps whose status is behind.
+  static std::map<std::string, int> deployed() {
+    std::istringstream lines(shared_cluster().must(
+        {"get", "deployments", "-n", ns, "-o",
+         "jsonpath={range .items[*]}{.metadata.name} {.spec.replicas}{\"\\n\"}{end}"}));
+    std::map<std::string, int> found;
+    std::string name;
+    for (int replicas = 0; lines >> name >> replicas;)
+      found[name] = replicas;
+    return found;
+  }
+};
+
+TEST_F(Takeover, NoChangeIsLostAndOnlyTheHolderWrites) {
+  auto first = start("racer-first");
+  ASSERT_TRUE(leads(*first));
+  auto second = start("racer-second");
+  changes client;
+  ASSERT_TRUE(client.wait_for_more(100));
+
+  first->process().send(SIGTERM);
+  EXPECT_EQ(first->process().wait(40s), 0) << first->process().log();
+  ASSERT_TRUE(leads(*second));
+
+  auto third = start("racer-third");
+  ASSERT_TRUE(client.wait_for_more(50));
+  second->process().send(SIGKILL);
+  second->process().wait(5s);
+  ASSERT_TRUE(leads(*third));
+
+  auto fourth = start("racer-fourth");
+  ASSERT_TRUE(client.wait_for_more(50));
+  third->process().send(SIGSTOP);  // with writes queued: there are 200 changes a second
+  ASSERT_TRUE(leads(*fourth));
+  third->process().send(SIGCONT);
+  ASSERT_TRUE(client.wait_for_more(50));
+  EXPECT_TRUE(eventually(
+      [&] { return metric(third->metrics(), "leader_election_master_status") == 0; }, 30s));
+  EXPECT_TRUE(third->wait_ready(30s)) << "it stands by and has not ended";
+  EXPECT_TRUE(leads(*fourth));
+
+  client.stop();
+  EXPECT_EQ(client.failure(), "");
+  EXPECT_EQ(client.last().size(), static_cast<std::size_t>(apps));
+  EXPECT_TRUE(eventually([&] { return deployed() == client.last(); }, 30s))
+      << fourth->process().log();
+  expect_only_the_holder_wrote(audit());
+}
+
+}  // namespace
+}  // namespace oarlock::testing
