@@ -27,8 +27,8 @@ test-api: ## integration tests on a real API server; no root
 test: ## everything: packages, all suites, sanitizers, the demo end to end (root)
 	@tests/run.sh all
 
-test-long: ## tests that wait for minutes on a real API server; no root
-	@tests/run.sh long
+test-long: ## tests that wait for minutes; KUBE=v1.34.4: test-api on that Kubernetes; no root
+	@KUBE=$(KUBE) tests/run.sh long
 
 bench: ## measure sizes and times; JSON in build/bench
 	@bench/run.sh

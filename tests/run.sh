@@ -5,6 +5,7 @@
 #   tests/run.sh api     integration tests on a real API server; no root   (make test-api)
 #   tests/run.sh all     everything, sanitizers and the demo included      (make test)
 #   tests/run.sh long    what waits for minutes on a real API server       (make test-long)
+#                        or with KUBE=vX.Y.Z the integration tests on that Kubernetes
 #
 # The last line is "N passed, N failed, N skipped"; the exit code is 0 only if nothing failed.
 # A suite that crashes, runs out of time or runs no test has failed. Results for machines:
@@ -340,7 +341,29 @@ run_api() {
   if build devcluster dev; then integration dev; fi
 }
 
+# The integration tests on another Kubernetes than that of go.mod.
+run_other_kubernetes() { # VERSION
+  local folder=$root/build/kube-$1 started
+  started=$(now_ms)
+  section "build: Kubernetes $1"
+  if ! limited_shown "$build_seconds" deploy/devcluster/build.sh "$folder" "$1"; then
+    record build "kubernetes $1" 0 1 0 "$started" "see above"
+    return
+  fi
+  build release || return 0
+  export OARLOCK_DEVCLUSTER=$folder/devcluster
+  integration release
+}
+
 run_long() {
+  if [[ -n ${KUBE:-} ]]; then
+    [[ $KUBE =~ ^v[0-9]+[.][0-9]+[.][0-9]+$ ]] || {
+      echo "error: expected KUBE=vX.Y.Z, found '$KUBE'" >&2
+      exit 2
+    }
+    run_other_kubernetes "$KUBE"
+    return
+  fi
   if build devcluster release; then
     gtest_suite long/release build/release/tests/long "$integration_seconds" 1
   fi

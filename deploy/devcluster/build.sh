@@ -1,8 +1,10 @@
 #!/bin/sh
 # Builds OUTDIR/devcluster, the link OUTDIR/kubectl and the programs of the images in
-# OUTDIR/devcluster.d. Needs nothing but Go; does nothing when all is up to date.
+# OUTDIR/devcluster.d. Needs nothing but Go; does nothing when all is up to date. With a version
+# (vX.Y.Z) it holds that Kubernetes instead of the one of go.mod, and no CoreDNS, which is of one
+# Kubernetes; kubectl is then of that version too.
 set -eu
-[ $# -eq 1 ] || { echo "usage: $0 OUTDIR" >&2; exit 2; }
+[ $# -eq 1 ] || [ $# -eq 2 ] || { echo "usage: $0 OUTDIR [vX.Y.Z]" >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
@@ -14,6 +16,11 @@ command -v go >/dev/null || {
 
 # The Kubernetes version has one place: the line `k8s.io/kubernetes vX.Y.Z` of go.mod.
 version=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' go.mod)
+modfile=go.mod tags=
+if [ -n "${2:-}" ]; then
+    mkdir -p "$out/devcluster.d"
+    version=$2 modfile=$out/devcluster.d/go.mod tags=nocoredns
+fi
 major=${version#v}; major=${major%%.*}
 minor=${version#v*.}; minor=${minor%%.*}
 
@@ -35,10 +42,11 @@ for package in k8s.io/client-go/pkg/version k8s.io/component-base/version; do
 done
 export CGO_ENABLED=0 GOTOOLCHAIN="${GOTOOLCHAIN:-auto}"
 mkdir -p "$out/devcluster.d"
+[ "$modfile" = go.mod ] || ./modfile.sh "$version" "$modfile"
 touch "$stamp.new" # older than any change during the build
 build() {
     target=$1; shift
-    go build -trimpath -buildvcs=false -o "$target.new" "$@"
+    go build -trimpath -buildvcs=false -modfile="$modfile" -tags "$tags" -o "$target.new" "$@"
     mv -f "$target.new" "$target" # also while the old one runs
 }
 build "$out/devcluster.d/pause" -ldflags "-s -w" ./cmd/pause

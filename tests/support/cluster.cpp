@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -56,7 +57,8 @@ std::filesystem::path source_dir() {
 }
 
 std::filesystem::path devcluster_tool() {
-  return source_dir() / "build/bin/devcluster";
+  const char* other = std::getenv("OARLOCK_DEVCLUSTER");  // another Kubernetes
+  return other != nullptr ? other : source_dir() / "build/bin/devcluster";
 }
 
 cluster::cluster() : kubectl_user(path() / "admin.kubeconfig") {

@@ -18,7 +18,7 @@ std::filesystem::path built(const std::string& relative);
 std::filesystem::path test_plugin(const std::string& name);
 /// The top of the checkout.
 std::filesystem::path source_dir();
-/// The devcluster tool, which is built once for all presets.
+/// The devcluster tool, which is built once for all presets; or OARLOCK_DEVCLUSTER.
 std::filesystem::path devcluster_tool();
 
 /// kubectl with the rights of one kubeconfig.

@@ -43,7 +43,6 @@ var programs = map[string]program{
 	"kubelet":        runKubelet,
 	"kube-proxy":     func() int { return cli.Run(kubeproxy.NewProxyCommand()) },
 	"kubectl":        runKubectl,
-	"coredns":        runCoreDNS,
 }
 
 // Has reports whether name is a program that this binary contains.

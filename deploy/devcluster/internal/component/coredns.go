@@ -1,3 +1,5 @@
+//go:build !nocoredns
+
 package component
 
 import (
@@ -14,7 +16,6 @@ import (
 	_ "github.com/coredns/coredns/plugin/template"
 )
 
-func runCoreDNS() int {
-	coremain.Run()
-	return 0
+func init() {
+	programs["coredns"] = func() int { coremain.Run(); return 0 }
 }
