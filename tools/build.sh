@@ -24,7 +24,7 @@ build_preset() { # PRESET [BUILD-ARGUMENTS...]
 build_one() {
   case $1 in
     devcluster) deploy/devcluster/build.sh build/bin ;;
-    products) build_preset release --target oarlockd oarlock plugins/all ;;
+    products) build_preset release --target oarlockd oarlock oarlock-plugin-host plugins/all ;;
     *) build_preset "$1" ;;
   esac
 }

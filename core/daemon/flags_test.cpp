@@ -107,6 +107,8 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--max-concurrent-reconciles=1001"}, "found \"1001\""},
       {{"--metrics-bind-address=8443"}, "--metrics-bind-address: expected \":8443\""},
       {{"--health-probe-bind-address=:99999"}, "found \":99999\": the port is not a number"},
+      {{"--plugin-home=moon"}, "--plugin-home: expected core or child, found \"moon\""},
+      {{"--plugin-sandbox=no"}, "--plugin-sandbox: expected bestEffort or required"},
       {{"--namespace=Team_A"}, "--namespace: expected at most 63 lower-case letters"},
       {{"--runtime-name=" + std::string(64, 'a')}, "--runtime-name: expected at most 63"},
       {{"--leader-election-id=-x"}, "found \"-x\""},
@@ -243,11 +245,13 @@ TEST_F(config_file, printed_control_characters_read_back) {
 }
 
 TEST_F(config_file, print_config_reads_back) {
-  const auto first = parse({"--print-config", "--plugin=a b", "--plugin=c", "--log-level=warn",
-                            "--metrics-bind-address=[::1]:1", "--namespace=team"});
+  const auto first =
+      parse({"--print-config", "--plugin=a b", "--plugin=c", "--log-level=warn",
+             "--metrics-bind-address=[::1]:1", "--namespace=team", "--plugin-home=child"});
   EXPECT_EQ(first.exit_code, 0);
   EXPECT_FALSE(first.run);
   EXPECT_THAT(first.out, HasSubstr("log-level: warn\n"));
+  EXPECT_THAT(first.out, HasSubstr("plugin-home: child\nplugin-sandbox: required\n"));
   EXPECT_THAT(first.out, HasSubstr("max-concurrent-reconciles: 16\n"));
   EXPECT_THAT(first.out, HasSubstr("leader-election-id: oarlock\n"));
   const auto again = with(first.out, {"--print-config"});

@@ -16,6 +16,7 @@
 #include "core/daemon/flags.hpp"
 #include "core/kube/connect.hpp"
 #include "core/kube/kubeconfig.hpp"
+#include "core/plugin/child_host.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "core/plugin/version.hpp"
 
@@ -33,6 +34,19 @@ std::string pod_namespace() {
   std::string ns;
   std::ifstream(oarlock::kube::config_sources{}.service_account / "namespace") >> ns;
   return ns;
+}
+
+// How plugins are loaded: into this process, or each into a child.
+oarlock::daemon::plugin_set::loader loader_of(const oarlock::daemon::options& o,
+                                              const oarlock::clock& clock,
+                                              oarlock::metric_registry& metrics) {
+  if (!o.plugins_in_children) return oarlock::plugin::load_plugin;
+  oarlock::plugin::child_settings settings;
+  if (!o.sandbox_required) settings.sandbox = oarlock::plugin::wire::sandbox_mode::best_effort;
+  return [settings, &clock, &metrics](const std::filesystem::path& path,
+                                      const std::string& config_json) {
+    return oarlock::plugin::load_plugin_in_child(path, config_json, settings, clock, metrics);
+  };
 }
 
 }  // namespace
@@ -61,17 +75,18 @@ int main(int argc, char** argv) {
   oarlock::system_random random;
   oarlock::asio_timers timers;
   const auto metrics = oarlock::make_prometheus_registry();
-  oarlock::daemon::daemon daemon(std::move(*flags.run),
-                                 {.clock_source = &clock,
-                                  .timer_source = &timers,
-                                  .random = &random,
-                                  .metrics = metrics.get(),
-                                  .connect =
-                                      [&](oarlock::executor loop) {
-                                        return oarlock::kube::connect(std::move(loop), clock,
-                                                                      timers, *cluster);
-                                      },
-                                  .load_plugin = oarlock::plugin::load_plugin,
-                                  .host_name = host_name()});
+  auto loader = loader_of(*flags.run, clock, *metrics);
+  oarlock::daemon::daemon daemon(std::move(*flags.run), {.clock_source = &clock,
+                                                         .timer_source = &timers,
+                                                         .random = &random,
+                                                         .metrics = metrics.get(),
+                                                         .connect =
+                                                             [&](oarlock::executor loop) {
+                                                               return oarlock::kube::connect(
+                                                                   std::move(loop), clock, timers,
+                                                                   *cluster);
+                                                             },
+                                                         .load_plugin = std::move(loader),
+                                                         .host_name = host_name()});
   return daemon.run();
 }

@@ -125,6 +125,13 @@ result<> set_path(std::string& into, const std::string& text) {
   return {};
 }
 
+// One of two words.
+result<> set_choice(bool& into, const std::string& text, const char* off, const char* on) {
+  if (text != off && text != on) return refuse(fmt::format("{} or {}", off, on), text);
+  into = text == on;
+  return {};
+}
+
 template <class Member>
 auto show_text(Member member) {
   return [member](const options& o) { return std::vector<std::string>{o.*member}; };
@@ -190,6 +197,26 @@ std::vector<setting> endpoint_settings() {
   };
 }
 
+setting choice(const char* name, const char* help, bool options::* member, const char* off,
+               const char* on) {
+  return {name,
+          "WORD",
+          help,
+          setting_kind::text,
+          [=](options& o, const std::string& text) { return set_choice(o.*member, text, off, on); },
+          [=](const options& o) { return std::vector<std::string>{o.*member ? on : off}; }};
+}
+
+std::vector<setting> home_settings() {
+  return {
+      choice("plugin-home", "Where plugins run: core (this process) or child (default core)",
+             &options::plugins_in_children, "core", "child"),
+      choice("plugin-sandbox",
+             "Walls of a child: required, or bestEffort where the kernel lacks some",
+             &options::sandbox_required, "bestEffort", "required"),
+  };
+}
+
 std::vector<setting> work_settings() {
   return {
       {"kubeconfig", "FILE", "Cluster to use (default: KUBECONFIG, in-cluster, ~/.kube/config)",
@@ -236,7 +263,7 @@ boost::system::error_code make_error_code(option_error e) {
 const std::vector<setting>& all_settings() {
   static const std::vector<setting> made = [] {
     auto all = work_settings();
-    for (auto&& more : {election_settings(), endpoint_settings()}) {
+    for (auto&& more : {home_settings(), election_settings(), endpoint_settings()}) {
       all.insert(all.end(), more.begin(), more.end());
     }
     return all;

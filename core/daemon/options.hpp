@@ -16,6 +16,8 @@ namespace oarlock::daemon {
 struct options {
   std::string kubeconfig;
   std::vector<std::string> plugins;
+  bool plugins_in_children = false;
+  bool sandbox_required = true;  ///< of children: no plugin without every wall
   bool leader_elect = true;
   std::string leader_election_id;         ///< the runtime's name unless set
   std::string leader_election_namespace;  ///< the pod's, else oarlock-system, unless set

@@ -18,6 +18,10 @@ struct instance_parts {
   plan_sinks* sinks = nullptr;
 };
 
+/// A plan that came to nothing, and why.
+[[nodiscard]] controller::plan_output failed_plan(controller::plan_verdict verdict,
+                                                  const char* reason, std::string message);
+
 class bridge final : public controller::reconciler {
  public:
   /// `parts` must outlive this.

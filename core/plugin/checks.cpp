@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
 #include "core/plugin/errors.hpp"
 #include "core/plugin/file.hpp"
@@ -23,12 +24,13 @@ bool is_there(const fs::path& path) {
 
 result<> read_library(candidate& found) {
   const std::string file = found.library_file.string();
-  const auto bytes = read_file(found.library_file, library_bytes_max);
+  auto bytes = read_file(found.library_file, library_bytes_max);
   if (!bytes) return bytes.error();
   found.sha256 = sha256_hex(*bytes);
   auto library = read_elf(std::as_bytes(std::span(bytes->data(), bytes->size())));
   if (!library) return library.error().within(file);
   found.library = std::move(*library);
+  found.library_bytes = std::move(*bytes);
   if (!found.library->exports_function(OARLOCK_ENTRY_SYMBOL)) {
     return error{
         plugin_error::no_entry,
@@ -73,30 +75,22 @@ result<> locate(const fs::path& path, candidate& found) {
 
 }  // namespace
 
-result<> check_abi(const std::string& where, std::uint32_t major, std::uint32_t minor) {
-  // While the major is 0 nothing is frozen: host and plugin must be of one build.
-  const bool fits =
-      major == OARLOCK_ABI_MAJOR &&
-      (OARLOCK_ABI_MAJOR == 0 ? minor == OARLOCK_ABI_MINOR : minor <= OARLOCK_ABI_MINOR);
-  if (fits) return {};
-  const bool is_newer =
-      major > OARLOCK_ABI_MAJOR || (major == OARLOCK_ABI_MAJOR && minor > OARLOCK_ABI_MINOR);
-  return error{plugin_error::wrong_abi,
-               fmt::format("{}: expected plugin ABI {}.{}, which this core offers, found {}.{}, "
-                           "which is too {}; {}",
-                           where, OARLOCK_ABI_MAJOR, OARLOCK_ABI_MINOR, major, minor,
-                           is_newer ? "new" : "old",
-                           is_newer ? "run a newer oarlockd, or build the plugin with this "
-                                      "release's plugin-api"
-                                    : "build the plugin again with this release's plugin-api")};
-}
-
 std::vector<std::string> extra_exports(const elf_library& library) {
   std::vector<std::string> names;
   for (const auto& symbol : library.exports) {
     if (symbol.name != OARLOCK_ENTRY_SYMBOL) names.push_back(symbol.name);
   }
   return names;
+}
+
+void warn_of_extra_exports(const candidate& found) {
+  const auto extra = extra_exports(*found.library);
+  if (extra.empty()) return;
+  log_warn("plugin exports more than its entry symbol; other libraries may pick these up",
+           {{"plugin", found.declared->name},
+            {"exports", extra.size()},
+            {"first", extra.front()},
+            {"remedy", "link it with plugin-api/plugin.map, as oarlock_add_plugin() does"}});
 }
 
 result<> check_plugin(const fs::path& path, candidate& found) {

@@ -16,9 +16,13 @@ struct candidate {
   std::filesystem::path manifest_file;
   std::filesystem::path library_file;
   std::optional<manifest> declared;
-  std::string sha256;  ///< of the library
+  std::string library_bytes;  ///< of the library, as they were checked
+  std::string sha256;         ///< of these
   std::optional<elf_library> library;
 };
+
+/// Logs what `found` exports beside its entry symbol, if anything.
+void warn_of_extra_exports(const candidate& found);
 
 /// Looks for the plugin at `path` (its folder, its plugin.yaml, or its library) and checks it in
 /// the order that load_plugin() promises. `found` is filled as far as the checks came.

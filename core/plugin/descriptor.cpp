@@ -112,6 +112,24 @@ class descriptor_check {
 
 }  // namespace
 
+result<> check_abi(const std::string& where, std::uint32_t major, std::uint32_t minor) {
+  // While the major is 0 nothing is frozen: host and plugin must be of one build.
+  const bool fits =
+      major == OARLOCK_ABI_MAJOR &&
+      (OARLOCK_ABI_MAJOR == 0 ? minor == OARLOCK_ABI_MINOR : minor <= OARLOCK_ABI_MINOR);
+  if (fits) return {};
+  const bool is_newer =
+      major > OARLOCK_ABI_MAJOR || (major == OARLOCK_ABI_MAJOR && minor > OARLOCK_ABI_MINOR);
+  return error{plugin_error::wrong_abi,
+               fmt::format("{}: expected plugin ABI {}.{}, which this core offers, found {}.{}, "
+                           "which is too {}; {}",
+                           where, OARLOCK_ABI_MAJOR, OARLOCK_ABI_MINOR, major, minor,
+                           is_newer ? "new" : "old",
+                           is_newer ? "run a newer oarlockd, or build the plugin with this "
+                                      "release's plugin-api"
+                                    : "build the plugin again with this release's plugin-api")};
+}
+
 result<> check_descriptor(const candidate& found, const oarlock_plugin* table) {
   return descriptor_check(found, table).run();
 }

@@ -31,6 +31,12 @@ class category final : public boost::system::error_category {
         return "not_created";
       case plugin_error::not_started:
         return "not_started";
+      case plugin_error::no_sandbox:
+        return "no_sandbox";
+      case plugin_error::no_host:
+        return "no_host";
+      case plugin_error::crashed:
+        return "crashed";
     }
     return "unknown";
   }

@@ -17,6 +17,9 @@ enum class plugin_error {
   not_mapped,      ///< the dynamic loader refused it
   not_created,     ///< its create() failed
   not_started,     ///< its start() failed
+  no_sandbox,      ///< a wall of the child home could not be put up
+  no_host,         ///< oarlock-plugin-host could not be started, or is of another build
+  crashed,         ///< it ended its child, or did not answer, before it had started
 };
 [[nodiscard]] boost::system::error_code make_error_code(plugin_error e);
 

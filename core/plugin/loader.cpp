@@ -156,16 +156,6 @@ class mapped_plugin final : public loaded_plugin {
   state state_ = state::empty;
 };
 
-void warn_of_extra_exports(const candidate& found) {
-  const auto extra = extra_exports(*found.library);
-  if (extra.empty()) return;
-  log_warn("plugin exports more than its entry symbol; other libraries may pick these up",
-           {{"plugin", found.declared->name},
-            {"exports", extra.size()},
-            {"first", extra.front()},
-            {"remedy", "link it with plugin-api/plugin.map, as oarlock_add_plugin() does"}});
-}
-
 }  // namespace
 
 result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,

@@ -179,11 +179,14 @@ plan_output plan_sink::take(plan_verdict verdict, std::string reason, std::strin
   return out;
 }
 
+plan_output plan_sink::close_refused(const std::string& why) {
+  return take(plan_verdict::terminal, "PlanRefused",
+              "the plugin's plan is refused: " + (refused_.empty() ? why : refused_));
+}
+
 plan_output plan_sink::close(oarlock_status returned) {
   // What was refused is refused again for the same inputs: trying again does not help.
-  if (!refused_.empty()) {
-    return take(plan_verdict::terminal, "PlanRefused", "the plugin's plan is refused: " + refused_);
-  }
+  if (!refused_.empty()) return close_refused(refused_);
   const bool gave_reason = !output_.fail_reason.empty();
   if (returned == OARLOCK_OK && !gave_reason) return take(plan_verdict::done, {}, {});
   const auto verdict = returned == OARLOCK_TERMINAL ? plan_verdict::terminal : plan_verdict::retry;

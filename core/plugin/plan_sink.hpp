@@ -44,6 +44,8 @@ class plan_sink {
   [[nodiscard]] controller::plan_output close(oarlock_status returned);
   /// Ends it when the plan never returned.
   [[nodiscard]] controller::plan_output close_after_throw(std::string_view what);
+  /// Ends it when what the plan recorded cannot be used; a call that was refused says why first.
+  [[nodiscard]] controller::plan_output close_refused(const std::string& why);
 
  private:
   // Why a call is refused; status OARLOCK_OK: it is not.

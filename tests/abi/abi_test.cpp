@@ -22,9 +22,12 @@ std::string message(const Result& r) {
   return r ? "loaded" : r.error().message;
 }
 
-TEST(abi, the_zoo_can_load_at_all) {
+class loading : public ::testing::TestWithParam<home> {};
+INSTANTIATE_TEST_SUITE_P(in, loading, ::testing::Values(home::core, home::child), home_name);
+
+TEST_P(loading, the_zoo_can_load_at_all) {
   const folder here;
-  auto good = load_bytes(here, read_whole(zoo_file("good")));
+  auto good = load_bytes(here, read_whole(zoo_file("good")), GetParam());
   ASSERT_TRUE(good) << message(good);
   EXPECT_EQ((*good)->declared().name, "zoo");
   ASSERT_TRUE((*good)->start());
@@ -32,25 +35,25 @@ TEST(abi, the_zoo_can_load_at_all) {
   (*good)->stop();
 }
 
-TEST(abi, two_instances_of_one_plugin) {
+TEST_P(loading, two_instances_of_one_plugin) {
   const folder here;
   const std::string bytes = read_whole(zoo_file("good"));
-  auto one = load_bytes(here, bytes);
+  auto one = load_bytes(here, bytes, GetParam());
   ASSERT_TRUE(one);
-  auto two = plugin::load_plugin(here.path(), "{}");
+  auto two = load_from(here.path(), GetParam());
   ASSERT_TRUE(two);
   ASSERT_TRUE((*one)->start());
   ASSERT_TRUE((*two)->start());
 }
 
-TEST(abi, folder_manifest_and_library_all_name_the_plugin) {
+TEST_P(loading, folder_manifest_and_library_all_name_the_plugin) {
   const folder here;
-  ASSERT_TRUE(load_bytes(here, read_whole(zoo_file("good"))));
-  EXPECT_TRUE(plugin::load_plugin(here.path() / "libzoo.so", "{}"));
-  EXPECT_TRUE(plugin::load_plugin(here.path() / "plugin.yaml", "{}"));
+  ASSERT_TRUE(load_bytes(here, read_whole(zoo_file("good")), GetParam()));
+  EXPECT_TRUE(load_from(here.path() / "libzoo.so", GetParam()));
+  EXPECT_TRUE(load_from(here.path() / "plugin.yaml", GetParam()));
 }
 
-TEST(abi, plugins_of_the_tree_export_one_symbol_and_need_none_of_the_host) {
+TEST_P(loading, plugins_of_the_tree_export_one_symbol_and_need_none_of_the_host) {
   for (const std::string& path :
        {std::string(PLUGIN_DIR) + "/myapp", std::string(TEST_PLUGIN_DIR) + "/observer"}) {
     plugin::candidate found;
@@ -64,7 +67,7 @@ TEST(abi, plugins_of_the_tree_export_one_symbol_and_need_none_of_the_host) {
     for (const auto& library : found.library->needed) {
       EXPECT_EQ(library.find("oarlock"), std::string::npos) << path << " needs " << library;
     }
-    const auto loaded = plugin::load_plugin(path, "{}");
+    const auto loaded = load_from(path, GetParam());
     EXPECT_TRUE(loaded) << message(loaded);
   }
 }
@@ -79,7 +82,7 @@ std::string abi(int major, int minor) {
   return std::to_string(major) + "." + std::to_string(minor);
 }
 
-TEST(abi, bad_libraries_are_refused) {
+TEST_P(loading, bad_libraries_are_refused) {
   const bad_plugin zoo[] = {
       {"no_entry",
        plugin_error::no_entry,
@@ -105,7 +108,7 @@ TEST(abi, bad_libraries_are_refused) {
   for (const auto& bad : zoo) {
     SCOPED_TRACE(bad.name);
     const folder here;
-    const auto loaded = load_bytes(here, read_whole(zoo_file(bad.name)));
+    const auto loaded = load_bytes(here, read_whole(zoo_file(bad.name)), GetParam());
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, bad.code) << loaded.error().message;
     for (const auto& word : bad.words)
@@ -113,9 +116,9 @@ TEST(abi, bad_libraries_are_refused) {
   }
 }
 
-TEST(abi, a_start_that_fails_says_why) {
+TEST_P(loading, a_start_that_fails_says_why) {
   const folder here;
-  auto loaded = load_bytes(here, read_whole(zoo_file("start_fails")));
+  auto loaded = load_bytes(here, read_whole(zoo_file("start_fails")), GetParam());
   ASSERT_TRUE(loaded) << message(loaded);
   const auto started = (*loaded)->start();
   ASSERT_FALSE(started);
@@ -129,7 +132,7 @@ std::string patched(std::string bytes, std::size_t offset, Field value) {
   return bytes;
 }
 
-TEST(abi, files_that_are_no_plugin_library_are_refused) {
+TEST_P(loading, files_that_are_no_plugin_library_are_refused) {
   const std::string good = read_whole(zoo_file("good"));
   struct damaged_file {
     const char* name;
@@ -157,16 +160,16 @@ TEST(abi, files_that_are_no_plugin_library_are_refused) {
   for (const auto& bad : zoo) {
     SCOPED_TRACE(bad.name);
     const folder here;
-    const auto loaded = load_bytes(here, bad.bytes);
+    const auto loaded = load_bytes(here, bad.bytes, GetParam());
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, bad.code);
     EXPECT_THAT(loaded.error().message, AllOf(HasSubstr("libzoo.so: "), HasSubstr(bad.words)));
   }
 }
 
-TEST(abi, paths_that_hold_no_plugin_are_refused) {
+TEST_P(loading, paths_that_hold_no_plugin_are_refused) {
   const folder here;
-  const auto at = [&](const char* name) { return plugin::load_plugin(here.path() / name, "{}"); };
+  const auto at = [&](const char* name) { return load_from(here.path() / name, GetParam()); };
   const auto nothing = at("nothing");
   ASSERT_FALSE(nothing);
   EXPECT_EQ(nothing.error().code, plugin_error::missing);
@@ -192,10 +195,10 @@ TEST(abi, paths_that_hold_no_plugin_are_refused) {
   EXPECT_THAT(message(at("two/libother.so")), HasSubstr("expected spec.library to be libother.so"));
 }
 
-TEST(abi, the_manifests_abi_is_checked_before_the_library_is_mapped) {
+TEST_P(loading, the_manifests_abi_is_checked_before_the_library_is_mapped) {
   const folder here;
-  const auto loaded =
-      load_bytes(here, read_whole(zoo_file("good")), zoo_manifest("{major: 0, minor: 99}"));
+  const auto loaded = load_bytes(here, read_whole(zoo_file("good")), GetParam(),
+                                 zoo_manifest("{major: 0, minor: 99}"));
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, plugin_error::wrong_abi);
   EXPECT_THAT(loaded.error().message,
@@ -203,41 +206,41 @@ TEST(abi, the_manifests_abi_is_checked_before_the_library_is_mapped) {
                     HasSubstr("found 0.99")));
 }
 
-TEST(abi, a_library_that_the_system_cannot_map_says_what_is_missing) {
+TEST_P(loading, a_library_that_the_system_cannot_map_says_what_is_missing) {
   // DT_NEEDED of libc.so.6 becomes a library that nobody has.
   std::string bytes = read_whole(zoo_file("good"));
   const std::size_t at = bytes.find("libc.so.6");
   ASSERT_NE(at, std::string::npos);
   bytes.replace(at, 9, "libq.so.6");
   const folder here;
-  const auto loaded = load_bytes(here, bytes);
+  const auto loaded = load_bytes(here, bytes, GetParam());
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, plugin_error::not_mapped);
   EXPECT_THAT(loaded.error().message, HasSubstr("libq.so.6"));
 }
 
-TEST(abi, extra_exports_are_told) {
+TEST_P(loading, extra_exports_are_told) {
   const folder here;
   ::testing::internal::CaptureStderr();
-  const auto loaded = load_bytes(here, read_whole(zoo_file("extra_exports")));
+  const auto loaded = load_bytes(here, read_whole(zoo_file("extra_exports")), GetParam());
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_TRUE(loaded) << message(loaded);
   EXPECT_THAT(log, AllOf(HasSubstr("plugin=zoo"), HasSubstr("helper"), HasSubstr("plugin.map")));
 }
 
-TEST(abi, a_create_that_throws_is_a_refusal) {
+TEST_P(loading, a_create_that_throws_is_a_refusal) {
   for (const char* name : {"throwing", "raw_throwing"}) {
     const folder here;
-    const auto loaded =
-        load_bytes(here, read_whole(zoo_file(name)), zoo_manifest(), R"({"explode":true})");
+    const auto loaded = load_bytes(here, read_whole(zoo_file(name)), GetParam(), zoo_manifest(),
+                                   R"({"explode":true})");
     ASSERT_FALSE(loaded) << name;
     EXPECT_EQ(loaded.error().code, plugin_error::not_created);
   }
 }
 
-TEST(abi, a_stop_that_throws_is_survived) {
+TEST_P(loading, a_stop_that_throws_is_survived) {
   const folder here;
-  auto loaded = load_bytes(here, read_whole(zoo_file("raw_throwing")));
+  auto loaded = load_bytes(here, read_whole(zoo_file("raw_throwing")), GetParam());
   ASSERT_TRUE(loaded) << message(loaded);
   ASSERT_TRUE((*loaded)->start());
   ::testing::internal::CaptureStderr();

@@ -9,6 +9,9 @@
 #include <memory>
 #include <string>
 
+#include "core/base/metric_registry.hpp"
+#include "core/base/system_clock.hpp"
+#include "core/plugin/child_host.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "oarlock/abi.h"
 
@@ -74,13 +77,41 @@ class folder {
   fs::path path_;
 };
 
+enum class home { core, child };
+
+inline std::string home_name(const ::testing::TestParamInfo<home>& info) {
+  return info.param == home::core ? "core" : "child";
+}
+
+inline metric_registry& zoo_metrics() {
+  static const auto registry = make_prometheus_registry();
+  return *registry;
+}
+
+/// Short waits for what dies on purpose.
+inline plugin::child_settings zoo_settings() {
+  plugin::child_settings out;
+  out.program = HOST_PROGRAM;
+  out.backoff_first = std::chrono::milliseconds(1);
+  out.backoff_max = std::chrono::milliseconds(10);
+  return out;
+}
+
+inline result<std::unique_ptr<plugin::loaded_plugin>> load_from(
+    const fs::path& path, home where, const std::string& config = "{}",
+    const plugin::child_settings& settings = zoo_settings()) {
+  static system_clock clock;
+  if (where == home::core) return plugin::load_plugin(path, config);
+  return plugin::load_plugin_in_child(path, config, settings, clock, zoo_metrics());
+}
+
 /// Loads `bytes` as the library of a plugin folder.
 inline result<std::unique_ptr<plugin::loaded_plugin>> load_bytes(
-    const folder& where, const std::string& bytes, const std::string& manifest = zoo_manifest(),
-    const std::string& config = "{}") {
+    const folder& where, const std::string& bytes, home in,
+    const std::string& manifest = zoo_manifest(), const std::string& config = "{}") {
   write_whole(where.path() / "plugin.yaml", manifest);
   write_whole(where.path() / "libzoo.so", bytes);
-  return plugin::load_plugin(where.path(), config);
+  return load_from(where.path(), in, config);
 }
 
 }  // namespace oarlock::abi

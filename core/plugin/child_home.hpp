@@ -1,0 +1,122 @@
+#pragma once
+// Keeps a plugin's child alive and has plans made in it. A thread of its own starts, watches and
+// restarts the child; plans talk to the child's workers from the threads of the plugin's lane.
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/plugin/child_run.hpp"
+
+namespace oarlock::plugin {
+
+class child_home {
+ public:
+  child_home(wire::load_request request, wire::descriptor library, child_settings settings,
+             const clock& clock_source, metric_registry& metrics);
+  /// Ends the child and the thread.
+  ~child_home();
+  child_home(const child_home&) = delete;
+  child_home& operator=(const child_home&) = delete;
+
+  /// Starts the first child; its failure is final. Once, before the rest.
+  [[nodiscard]] result<> load();
+  [[nodiscard]] result<> start();
+  void drain();
+  /// Stops the plugin, or the child when it does not answer.
+  void stop();
+
+  /// Thread: any. Waits for a child while one is being restarted; a plan that another key's crash
+  /// has ended is made again in the next child.
+  [[nodiscard]] controller::plan_output plan(const std::string& controller,
+                                             const controller::plan_input& input);
+
+ private:
+  struct worker {
+    bool busy = false;  // under mutex_
+    std::string request;
+    std::string reply;
+  };
+  // A child that was started, and at its end how it died.
+  struct life {
+    life(child_run::parts p, std::uint32_t count) : run(p), workers(count) {}
+    child_run run;
+    std::vector<worker> workers;
+    std::vector<std::size_t> blamed;   // under mutex_, once dead
+    std::optional<child_death> death;  // under mutex_
+  };
+  struct lease {
+    std::shared_ptr<life> in;
+    std::size_t index = 0;
+  };
+  struct crash_count {
+    int crashes = 0;
+    std::string version;  // of the object that crashed
+    std::string how;
+  };
+  struct command {
+    wire::frame what{};
+    plugin_error code{};
+    const char* name = "";
+    std::optional<result<>> done;
+  };
+
+  // The supervising thread.
+  void supervise();
+  [[nodiscard]] result<> bring_up(const std::shared_ptr<life>& one);
+  void serve(const std::shared_ptr<life>& one);
+  void run_command(child_run& run);
+  /// Says how it died.
+  std::string bury(const std::shared_ptr<life>& one, bool was_up);
+  /// False: it is being stopped.
+  bool wait_out(duration backoff);
+  result<> ask(wire::frame what, plugin_error code, const char* name);
+  void wake() const;
+
+  // Plans.
+  [[nodiscard]] std::optional<lease> take_worker();
+  void give_back(const lease& used);
+  [[nodiscard]] std::optional<controller::plan_output> plan_once(const lease& on,
+                                                                 const std::string& controller,
+                                                                 const controller::plan_input& in);
+  /// How the child of `on` died; whether this plan is to blame.
+  [[nodiscard]] std::pair<child_death, bool> await_death(const lease& on);
+  [[nodiscard]] std::optional<controller::plan_output> quarantined(const std::string& id,
+                                                                   const std::string& version);
+  [[nodiscard]] controller::plan_output note_crash(const std::string& id,
+                                                   const controller::plan_input& input,
+                                                   const child_death& death);
+  void note_success(const std::string& id);
+
+  const child_settings settings_;
+  const clock* clock_;
+  metric_registry* metrics_;
+  const wire::load_request request_;
+  const wire::descriptor library_;
+  host_table host_;
+  plan_sinks sinks_;
+  gauge& up_;
+  gauge& quarantined_keys_;
+  counter& restarts_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<life> current_;
+  std::optional<result<>> first_;  // how the first start went
+  std::optional<command> command_;
+  bool is_started_ = false;
+  bool is_stopping_ = false;
+  std::string why_down_ = "it is being started";
+
+  guarded<std::map<std::string, crash_count>> crashes_;
+  std::atomic<std::size_t> crashed_keys_{0};
+  wire::descriptor wake_;
+  std::thread supervisor_;
+};
+
+}  // namespace oarlock::plugin

@@ -1,0 +1,146 @@
+#include "core/plugin/child_host.hpp"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <map>
+#include <utility>
+
+#include "core/base/assert.hpp"
+#include "core/base/log.hpp"
+#include "core/plugin/bridge.hpp"
+#include "core/plugin/checks.hpp"
+#include "core/plugin/child_home.hpp"
+#include "core/plugin/errors.hpp"
+#include "core/plugin/version.hpp"
+
+namespace oarlock::plugin {
+
+namespace {
+
+class child_bridge final : public controller::reconciler {
+ public:
+  child_bridge(child_home& home, const std::atomic<bool>& is_running, std::string controller)
+      : home_(&home), is_running_(&is_running), controller_(std::move(controller)) {}
+
+  [[nodiscard]] controller::plan_output plan(const controller::plan_input& input) override {
+    if (!*is_running_)
+      return failed_plan(controller::plan_verdict::retry, "PluginNotRunning",
+                         "expected the plugin to be started and not stopped");
+    OARLOCK_ASSERT(input.spec != nullptr && input.primary != nullptr,
+                   "a plan has a controller and a primary object");
+    try {
+      return home_->plan(controller_, input);
+    } catch (const std::exception& e) {
+      return failed_plan(controller::plan_verdict::retry, "PlanFailed", e.what());  // out of memory
+    }
+  }
+
+ private:
+  child_home* home_;
+  const std::atomic<bool>* is_running_;
+  std::string controller_;
+};
+
+class child_plugin final : public loaded_plugin {
+ public:
+  child_plugin(manifest declared, std::unique_ptr<child_home> home)
+      : declared_(std::move(declared)), home_(std::move(home)) {
+    for (const auto& c : declared_.controllers)
+      bridges_.try_emplace(c.name, *home_, is_running_, c.name);
+  }
+  ~child_plugin() override { stop(); }
+
+  [[nodiscard]] const manifest& declared() const override { return declared_; }
+
+  [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
+    const auto found = bridges_.find(controller);
+    OARLOCK_ASSERT(found != bridges_.end(),
+                   "a reconciler is asked for by a controller of the manifest");
+    return found->second;
+  }
+
+  [[nodiscard]] result<> start() override {
+    auto done = home_->start();
+    is_running_ = done.has_value();
+    return done;
+  }
+
+  void drain() override {
+    if (is_running_ && !std::exchange(is_drained_, true)) home_->drain();
+  }
+
+  void stop() override {
+    drain();
+    is_running_ = false;
+    home_->stop();
+  }
+
+ private:
+  const manifest declared_;
+  std::unique_ptr<child_home> home_;
+  std::atomic<bool> is_running_{false};
+  bool is_drained_ = false;
+  std::map<std::string, child_bridge> bridges_;
+};
+
+// The lowest level that the log of this process keeps.
+std::int32_t lowest_log_level() {
+  for (const auto& [level, name] : {std::pair{log_level::debug, OARLOCK_LOG_DEBUG},
+                                    std::pair{log_level::info, OARLOCK_LOG_INFO},
+                                    std::pair{log_level::warn, OARLOCK_LOG_WARN}}) {
+    if (log_enabled(level)) return name;
+  }
+  return OARLOCK_LOG_ERROR;
+}
+
+result<std::filesystem::path> program_beside_this() {
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (!failed) return self.parent_path() / "oarlock-plugin-host";
+  return error{plugin_error::no_host, "expected /proc/self/exe, found: " + failed.message()};
+}
+
+}  // namespace
+
+result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesystem::path& path,
+                                                            const std::string& config_json,
+                                                            const child_settings& settings,
+                                                            const clock& clock_source,
+                                                            metric_registry& metrics) {
+  candidate found;
+  if (auto ok = check_plugin(path, found); !ok) return ok.error();
+  warn_of_extra_exports(found);
+  auto library = sealed_file(found.library_bytes);
+  if (!library) return library.error();
+  auto chosen = settings;
+  if (chosen.program.empty()) {
+    auto beside = program_beside_this();
+    if (!beside) return beside.error();
+    chosen.program = *beside;
+  }
+  const bool is_root = ::geteuid() == 0;
+  // A child that is the same user must not look into this process through /proc.
+  if (!is_root) ::prctl(PR_SET_DUMPABLE, 0);
+  wire::load_request request;
+  request.core_version = core_version();
+  request.parent = ::getpid();
+  request.mode = chosen.sandbox;
+  request.child_user = is_root ? chosen.user : 0;
+  request.memory_bytes_max = chosen.memory_bytes_max;
+  request.workers = chosen.workers;
+  request.log_level = lowest_log_level();
+  request.plugin = found.declared->name;
+  request.version = found.declared->version;
+  request.library_file = found.library_file.string();
+  request.manifest_file = found.manifest_file.string();
+  request.config_json = config_json;
+  auto home = std::make_unique<child_home>(std::move(request), std::move(*library),
+                                           std::move(chosen), clock_source, metrics);
+  if (auto ok = home->load(); !ok) return ok.error();
+  return std::unique_ptr<loaded_plugin>(
+      std::make_unique<child_plugin>(std::move(*found.declared), std::move(home)));
+}
+
+}  // namespace oarlock::plugin

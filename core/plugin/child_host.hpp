@@ -1,0 +1,39 @@
+#pragma once
+// `home: child`: the same plugin, in a process of its own behind walls.
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "core/base/clock.hpp"
+#include "core/base/metric_registry.hpp"
+#include "core/plugin/load_request.hpp"
+#include "core/plugin/plugin_host.hpp"
+
+namespace oarlock::plugin {
+
+struct child_settings {
+  std::filesystem::path program;  ///< oarlock-plugin-host; empty: beside this program
+  wire::sandbox_mode sandbox = wire::sandbox_mode::required;
+  std::uint32_t user = 65534;  ///< of the child, when this process is root
+  std::uint32_t workers = 4;   ///< plans at the same time
+  duration plan_limit = std::chrono::seconds(10);
+  duration call_limit = std::chrono::seconds(30);  ///< of create, start, drain and stop
+  std::uint64_t memory_bytes_max = 256ULL << 20U;  ///< private, anonymous
+  std::uint64_t threads_max = 64;
+  duration backoff_first = std::chrono::milliseconds(100);
+  duration backoff_max = std::chrono::seconds(10);
+  duration watch_period = std::chrono::seconds(1);
+  /// A key whose plans ended so many children in a row is left alone until its object changes.
+  int crashes_per_key = 3;
+};
+
+/// As load_plugin(), but the plugin's code only ever runs in a child process. One that dies is
+/// started again. Errors beside those of load_plugin(): no_host, no_sandbox, crashed.
+/// `clock_source` and `metrics` must outlive the plugin.
+[[nodiscard]] result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(
+    const std::filesystem::path& path, const std::string& config_json,
+    const child_settings& settings, const clock& clock_source, metric_registry& metrics);
+
+}  // namespace oarlock::plugin

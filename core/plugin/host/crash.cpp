@@ -1,0 +1,75 @@
+#include "core/plugin/host/crash.hpp"
+
+#include <execinfo.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+
+#include "core/plugin/wire.hpp"
+
+namespace oarlock::plugin::host {
+
+namespace {
+
+constexpr std::size_t signal_stack_bytes = 128U << 10U;
+constexpr std::array<int, 7> fatal_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+                                              SIGABRT, SIGSYS, SIGTRAP};
+
+thread_local std::int32_t this_worker = -1;
+
+// On the signal stack: no allocation, no lock.
+void on_fatal_signal(int signal, siginfo_t* info, void*) {
+  wire::crash_record record;
+  record.signal = signal;
+  record.worker = this_worker;
+  // Codes up to 0 are of signals that a process sent; abort() sends its own.
+  if (info->si_code <= 0 && info->si_pid != ::getpid()) record.sender = info->si_pid;
+  // backtrace() is warm: its library is loaded and nothing is allocated.
+  void* frames[wire::frames_of_stack_max];
+  const int count = ::backtrace(frames, static_cast<int>(wire::frames_of_stack_max));
+  for (int i = 0; i < count; ++i)
+    record.addresses[i] = reinterpret_cast<std::uint64_t>(frames[i]);
+  record.count = static_cast<std::uint32_t>(count);
+  ::send(wire::notice_fd, &record, sizeof(record), MSG_NOSIGNAL);
+  std::signal(signal, SIG_DFL);
+  ::syscall(SYS_tgkill, ::getpid(), ::syscall(SYS_gettid), signal);
+}
+
+void on_exit_of_plugin() {
+  const wire::exit_record record{wire::frame::exiting, this_worker};
+  ::send(wire::notice_fd, &record, sizeof(record), MSG_NOSIGNAL);
+}
+
+}  // namespace
+
+void report_crashes() {
+  void* warm[4];
+  ::backtrace(warm, 4);
+  struct sigaction how{};
+  how.sa_sigaction = &on_fatal_signal;
+  // NODEFER: a crash of the handler ends the process instead of hanging it.
+  how.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESETHAND;
+  sigemptyset(&how.sa_mask);
+  for (const int signal : fatal_signals)
+    ::sigaction(signal, &how, nullptr);
+  std::atexit(&on_exit_of_plugin);
+}
+
+void name_worker(std::int32_t worker) {
+  this_worker = worker;
+  void* memory = ::mmap(nullptr, signal_stack_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;  // an overflow then ends without a record
+  stack_t stack{};
+  stack.ss_sp = memory;
+  stack.ss_size = signal_stack_bytes;
+  ::sigaltstack(&stack, nullptr);
+}
+
+}  // namespace oarlock::plugin::host

@@ -1,0 +1,297 @@
+// oarlock-plugin-host: one plugin in a process of its own. Started by oarlockd only, which hands it
+// the library's bytes and a channel; see core/plugin/README.md.
+#include <dlfcn.h>
+#include <link.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <exception>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/plugin/descriptor.hpp"
+#include "core/plugin/errors.hpp"
+#include "core/plugin/frame_io.hpp"
+#include "core/plugin/host/crash.hpp"
+#include "core/plugin/host/recorder.hpp"
+#include "core/plugin/host/sandbox.hpp"
+#include "core/plugin/library.hpp"
+#include "core/plugin/version.hpp"
+
+namespace oarlock::plugin::host {
+
+namespace {
+
+std::int32_t lowest_log_level = OARLOCK_LOG_INFO;
+
+extern "C" {
+
+static std::int32_t log_enabled_here(oarlock_host_ctx*, oarlock_log_level level) {
+  return level >= lowest_log_level ? 1 : 0;
+}
+
+static void log_write_here(oarlock_host_ctx* ctx, oarlock_log_level level, oarlock_str_view message,
+                           const oarlock_pair_view* pairs, std::uint64_t pair_count) {
+  if (ctx == nullptr || log_enabled_here(ctx, level) == 0) return;
+  try {
+    if (recorder::log(level, message, pairs, pair_count)) return;
+    std::string packet;
+    wire::writer w(packet);
+    w.u32(static_cast<std::uint32_t>(wire::frame::logged));
+    wire::put_log(w, level, message, pairs, pair_count);
+    if (packet.size() <= wire::notice_bytes_max) send_notice(packet);
+  } catch (...) {
+    // Out of memory: a lost log record is no reason to fail.
+  }
+}
+
+static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
+  static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &log_enabled_here,
+                                                 &log_write_here};
+  const std::string_view name =
+      id.data == nullptr ? std::string_view{} : std::string_view(id.data, id.size);
+  return name == OARLOCK_EXT_LOG ? &log_table : nullptr;
+}
+
+}  // extern "C"
+
+// What a plugin says through oarlock_error_out during one call.
+struct error_text {
+  std::string text;
+  oarlock_error_out table{};
+
+  error_text() {
+    table.struct_size = sizeof(table);
+    table.ctx = reinterpret_cast<oarlock_host_ctx*>(this);
+    table.set = [](oarlock_host_ctx* ctx, oarlock_str_view message) {
+      if (ctx == nullptr || message.data == nullptr) return;
+      reinterpret_cast<error_text*>(ctx)->text.assign(
+          message.data, std::min<std::size_t>(message.size, wire::log_text_bytes_max));
+    };
+  }
+  error_text(const error_text&) = delete;
+  error_text& operator=(const error_text&) = delete;
+};
+
+// Where the library that holds `address` lies.
+struct image {
+  std::uint64_t address = 0;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+int find_image(dl_phdr_info* info, std::size_t, void* into) {
+  auto& wanted = *static_cast<image*>(into);
+  std::uint64_t end = 0;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const auto& part = info->dlpi_phdr[i];
+    if (part.p_type == PT_LOAD) end = std::max<std::uint64_t>(end, part.p_vaddr + part.p_memsz);
+  }
+  if (wanted.address < info->dlpi_addr || wanted.address >= info->dlpi_addr + end) return 0;
+  wanted.begin = info->dlpi_addr;
+  wanted.end = info->dlpi_addr + end;
+  return 1;
+}
+
+class server {
+ public:
+  // Serves the daemon until it stops the plugin or is gone. Returns the exit code.
+  int run() {
+    wire::frame what{};
+    std::string payload;
+    while (wire::receive_frame(wire::call_fd, what, payload, wire::request_bytes_max) ==
+           wire::io_status::ok) {
+      wire::reader r(payload);
+      reply(answer_to(what, r));
+      if (what == wire::frame::stop) return 0;
+    }
+    return 1;
+  }
+
+ private:
+  wire::answer answer_to(wire::frame what, wire::reader& r) {
+    switch (what) {
+      case wire::frame::load:
+        return load(wire::take_load_request(r), r.ok());
+      case wire::frame::start:
+        return start();
+      case wire::frame::drain:
+        return call(table_->drain);
+      case wire::frame::stop:
+        return stop();
+      default:
+        return {.error_code = static_cast<int>(plugin_error::not_started), .why = "a stray frame"};
+    }
+  }
+
+  static void reply(const wire::answer& a) {
+    std::string text;
+    wire::begin_frame(text);
+    wire::writer w(text);
+    wire::put(w, a);
+    (void)wire::send_frame(wire::call_fd, wire::frame::answered, text);
+  }
+
+  static wire::answer refuse(plugin_error code, std::string why) {
+    return {.error_code = static_cast<int>(code), .why = std::move(why)};
+  }
+
+  wire::answer load(wire::load_request request, bool whole) {
+    if (!whole || request.core_version != core_version()) {
+      return refuse(plugin_error::no_host,
+                    "expected an oarlock-plugin-host of the daemon's build, "
+                    "found another one beside it; install both together");
+    }
+    if (!leave_parent(request.workers, request.parent)) ::_exit(1);
+    lowest_log_level = request.log_level;
+    workers_ = request.workers;
+    std::string gaps = put_up_walls(request);
+    if (!gaps.empty() && request.mode == wire::sandbox_mode::required) return no_wall(gaps);
+    report_crashes();
+    name_worker(-1);
+    const auto entry = map_library("/proc/self/fd/" + std::to_string(wire::library_fd));
+    if (!entry) {
+      return refuse(static_cast<plugin_error>(entry.error().code.value()), entry.error().message);
+    }
+    const auto more = close_files();
+    if (!more.empty() && request.mode == wire::sandbox_mode::required) return no_wall(more);
+    if (!more.empty()) gaps += (gaps.empty() ? "" : "; ") + more;
+    table_ = (*entry)();
+    candidate found;
+    found.library_file = request.library_file;
+    found.manifest_file = request.manifest_file;
+    found.declared.emplace();
+    found.declared->name = request.plugin;
+    found.declared->version = request.version;
+    if (auto ok = check_descriptor(found, table_); !ok) {
+      return refuse(static_cast<plugin_error>(ok.error().code.value()), ok.error().message);
+    }
+    auto made = create(request.config_json);
+    made.gaps = gaps;
+    image where{reinterpret_cast<std::uint64_t>(*entry)};
+    ::dl_iterate_phdr(&find_image, &where);
+    made.image_begin = where.begin;
+    made.image_end = where.end;
+    return made;
+  }
+
+  static wire::answer no_wall(const std::string& gaps) {
+    return refuse(plugin_error::no_sandbox,
+                  "expected every wall of the sandbox, found these missing: " + gaps +
+                      "; run on a kernel and in a container that allow them, or, for a plugin that "
+                      "you trust, with --plugin-sandbox=bestEffort");
+  }
+
+  wire::answer create(const std::string& config_json) {
+    host_.struct_size = sizeof(host_);
+    host_.abi_major = OARLOCK_ABI_MAJOR;
+    host_.abi_minor = OARLOCK_ABI_MINOR;
+    host_.ctx = reinterpret_cast<oarlock_host_ctx*>(this);
+    host_.version = {core_version().data(), core_version().size()};
+    host_.extension = &extension_here;
+    oarlock_create_view view{};
+    view.struct_size = sizeof(view);
+    view.config_encoding = OARLOCK_ENCODING_JSON;
+    view.config = {reinterpret_cast<const std::uint8_t*>(config_json.data()), config_json.size()};
+    auto done = guarded(
+        [&](const oarlock_error_out* out) { return table_->create(&host_, &view, out, &self_); });
+    if (done.status == OARLOCK_OK && self_ == nullptr) {
+      done.status = OARLOCK_ERROR;
+      done.why = "it returned OARLOCK_OK without an instance";
+    }
+    return done;
+  }
+
+  wire::answer start() {
+    auto done = guarded([&](const oarlock_error_out* out) { return table_->start(self_, out); });
+    if (done.status != OARLOCK_OK) return done;
+    for (std::uint32_t i = 0; i < workers_; ++i) {
+      // Never freed: a plugin may keep a table, and the process ends without unwinding.
+      auto* const answers = new recorder;
+      std::thread([this, i, answers] { work(static_cast<std::int32_t>(i), *answers); }).detach();
+    }
+    return done;
+  }
+
+  wire::answer stop() {
+    auto stopped = call(table_->stop);
+    const auto destroyed = call(table_->destroy);
+    return stopped.status != OARLOCK_OK ? stopped : destroyed;
+  }
+
+  // A call that may fail with words.
+  template <class Call>
+  static wire::answer guarded(Call made) {
+    const error_text said;
+    wire::answer out;
+    try {
+      out.status = made(&said.table);
+      out.why = said.text;
+    } catch (const std::exception& e) {
+      out.status = OARLOCK_TERMINAL;
+      out.why = std::string("it threw: ") + e.what();
+    } catch (...) {
+      out.status = OARLOCK_TERMINAL;
+      out.why = "it threw: something that is not a std::exception";
+    }
+    return out;
+  }
+
+  wire::answer call(void (*slot)(oarlock_instance*)) {
+    return guarded([&](const oarlock_error_out*) {
+      slot(self_);
+      return OARLOCK_OK;
+    });
+  }
+
+  void work(std::int32_t index, recorder& answers) {
+    name_worker(index);
+    const int fd = wire::first_worker_fd + index;
+    wire::frame what{};
+    std::string payload;
+    while (wire::receive_frame(fd, what, payload, wire::request_bytes_max) == wire::io_status::ok &&
+           what == wire::frame::plan) {
+      wire::reader r(payload);
+      const wire::taken_input input(r);
+      if (!r.ok()) ::_exit(1);
+      std::string& answer = plan(input.view(), answers);
+      if (wire::send_frame(fd, wire::frame::planned, answer) != wire::io_status::ok) return;
+    }
+  }
+
+  std::string& plan(const oarlock_plan_view* view, recorder& answers) {
+    const oarlock_plan_out* out = answers.open();
+    try {
+      return answers.close(table_->plan(self_, view, out), false, {});
+    } catch (const std::exception& e) {
+      return answers.close(OARLOCK_TERMINAL, true, e.what());
+    } catch (...) {
+      return answers.close(OARLOCK_TERMINAL, true, "something that is not a std::exception");
+    }
+  }
+
+  const oarlock_plugin* table_ = nullptr;
+  oarlock_instance* self_ = nullptr;
+  oarlock_host host_{};
+  std::uint32_t workers_ = 0;
+};
+
+}  // namespace
+
+}  // namespace oarlock::plugin::host
+
+#ifdef OARLOCK_SANITIZED
+// Its leak checker would trace the process, which the walls forbid.
+extern "C" const char* __asan_default_options() {
+  return "detect_leaks=0";
+}
+#endif
+
+int main() {
+  // Two arenas for all threads: less memory for each child.
+  mallopt(M_ARENA_MAX, 2);
+  static oarlock::plugin::host::server server;
+  // Without destructors: threads may still be in the plugin.
+  ::_exit(server.run());
+}

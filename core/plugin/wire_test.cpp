@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+
+#include "core/plugin/child_answer.hpp"
+#include "core/plugin/load_request.hpp"
+
+namespace oarlock::plugin {
+namespace {
+
+oarlock_str_view str(std::string_view text) {
+  return {text.data(), text.size()};
+}
+oarlock_bytes_view bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+const controller::controller_spec& spec() {
+  static const controller::controller_spec one{"zoo",
+                                               "zoo",
+                                               {"example.com", "v1", "Animal", "animals", true},
+                                               {{"", "v1", "ConfigMap", "configmaps", true}},
+                                               {},
+                                               1,
+                                               {}};
+  return one;
+}
+
+controller::plan_input input() {
+  controller::plan_input in;
+  in.spec = &spec();
+  in.key = {"shop", "ape"};
+  return in;
+}
+
+// An answer with a call of several slots and a log record.
+std::string good_answer() {
+  std::string text;
+  wire::writer w(text);
+  w.i32(OARLOCK_OK);
+  w.u8(0);
+  w.u8(0);
+  w.text("");
+  w.u64(4);
+  wire::put_call(w, 0, std::uint32_t{7}, oarlock_encoding{OARLOCK_ENCODING_JSON},
+                 bytes(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}})"));
+  const oarlock_condition_view condition{sizeof(condition), OARLOCK_CONDITION_TRUE, str("Ready"),
+                                         str("Fine"), str("well")};
+  wire::put_call(w, 2, &condition);
+  w.u8(wire::log_call);
+  const oarlock_pair_view pair{str("replicas"), str("3")};
+  wire::put_log(w, OARLOCK_LOG_DEBUG, str("thinking"), &pair, 1);
+  wire::put_call(w, 4, std::int64_t{1500});
+  return text;
+}
+
+std::optional<controller::plan_output> replay(std::string_view payload) {
+  static host_table host("zoo");
+  static plan_sink sink("zoo");
+  return replay_answer(payload, input(), sink, host);
+}
+
+TEST(wire, an_answer_is_replayed) {
+  const auto out = replay(good_answer());
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->verdict, controller::plan_verdict::done) << out->fail_message;
+  ASSERT_EQ(out->apply_set.size(), 1U);
+  EXPECT_EQ(out->apply_set[0].group, 7U);
+  ASSERT_EQ(out->conditions.size(), 1U);
+  EXPECT_EQ(out->conditions[0].message, "well");
+  EXPECT_EQ(out->requeue_after, std::chrono::milliseconds(1500));
+}
+
+TEST(wire, an_answer_that_is_cut_or_goes_on_is_none) {
+  const std::string good = good_answer();
+  for (std::size_t size = 0; size < good.size(); ++size)
+    EXPECT_FALSE(replay(std::string_view(good).substr(0, size))) << size;
+  EXPECT_FALSE(replay(good + "x"));
+}
+
+TEST(wire, a_call_of_no_slot_is_none) {
+  std::string text;
+  wire::writer w(text);
+  w.i32(OARLOCK_OK);
+  w.u8(0);
+  w.u8(0);
+  w.text("");
+  w.u64(1);
+  w.u8(static_cast<std::uint8_t>(wire::plan_slot_count));
+  EXPECT_FALSE(replay(text));
+}
+
+TEST(wire, what_was_too_long_to_cross_is_refused_by_the_sink) {
+  const std::string huge(wire::view_bytes_max + 10, ' ');
+  std::string text;
+  wire::writer w(text);
+  w.i32(OARLOCK_OK);
+  w.u8(0);
+  w.u8(0);
+  w.text("");
+  w.u64(1);
+  wire::put_call(w, 0, std::uint32_t{0}, oarlock_encoding{OARLOCK_ENCODING_JSON}, bytes(huge));
+  EXPECT_LT(text.size(), 100U);
+  const auto out = replay(text);
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->fail_reason, "PlanRefused");
+}
+
+TEST(wire, inputs_come_out_as_they_went_in) {
+  const oarlock_object_view objects[3] = {
+      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, str("animals.example.com"),
+       bytes("{1}")},
+      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, str("configmaps"), bytes("{2}")},
+      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, str("pods"), bytes("{3}")}};
+  const oarlock_failure_view failure{sizeof(failure), 0, str("apply"), str("Conflict"), str("why")};
+  oarlock_plan_view view{};
+  view.struct_size = sizeof(view);
+  view.object_stride = sizeof(oarlock_object_view);
+  view.controller = str("zoo");
+  view.object_namespace = str("shop");
+  view.object_name = str("ape");
+  view.primary = &objects[0];
+  view.owned = &objects[1];
+  view.owned_count = 1;
+  view.watched = &objects[2];
+  view.watched_count = 1;
+  view.now_unix_ms = -5;
+  view.deleting = 1;
+  view.last_failure = &failure;
+  std::string text;
+  wire::writer w(text);
+  wire::put_input(w, view);
+  wire::reader r(text);
+  const wire::taken_input taken(r);
+  EXPECT_TRUE(r.ok() && r.at_end());
+  std::string again;
+  wire::writer second(again);
+  wire::put_input(second, *taken.view());
+  EXPECT_EQ(again, text);
+  EXPECT_EQ(taken.view()->watched->bytes.size, 3U);
+  EXPECT_EQ(taken.view()->deleting, 1);
+}
+
+TEST(wire, counts_and_workers_that_cannot_be_are_refused) {
+  std::string text;
+  wire::writer w(text);
+  w.u64(1U << 30U);
+  wire::reader r(text);
+  EXPECT_EQ(r.count(wire::objects_max, 1), 0U);
+  EXPECT_FALSE(r.ok());
+  wire::load_request request;
+  request.workers = wire::workers_max + 1;
+  std::string loaded;
+  wire::writer load(loaded);
+  wire::put(load, request);
+  wire::reader from(loaded);
+  (void)wire::take_load_request(from);
+  EXPECT_FALSE(from.ok());
+}
+
+}  // namespace
+}  // namespace oarlock::plugin

@@ -1,0 +1,59 @@
+// What a plugin's child says. The first byte of the input: even for the answer to a plan, odd for a
+// notice; the rest is the frame.
+#include "core/base/log.hpp"
+#include "core/plugin/child_answer.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+namespace {
+
+using namespace oarlock;
+using fuzz::expect;
+
+const controller::controller_spec spec{"zoo",
+                                       "zoo",
+                                       {"example.com", "v1", "Animal", "animals", true},
+                                       {{"", "v1", "ConfigMap", "configmaps", true}},
+                                       {},
+                                       1,
+                                       {}};
+
+void check_answer(std::string_view frame) {
+  static plugin::host_table host("zoo");
+  static plugin::plan_sink sink("zoo");
+  controller::plan_input input;
+  input.spec = &spec;
+  input.key = {"shop", "ape"};
+  const auto out = plugin::replay_answer(frame, input, sink, host);
+  if (!out) return;
+  if (out->verdict != controller::plan_verdict::done) {
+    expect(!out->fail_reason.empty() && !out->fail_message.empty(), "a failure says why");
+    expect(out->apply_set.empty() && out->events.empty(), "nothing of a failed plan is kept");
+    return;
+  }
+  expect(out->apply_set.size() <= frame.size() && out->conditions.size() <= frame.size() &&
+             out->events.size() <= frame.size(),
+         "no more than was sent");
+  for (const auto& child : out->apply_set)
+    expect(child.json.find("ConfigMap") != std::string::npos, "declared kinds only", child.json);
+  const auto again = plugin::replay_answer(frame, input, sink, host);
+  expect(again && again->apply_set.size() == out->apply_set.size() &&
+             again->status_json == out->status_json,
+         "the same again");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  // The plugin's own records would be the slowest part.
+  log_configure(log_level::error, log_format::text);
+  auto frame = fuzz::text_of(data, size);
+  if (fuzz::cut_byte(frame) % 2 == 0) {
+    check_answer(frame);
+    return 0;
+  }
+  const auto said = plugin::take_notice(frame);
+  if (!said) return 0;
+  if (said->crash) expect(said->crash->count <= plugin::wire::frames_of_stack_max, "addresses");
+  if (said->log) expect(said->log->message.size <= frame.size(), "text within the frame");
+  return 0;
+}
