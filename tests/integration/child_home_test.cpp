@@ -1,0 +1,83 @@
+// Plugins in children of the daemon: a child that is killed comes back, and nobody misses a change.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "tests/support/cluster.hpp"
+
+namespace oarlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The child that a plugin has now, as the log says; 0 when there is none yet.
+pid_t child_of(daemon& d, const std::string& plugin) {
+  const auto log = d.process().log();
+  const std::string mark = "\"plugin\":\"" + plugin + "\",\"pid\":";
+  const auto at = log.rfind(mark);
+  return at == std::string::npos ? 0 : std::stoi(log.substr(at + mark.size()));
+}
+
+// Ended, even if who inherited it has not asked how.
+bool is_gone(pid_t pid) {
+  std::string line;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+  return line.empty() || line.find(") Z ") != std::string::npos;
+}
+
+std::string ten_apps(int round) {
+  std::string yaml;
+  for (int i = 0; i < 10; ++i)
+    yaml += "---\n" + myapp_yaml("app-" + std::to_string(round * 10 + i), 0);
+  return yaml;
+}
+
+TEST(ChildHome, AKilledChildComesBackAndNobodyMissesAChange) {
+  auto& c = shared_cluster();
+  c.make_namespace("child");
+  daemon d(c, {{"myapp", test_plugin("observer")}, {"--plugin-home=child"}, false, {}});
+  ASSERT_TRUE(d.wait_ready(30s)) << d.process().log();
+  pid_t killed = 0;
+  constexpr int rounds = 3;
+  for (int round = 0; round < rounds; ++round) {
+    ASSERT_TRUE(eventually([&] { return child_of(d, "observer") != killed; }, 20s));
+    killed = child_of(d, "observer");
+    ASSERT_EQ(::kill(killed, SIGSEGV), 0);
+    c.must({"apply", "-n", "child", "-f", "-"}, ten_apps(round));
+  }
+  EXPECT_TRUE(
+      eventually([&] { return c.fields("deployment", "child").size() == rounds * 10; }, 30s))
+      << d.process().log();
+  const std::vector<std::string> observer{"plugin=\"observer\""};
+  EXPECT_TRUE(eventually(
+      [&] { return metric(d.metrics(), "oarlock_plugin_child_up", observer) == 1; }, 20s));
+  const auto text = d.metrics();
+  EXPECT_EQ(metric(text, "oarlock_plugin_child_restarts_total", observer), rounds);
+  EXPECT_EQ(metric(text, "oarlock_plugin_child_restarts_total", {"plugin=\"myapp\""}), 0);
+  EXPECT_EQ(metric(text, "oarlock_plugin_quarantined_keys", observer), 0);
+
+  // The same for the plugin whose objects change.
+  ASSERT_EQ(::kill(child_of(d, "myapp"), SIGKILL), 0);
+  c.must({"scale", "myapp", "app-0", "-n", "child", "--replicas=4"});
+  EXPECT_TRUE(eventually(
+      [&] { return c.field("deployment", "app-0", "child", ".spec.replicas") == "4"; }, 20s))
+      << d.process().log();
+
+  const pid_t last = child_of(d, "myapp");
+  d.process().send(SIGTERM);
+  EXPECT_EQ(d.process().wait(40s), 0) << d.process().log();
+  EXPECT_TRUE(is_gone(last));
+}
+
+TEST(ChildHome, ChildrenEndWithAKilledDaemon) {
+  daemon d(shared_cluster(), {{"myapp"}, {"--plugin-home=child"}, false, {}});
+  ASSERT_TRUE(d.wait_ready(30s)) << d.process().log();
+  const pid_t child = child_of(d, "myapp");
+  ASSERT_FALSE(is_gone(child));
+  d.process().send(SIGKILL);
+  EXPECT_TRUE(eventually([&] { return is_gone(child); }, 20s));
+}
+
+}  // namespace
+}  // namespace oarlock::testing
