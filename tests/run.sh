@@ -285,10 +285,18 @@ check_strays() { # SUITE
   kill_strays
 }
 
+# A project of somebody else finds the client library by add_subdirectory, and nothing but it.
+outside_project() {
+  command_test lint outside-project 300 env CC="${CC:-$(command -v clang-19 || command -v cc)}" \
+    CXX="${CXX:-$(command -v clang++-19 || command -v c++)}" \
+    cmake -S tests/outside -B build/outside -G Ninja --fresh
+}
+
 lints_and_go() {
   section "lint"
   command_test lint clang-format 120 tools/format.sh --check
   lint_scripts
+  outside_project
   section "go"
   go_tests go deploy/devcluster units
 }

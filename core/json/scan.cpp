@@ -1,5 +1,6 @@
 #include "core/json/scan.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/json/parse.hpp"
@@ -54,6 +55,7 @@ std::optional<std::string> scan_string(std::string_view text, std::string_view p
     text = child(text, segment);
     pointer.remove_prefix(segment.size());
   }
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.empty() || text.front() != '"') return std::nullopt;
   return decoded(text);
 }

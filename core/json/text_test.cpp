@@ -82,7 +82,7 @@ TEST(scan_string, walks_json_pointers) {
   EXPECT_EQ(scan_string(text, "/a/q\""), "quote");
   EXPECT_EQ(scan_string(text, "/a/"), "none");
   EXPECT_EQ(scan_string(text, "/s"), "text\n");
-  EXPECT_EQ(scan_string(R"("whole")", ""), "whole");
+  EXPECT_EQ(scan_string(R"( "whole" )", ""), "whole");
   for (const char* nothing : {"", "a", "/x", "/a", "/a/b", "/a/b/2", "/a/b/-1", "/a/b/0x", "/a/b/",
                               "/s/deeper", "/n", "/n/0", "/o/x", "/l/0"}) {
     EXPECT_EQ(scan_string(text, nothing), std::nullopt) << nothing;

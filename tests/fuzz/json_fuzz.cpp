@@ -2,6 +2,7 @@
 #include "core/base/limits.hpp"
 #include "core/json/packed_writer.hpp"
 #include "core/json/parse.hpp"
+#include "core/json/scan.hpp"
 #include "core/json/span_cursor.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -45,6 +46,33 @@ std::size_t depth_of(const rapidjson::Value& value) {
   return deepest + 1;
 }
 
+std::string escaped(std::string_view name) {
+  std::string out;
+  for (const char c : name)
+    out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return out;
+}
+
+// The scanner finds at each pointer what the parser found. `left` bounds how many it tries.
+void scan(const rapidjson::Value& value, const std::string& pointer, std::string_view text,
+          int& left) {
+  if (left-- <= 0) return;
+  const auto found = json::scan_string(text, pointer);
+  expect(found.has_value() == value.IsString(), "the scanner finds strings only", text);
+  if (value.IsString()) {
+    expect(*found == std::string_view(value.GetString(), value.GetStringLength()),
+           "the scanner reads what the parser reads", text);
+  } else if (value.IsObject()) {
+    for (const auto& m : value.GetObject()) {
+      const std::string_view name(m.name.GetString(), m.name.GetStringLength());
+      scan(m.value, pointer + "/" + escaped(name), text, left);
+    }
+  } else if (value.IsArray()) {
+    for (rapidjson::SizeType n = 0; n < value.Size(); ++n)
+      scan(value[n], pointer + "/" + std::to_string(n), text, left);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -68,6 +96,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   pack(*document, packed);
   const auto unpacked = json::parse(packed.text());
   expect(unpacked && *unpacked == *document, "packed and read back", packed.text());
+  int pointers = 100;
+  scan(*document, "", text, pointers);
+  (void)json::scan_string(packed.text(), text);
   // The text doubles as a pointer into its own document.
   const auto* found = json::find(*document, text);
   expect(found == nullptr || json::write(*found).size() <= written.size(), "a part of it", text);
