@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "core/cli/debug.hpp"
 #include "core/cli/inspect.hpp"
 #include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
@@ -34,6 +35,16 @@ int print_json(const std::string& file) {
     return 1;
   }
   fmt::print("{}\n", *json);
+  return 0;
+}
+
+int print_dump(const std::string& socket_path) {
+  const auto text = oarlock::cli::debug_dump(socket_path);
+  if (!text) {
+    fmt::print(stderr, "oarlock: {}\n", text.error().message);
+    return 1;
+  }
+  fmt::print("{}", *text);
   return 0;
 }
 
@@ -91,9 +102,14 @@ int main(int argc, char** argv) {
   json->add_option("FILE", path, "A YAML file")->required();
   oarlock::cli::manifest_options granted;
   auto* manifest = add_manifest(plugin, path, granted);
+  auto* debug = app.add_subcommand("debug", "Look into a running oarlockd");
+  debug->require_subcommand(1);
+  auto* dump = debug->add_subcommand("dump", "Print its queues, caches and lease as JSON");
+  dump->add_option("--socket", path, "Its --debug-socket")->required();
   CLI11_PARSE(app, argc, argv);
   try {
     if (*version) return print_version();
+    if (*debug) return print_dump(path);
     if (*manifest) return print_manifest(path, granted);
     if (*inspect) return print_inspection(path);
     return print_json(path);

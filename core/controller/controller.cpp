@@ -130,4 +130,12 @@ std::string controller::trouble() const {
   return {};
 }
 
+bool controller::leading() const {
+  return state_->leading && !state_->draining;
+}
+
+queue_snapshot controller::snapshot(std::size_t most) const {
+  return state_->queue.snapshot(state_->now(), most);
+}
+
 }  // namespace oarlock::controller

@@ -12,6 +12,7 @@
 #include "core/controller/events.hpp"
 #include "core/controller/reconciler.hpp"
 #include "core/controller/spec.hpp"
+#include "core/controller/work_queue.hpp"
 #include "core/kube/client.hpp"
 
 namespace oarlock::controller {
@@ -50,6 +51,9 @@ class controller {
   [[nodiscard]] bool synced() const;
   /// Why a watch is not live, for /readyz and logs; empty when all are.
   [[nodiscard]] std::string trouble() const;
+  /// Whether it may take keys, and what its queue holds: at most `most` keys of each kind.
+  [[nodiscard]] bool leading() const;
+  [[nodiscard]] queue_snapshot snapshot(std::size_t most) const;
 
  private:
   struct state;

@@ -51,7 +51,7 @@ bool work_queue::add(const cache::object_key& key, steady_time now, priority p) 
 
 void work_queue::add_at(const cache::object_key& key, steady_time when, steady_time now) {
   const auto work = processing_.find(key);
-  const priority p = work == processing_.end() ? priority::normal : work->second;
+  const priority p = work == processing_.end() ? priority::normal : work->second.level;
   if (when <= now) {
     add(key, now, p);
     return;
@@ -80,7 +80,7 @@ std::optional<work_queue::taken> work_queue::take(steady_time now) {
   taken next = std::move(node.mapped());
   queued_.erase(next.key);
   const auto level = low ? priority::low : priority::normal;
-  const bool first = processing_.emplace(next.key, level).second;
+  const bool first = processing_.emplace(next.key, work{level, now}).second;
   OARLOCK_ASSERT(first, "a key is worked on by one worker at a time");
   return next;
 }
@@ -118,6 +118,24 @@ void work_queue::forget(const cache::object_key& key) {
 std::optional<steady_time> work_queue::next_delayed() const {
   if (delayed_.empty()) return std::nullopt;
   return delayed_.begin()->first;
+}
+
+queue_snapshot work_queue::snapshot(steady_time now, std::size_t most) const {
+  queue_snapshot s{
+      ready_.size(), delayed_.size(), processing_.size(), failures_.size(), {}, {}, {}, {}};
+  const auto first = [most](const auto& from, const auto& take) {
+    std::size_t left = most;
+    for (const auto& one : from) {
+      if (left-- == 0) break;
+      take(one);
+    }
+  };
+  first(ready_, [&](const auto& one) { s.ready.push_back(one.second.key); });
+  first(delayed_, [&](const auto& one) { s.delayed.push_back({one.second, one.first - now}); });
+  first(processing_,
+        [&](const auto& one) { s.processing.push_back({one.first, now - one.second.since}); });
+  first(failures_, [&](const auto& one) { s.failures.push_back({one.first, one.second}); });
+  return s;
 }
 
 void work_queue::clear() {

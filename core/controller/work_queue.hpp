@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "core/base/clock.hpp"
 #include "core/cache/object.hpp"
@@ -16,6 +17,26 @@ namespace oarlock::controller {
 
 /// controller-runtime's numbers: what a user changed goes before what a start brings up.
 enum class priority : std::int8_t { low = -100, normal = 0 };
+
+/// What a queue holds, for the debug dump: of each kind the number, and the first of them.
+struct queue_snapshot {
+  struct waiting {
+    cache::object_key key;
+    duration time;  ///< until it is ready, or since its work began
+  };
+  struct failing {
+    cache::object_key key;
+    std::size_t failures;
+  };
+  std::size_t ready_count = 0;
+  std::size_t delayed_count = 0;
+  std::size_t processing_count = 0;
+  std::size_t failing_count = 0;
+  std::vector<cache::object_key> ready;  ///< in their order
+  std::vector<waiting> delayed;          ///< the next ones first
+  std::vector<waiting> processing;
+  std::vector<failing> failures;
+};
 
 /// client-go's workqueue rules: a key that is added while it is processed runs once more when it is
 /// done; an earlier time and a higher priority win; first come, first served within a priority; a
@@ -60,6 +81,8 @@ class work_queue {
   [[nodiscard]] std::size_t processing() const { return processing_.size(); }
   /// When the earliest delayed key becomes ready; nothing when none is delayed.
   [[nodiscard]] std::optional<steady_time> next_delayed() const;
+  /// At most `most` keys of each kind.
+  [[nodiscard]] queue_snapshot snapshot(steady_time now, std::size_t most) const;
   /// Drops everything that waits; what is processed stays.
   void clear();
 
@@ -74,12 +97,16 @@ class work_queue {
     steady_time when;
     priority level;
   };
+  struct work {
+    priority level;
+    steady_time since;
+  };
   priority drop_delay(const cache::object_key& key, priority p);
   void promote(steady_time now);
 
   std::map<place, taken> ready_;
   std::map<cache::object_key, place> queued_;
-  std::map<cache::object_key, priority> processing_;
+  std::map<cache::object_key, work> processing_;
   std::map<cache::object_key, priority> dirty_;
   std::set<std::pair<steady_time, cache::object_key>> delayed_;
   std::map<cache::object_key, delay> delay_of_;

@@ -162,6 +162,33 @@ TEST(WorkQueue, ClearDropsWhatWaitsAndKeepsWhatRuns) {
 }
 
 // The contract over random histories: no key is taken twice, and no add is lost.
+TEST(WorkQueue, ShowsWhatItHoldsAndNoMoreThanAsked) {
+  work_queue q;
+  const auto key = [](int i) { return cache::object_key{"ns", std::string(1, char('a' + i))}; };
+  q.add(key(0), t0);
+  ASSERT_TRUE(q.take(t0 + 1s));
+  for (int i = 1; i <= 5; ++i)
+    q.add(key(i), t0);
+  q.add_at(key(7), t0 + 20s, t0);
+  q.add_at(key(6), t0 + 10s, t0);
+  (void)q.next_backoff(key(6), t0);
+  (void)q.next_backoff(key(6), t0);
+  const auto s = q.snapshot(t0 + 4s, 2);
+  EXPECT_EQ(s.ready_count, 5U);
+  EXPECT_EQ(s.ready, (std::vector{key(1), key(2)}));
+  EXPECT_EQ(s.delayed_count, 2U);
+  ASSERT_EQ(s.delayed.size(), 2U);
+  EXPECT_EQ(s.delayed[0].key, key(6));
+  EXPECT_EQ(s.delayed[0].time, 6s);
+  EXPECT_EQ(s.delayed[1].time, 16s);
+  ASSERT_EQ(s.processing.size(), 1U);
+  EXPECT_EQ(s.processing[0].key, key(0));
+  EXPECT_EQ(s.processing[0].time, 3s);
+  EXPECT_EQ(s.failing_count, 1U);
+  ASSERT_EQ(s.failures.size(), 1U);
+  EXPECT_EQ(s.failures[0].failures, 2U);
+}
+
 TEST(WorkQueue, NoLostAddAndNoDoubleTakeUnderRandomHistories) {
   for (unsigned seed = 0; seed < 50; ++seed) {
     std::minstd_rand random(seed);

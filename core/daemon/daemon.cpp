@@ -17,6 +17,8 @@
 #include "core/cache/informer_cache.hpp"
 #include "core/controller/events.hpp"
 #include "core/daemon/api_monitor.hpp"
+#include "core/daemon/debug_dump.hpp"
+#include "core/daemon/debug_socket.hpp"
 #include "core/daemon/health.hpp"
 #include "core/daemon/loop_thread.hpp"
 #include "core/election/elector.hpp"
@@ -95,6 +97,7 @@ struct daemon::state {
   std::unique_ptr<metrics::access_check> access;
   std::unique_ptr<metrics::http_server> probes_server;
   std::unique_ptr<metrics::http_server> metrics_server;
+  std::unique_ptr<debug_socket> debug;
   std::unique_ptr<boost::asio::signal_set> signals;
 
   std::stop_source monitors_stop;
@@ -143,6 +146,7 @@ struct daemon::state {
   void add_metrics_handler(metrics::http_server& server);
   std::vector<check> live_checks() const;
   task<metrics::http_answer> readyz();
+  task<std::string> dump();
   void set_leading(bool leads);
 };
 
@@ -186,6 +190,31 @@ task<metrics::http_answer> daemon::state::readyz() {
     checks.push_back({.name = "start", .trouble = "the controllers are not started yet"});
   }
   co_return answer_of("readyz", checks);
+}
+
+task<std::string> daemon::state::dump() {
+  process_view process;
+  process.server = probe_api.transport->host();
+  process.server_trouble = api->trouble();
+  process.started = started;
+  process.stopping = stopping;
+  if (elector) {
+    process.lease = lease_view{o.leader_election_namespace + "/" + o.leader_election_id,
+                               elector->leading(),
+                               elector->holder(),
+                               {},
+                               elector->trouble()};
+    const auto renewed = elector->renewed_at();
+    if (renewed) process.lease->renewed_ago = p.clock_source->now() - *renewed;
+  }
+  auto work = co_await ask<work_view>(
+      stream.get_executor(),
+      [this] {
+        if (!plugins_shown || !informers) return work_view{};
+        return view_of(plugins.controllers(), informers->informers());
+      },
+      readiness_timeout);
+  co_return dump_json(process, work);
 }
 
 void daemon::state::add_probe_handlers(metrics::http_server& server) {
@@ -238,6 +267,10 @@ result<std::shared_ptr<metrics::server_tls>> daemon::state::make_tls() {
 
 result<> daemon::state::start_servers() {
   const auto loop = probe.get_executor();
+  if (!o.debug_socket.empty()) {
+    debug = std::make_unique<debug_socket>(loop, o.debug_socket, [this] { return dump(); });
+    if (auto listening = debug->start(); !listening) return listening;
+  }
   if (o.probes) {
     metrics::http_server_config config;
     config.name = "probes";
@@ -450,6 +483,7 @@ void daemon::state::end_rest() {
   probe.call([this] {
     if (probes_server) probes_server->stop();
     if (metrics_server) metrics_server->stop();
+    if (debug) debug->stop();
   });
   stream.call([this] {
     events.reset();

@@ -35,7 +35,9 @@ class Walkthrough : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared_cluster().make_namespace("walk");
-    oarlockd = std::make_unique<daemon>(shared_cluster(), daemon::options{});
+    daemon::options with_socket;
+    with_socket.flags = {"--debug-socket=" + debug_socket().string()};
+    oarlockd = std::make_unique<daemon>(shared_cluster(), with_socket);
     ASSERT_TRUE(oarlockd->wait_ready(30s)) << oarlockd->process().log();
   }
   static void TearDownTestSuite() {
@@ -46,6 +48,7 @@ class Walkthrough : public ::testing::Test {
   static std::string apply(const std::string& yaml) {
     return shared_cluster().must({"apply", "-n", "walk", "-f", "-"}, yaml);
   }
+  static std::filesystem::path debug_socket() { return shared_cluster().dir() / "debug.sock"; }
   static inline std::unique_ptr<daemon> oarlockd;
 };
 
@@ -163,6 +166,21 @@ TEST_F(Walkthrough, MetricsCarryThePlugin) {
   EXPECT_GT(metric(text, "oarlock_plugin_cache_objects",
                    {"plugin=\"myapp\"", "resource=\"myapps.example.com\""}),
             0);
+}
+
+TEST_F(Walkthrough, TheDebugSocketShowsQueuesAndCaches) {
+  apply(myapp_yaml("dumped", 0));
+  ASSERT_TRUE(becomes("deployment", "dumped", "walk", ".spec.replicas", "0"));
+  const auto shown =
+      run({built("bin/oarlock"), "debug", "dump", "--socket", debug_socket().string()});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  for (const auto* part : {"\"controller\": \"myapp\"", "\"leading\": true", "\"synced\": true",
+                           "\"resource\": \"deployments.apps\"", "\"resourceVersion\": \""}) {
+    EXPECT_THAT(shown.out, HasSubstr(part));
+  }
+  const auto refused = run({built("bin/oarlock"), "debug", "dump", "--socket", "/nowhere"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("expected an oarlockd with --debug-socket=/nowhere"));
 }
 
 TEST_F(Walkthrough, ExplainAndColumnsAreUseful) {
