@@ -1,27 +1,39 @@
 #!/usr/bin/env bash
 # Builds the release preset and runs every benchmark, one after the other. JSON in build/bench.
 #
-#   CACHE_PEERS=oarlock,controller-runtime,kube-rs   who is in the cache benchmark
+#   BENCH_PEERS=oarlock,controller-runtime,kube-rs   who is compared
 #   CACHE_PODS=100000                                how many Pods each of them caches
-#   BENCH_ONLY=cache                                 the cache benchmark alone
+#   BENCH_ONLY=cache|operators                       this one alone
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools/build.sh devcluster release
 mkdir -p build/bench
 
-cache() {
-  local peers=${CACHE_PEERS:-oarlock,controller-runtime,kube-rs} out=build/bench/peers core=0 own
-  bench/peers/build.sh "$out" "$peers"
-  own=$(sed -n 's/^project(oarlock VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
-  [[ $(nproc) == 1 ]] || core=1
-  set -- --peers "$peers" --pods "${CACHE_PODS:-100000}" --subject-core "$core" \
-    --replay "$out/replay" --oarlock build/release/bench-peers/cache_subject \
-    --versions "oarlock=$own,$(cat "$out/versions")" --skipped "$out/skipped"
-  [[ ! -x $out/controller-runtime ]] || set -- "$@" --controller-runtime "$out/controller-runtime"
-  [[ ! -x $out/kube-rs ]] || set -- "$@" --kube-rs "$out/kube-rs"
-  timeout -k 20 1200 "$out/run" "$@"
+readonly peers=${BENCH_PEERS:-oarlock,controller-runtime,kube-rs} out=build/bench/peers
+
+# Runs build/bench/peers/run with what both comparisons take. A peer is known by its program.
+compare() { # SUFFIX SECONDS ARGUMENT...
+  local suffix=$1 seconds=$2 name versions
+  shift 2
+  versions=oarlock=$(sed -n 's/^project(oarlock VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+  set -- "$@" --peers "$peers" --versions "$versions,$(cat "$out/versions")" \
+    --skipped "$out/skipped"
+  for name in controller-runtime kube-rs; do
+    [[ ! -x $out/$name$suffix ]] || set -- "$@" "--$name" "$out/$name$suffix"
+  done
+  timeout -k 20 "$seconds" "$out/run" "$@"
 }
+
+cache() {
+  local core=0
+  [[ $(nproc) == 1 ]] || core=1
+  compare '' 1200 --pods "${CACHE_PODS:-100000}" --subject-core "$core" --replay "$out/replay" \
+    --oarlock build/release/bench-peers/cache_subject \
+    --neighbour build/release/bench-peers/neighbour_subject
+}
+
+operators() { compare -operator 900 operators; }
 
 for program in build/release/bench/*; do
   [[ ${BENCH_ONLY:-all} == all ]] || break
@@ -33,6 +45,10 @@ for program in build/release/bench/*; do
     *) timeout -k 20 300 "$program" --benchmark_out="build/bench/$name.json" ;;
   esac
 done
-echo "== cache"
-cache
+bench/peers/build.sh "$out" "$peers"
+for name in cache operators; do
+  [[ ${BENCH_ONLY:-all} =~ ^(all|$name)$ ]] || continue
+  echo "== $name"
+  "$name"
+done
 echo "results: build/bench"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds what the cache benchmark compares: OUTDIR/replay and OUTDIR/run always (Go alone),
-# OUTDIR/controller-runtime and OUTDIR/kube-rs where their modules and a compiler can be had. Writes
-# OUTDIR/versions, NAME=VERSION joined by commas, of those that were built, and OUTDIR/skipped, a
-# line NAME: REASON for each that could not be built; the exit code is still 0.
+# Builds what the benchmarks compare: OUTDIR/replay and OUTDIR/run always (Go alone),
+# OUTDIR/controller-runtime and OUTDIR/kube-rs (caches) and OUTDIR/*-operator where their modules
+# and a compiler can be had. Writes OUTDIR/versions, NAME=VERSION joined by commas, of those that
+# were built, and OUTDIR/skipped, a line NAME: REASON for each that could not be built; the exit
+# code is still 0.
 set -euo pipefail
 [[ $# == 2 ]] || { echo "usage: $0 OUTDIR NAME,..." >&2; exit 2; }
 mkdir -p "$1"
@@ -23,15 +24,16 @@ command -v go >/dev/null || {
   exit 1
 }
 export CGO_ENABLED=0 GOTOOLCHAIN="${GOTOOLCHAIN:-auto}"
-rm -f "$out/controller-runtime" "$out/kube-rs"
+rm -f "$out"/{controller-runtime,kube-rs}{,-operator}
 : >"$out/skipped"
 for program in replay run; do
   (cd go && nice -n 10 go build -p 1 -trimpath -buildvcs=false -o "$out/$program" "./cmd/$program")
 done
 
 if [[ $peers == *,controller-runtime,* ]]; then
-  if (cd go && nice -n 10 go build -p 1 -trimpath -buildvcs=false -o "$out/controller-runtime" \
-    ./cmd/subject) >"$out/controller-runtime.log" 2>&1; then
+  if (cd go && for one in subject:controller-runtime operator:controller-runtime-operator; do
+    nice -n 10 go build -p 1 -trimpath -buildvcs=false -o "$out/${one#*:}" "./cmd/${one%:*}"
+  done) >"$out/controller-runtime.log" 2>&1; then
     version=$(cd go && go list -m -f '{{.Version}}' sigs.k8s.io/controller-runtime)
     built+=("controller-runtime=${version#v}")
   else
@@ -49,6 +51,7 @@ if [[ $peers == *,kube-rs,* ]]; then
   elif (cd kube-rs && nice -n 10 cargo build --release --locked -j1 --target-dir "$out/rust") \
     >"$out/kube-rs.log" 2>&1; then
     cp "$out/rust/release/cache-subject" "$out/kube-rs"
+    cp "$out/rust/release/operator" "$out/kube-rs-operator"
     built+=("kube-rs=$kube_rs")
   else
     skipped kube-rs "cargo could not get or build its crates"

@@ -1,6 +1,7 @@
 // Command replay is a stub of an API server that costs little: it serves one resource per path, all
-// objects made from one recorded template, over TLS. List (paged), WatchList, watch, bookmarks; any
-// other request is 404. Events come when POST /bench/events asks for them on the control address.
+// its objects made from one recorded template, over TLS. List (paged), WatchList, watch, bookmarks;
+// any other request is 404. Events come when POST /bench/events asks for them on the control
+// address.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,22 +29,14 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("replay: ")
 	dir := flag.String("dir", "", "folder for kubeconfig and control (the control address)")
-	templateFile := flag.String("template", "", "recorded object with @PLACES@")
-	objects := flag.Int("objects", 100000, "objects per resource")
+	s := &server{served: map[string]collection{}, resources: map[string]*resource{}}
+	flag.Func("serve", "PLURAL=FILE:OBJECTS, FILE a recorded object with @PLACES@; PLURAL * is "+
+		"any other", s.serve)
 	flag.Parse()
-	text, err := os.ReadFile(*templateFile)
-	if err != nil {
-		log.Fatal(err)
-	}
-	made, err := parseTemplate(text)
-	if err != nil {
-		log.Fatalf("%s: %v", *templateFile, err)
-	}
 	certificate, caBase64, err := newCertificate()
 	if err != nil {
 		log.Fatal(err)
 	}
-	s := &server{template: made, objects: *objects, resources: map[string]*resource{}}
 	api, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -61,6 +55,25 @@ func main() {
 		fmt.Sprintf(kubeconfigText, api.Addr().String(), caBase64))
 	web := &http.Server{Handler: s, TLSConfig: certificate, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(web.ServeTLS(api, "", ""))
+}
+
+// serve takes one --serve.
+func (s *server) serve(text string) error {
+	plural, rest, hasFile := strings.Cut(text, "=")
+	file, objects, hasObjects := strings.Cut(rest, ":")
+	if !hasFile || !hasObjects {
+		return fmt.Errorf("expected PLURAL=FILE:OBJECTS, found %q", text)
+	}
+	recorded, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	made, err := parseTemplate(recorded)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	s.served[plural] = collection{template: made, objects: number(objects, 0)}
+	return nil
 }
 
 // write makes a file appear with all its text.

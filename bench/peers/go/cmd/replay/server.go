@@ -15,8 +15,15 @@ const (
 	writeBuffer   = 64 << 10
 )
 
+// A collection is what objects are made of, and how many there are.
+type collection struct {
+	template *template
+	objects  int
+}
+
 // A resource is what one collection path serves.
 type resource struct {
+	collection
 	kind     string
 	mutex    sync.Mutex
 	version  uint64         // of the newest change
@@ -31,8 +38,7 @@ type job struct {
 }
 
 type server struct {
-	template  *template
-	objects   int
+	served    map[string]collection // by plural; "*" is any other
 	mutex     sync.Mutex
 	resources map[string]*resource
 }
@@ -47,10 +53,21 @@ func (s *server) resourceOf(path string) *resource {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	made, known := s.served[plural]
+	if !known {
+		made, known = s.served["*"]
+	}
+	if !known {
+		return nil
+	}
 	if s.resources[plural] == nil {
 		kind := strings.ToUpper(plural[:1]) + strings.TrimSuffix(plural[1:], "s")
 		s.resources[plural] = &resource{
-			kind: kind, version: firstVersion, versions: map[int]uint64{}, jobs: make(chan job),
+			collection: made,
+			kind:       kind,
+			version:    firstVersion,
+			versions:   map[int]uint64{},
+			jobs:       make(chan job),
 		}
 	}
 	return s.resources[plural]
@@ -95,17 +112,17 @@ func (r *resource) current() uint64 {
 func (s *server) serveList(w http.ResponseWriter, r *http.Request, about *resource) {
 	query := r.URL.Query()
 	from, limit := number(query.Get("continue"), 0), number(query.Get("limit"), 0)
-	until := s.objects
+	until := about.objects
 	if limit > 0 && query.Get("resourceVersion") != "0" && from+limit < until {
 		until = from + limit
 	}
 	next := ""
-	if until < s.objects {
-		next = fmt.Sprintf(`"continue":"%d","remainingItemCount":%d,`, until, s.objects-until)
+	if until < about.objects {
+		next = fmt.Sprintf(`"continue":"%d","remainingItemCount":%d,`, until, about.objects-until)
 	}
 	out := bufio.NewWriterSize(w, writeBuffer)
 	fmt.Fprintf(out, `{"kind":"%sList","apiVersion":"%s","metadata":{%s"resourceVersion":"%d"},`,
-		about.kind, s.template.apiVersion, next, about.current())
+		about.kind, about.template.apiVersion, next, about.current())
 	out.WriteString(`"items":[`)
 	var line []byte
 	for i := from; i < until; i++ {
@@ -113,7 +130,7 @@ func (s *server) serveList(w http.ResponseWriter, r *http.Request, about *resour
 		if i > from {
 			line = append(line, ',')
 		}
-		line = s.template.render(line, about.now(i))
+		line = about.template.render(line, about.now(i))
 		if _, err := out.Write(line); err != nil {
 			return
 		}
@@ -126,6 +143,10 @@ func (s *server) serveList(w http.ResponseWriter, r *http.Request, about *resour
 func (s *server) serveControl(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	about := s.resourceOf("/api/v1/" + query.Get("resource"))
+	if about == nil {
+		http.Error(w, "expected a resource that is served", http.StatusNotFound)
+		return
+	}
 	wanted := job{
 		rate: number(query.Get("rate"), 1), count: number(query.Get("count"), 1),
 		done: make(chan struct{}),

@@ -20,15 +20,14 @@ func monotonic() int64 {
 
 // A stream writes the lines of one watch.
 type stream struct {
-	server *server
-	about  *resource
-	out    http.ResponseWriter
-	line   []byte
+	about *resource
+	out   http.ResponseWriter
+	line  []byte
 }
 
 func (s *server) serveWatch(w http.ResponseWriter, r *http.Request, about *resource) {
 	query := r.URL.Query()
-	to := &stream{server: s, about: about, out: w}
+	to := &stream{about: about, out: w}
 	version := about.current()
 	wanted, _ := strconv.ParseUint(query.Get("resourceVersion"), 10, 64)
 	initial := query.Get("sendInitialEvents") == "true"
@@ -73,7 +72,7 @@ func (t *stream) event(type_ string, i instance, flush bool) error {
 	t.line = append(t.line[:0], `{"type":"`...)
 	t.line = append(t.line, type_...)
 	t.line = append(t.line, `","object":`...)
-	t.line = t.server.template.render(t.line, i)
+	t.line = t.about.template.render(t.line, i)
 	t.line = append(t.line, "}\n"...)
 	_, err := t.out.Write(t.line)
 	if flush {
@@ -83,7 +82,7 @@ func (t *stream) event(type_ string, i instance, flush bool) error {
 }
 
 func (t *stream) sendAll() error {
-	for i := range t.server.objects {
+	for i := range t.about.objects {
 		if err := t.event("ADDED", t.about.now(i), false); err != nil {
 			return err
 		}
@@ -98,7 +97,7 @@ func (t *stream) bookmark(version uint64, initial bool) error {
 	}
 	_, err := fmt.Fprintf(t.out, `{"type":"BOOKMARK","object":{"kind":"%s","apiVersion":"%s",`+
 		`"metadata":{"resourceVersion":"%d","creationTimestamp":null%s}}}`+"\n", t.about.kind,
-		t.server.template.apiVersion, version, annotations)
+		t.about.template.apiVersion, version, annotations)
 	t.out.(http.Flusher).Flush()
 	return err
 }
@@ -113,7 +112,7 @@ func (t *stream) send(phase job) error {
 			syscall.Nanosleep(&pause, nil)
 		}
 		due += gap
-		number := int(scramble(uint64(n)) % uint64(t.server.objects))
+		number := int(scramble(uint64(n)) % uint64(t.about.objects))
 		t.about.mutex.Lock()
 		t.about.version++
 		t.about.versions[number] = t.about.version

@@ -1,6 +1,6 @@
 // Command run measures caches against each other: for each subject it starts a stub API server on
-// one core and the subject on another, one pair after the other, and prints one table. It asserts
-// nothing.
+// one core and the subject on another, one pair after the other, and prints one table. `run
+// operators` does so with operators of one contract on a real API server. It asserts nothing.
 package main
 
 import (
@@ -52,7 +52,7 @@ type scenario struct {
 	typed                                    bool // for frameworks that know Go types
 }
 
-func subjects(ours, controllerRuntime, kubeRS string) []subject {
+func subjects(ours, controllerRuntime, kubeRS, kubeRSForm string) []subject {
 	return []subject{
 		{"oarlock", "", func(kubeconfig string, s scenario) []string {
 			return []string{ours, kubeconfig, s.apiVersion, s.kind, s.plural}
@@ -62,7 +62,7 @@ func subjects(ours, controllerRuntime, kubeRS string) []subject {
 				s.apiVersion, "--kind", s.kind, fmt.Sprintf("--typed=%t", s.typed)}
 		}},
 		{"kube-rs", "", func(kubeconfig string, s scenario) []string {
-			return []string{kubeRS, kubeconfig, s.apiVersion, s.kind}
+			return []string{kubeRS, kubeconfig, s.apiVersion, s.kind, kubeRSForm}
 		}},
 	}
 }
@@ -70,6 +70,10 @@ func subjects(ours, controllerRuntime, kubeRS string) []subject {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("cache bench: ")
+	if len(os.Args) > 1 && os.Args[1] == "operators" {
+		runOperators(os.Args[2:])
+		return
+	}
 	var o settings
 	flag.StringVar(&o.templates, "templates", "bench/peers", "folder of the recorded objects")
 	flag.StringVar(&o.replay, "replay", "", "the stub API server")
@@ -84,8 +88,11 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", 70*time.Second, "how long idle CPU is watched")
 	peers := flag.String("peers", "oarlock,controller-runtime,kube-rs", "who is measured")
 	ours := flag.String("oarlock", "", "program")
+	neighbour := flag.String("neighbour", "", "our program with a controller beside a cold sync")
 	controllerRuntime := flag.String("controller-runtime", "", "program, or empty")
 	kubeRS := flag.String("kube-rs", "", "program, or empty")
+	kubeRSForm := flag.String("kube-rs-form", "partial", "partial: spec and status as JSON "+
+		"values; typed: k8s-openapi's types")
 	skipped := flag.String("skipped", "", "file: NAME: REASON lines, of those that have no program")
 	versions := flag.String("versions", "", "NAME=VERSION,... for the table")
 	flag.Parse()
@@ -96,7 +103,7 @@ func main() {
 		"deployments", o.deployments, 0, true}
 	none := deployments
 	none.name, none.objects = "none", 0
-	known := subjects(*ours, *controllerRuntime, *kubeRS)
+	known := subjects(*ours, *controllerRuntime, *kubeRS, *kubeRSForm)
 	for _, sc := range []scenario{pods, none, deployments} {
 		wanted := sc.objects > 0 || (sc.name == none.name && o.deployments > 0)
 		for _, who := range known {
@@ -116,7 +123,13 @@ func main() {
 		rows = append(rows, o.measureIdle(*ours, versionOf(*versions, "oarlock")))
 	}
 	printTable(os.Stdout, rows)
-	text, err := json.MarshalIndent(rows, "", " ")
+	all := map[string]any{"rows": rows}
+	if *neighbour != "" && o.pods > 0 {
+		beside := o.measureNeighbour(*neighbour, versionOf(*versions, "oarlock"))
+		beside.print(os.Stdout)
+		all["neighbour"] = beside
+	}
+	text, err := json.MarshalIndent(all, "", " ")
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(o.out), 0o755)
 	}

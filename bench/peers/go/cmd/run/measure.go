@@ -20,7 +20,7 @@ const (
 	sampleEvery = 100 * time.Millisecond
 )
 
-// A program that runs pinned to one core and ends with the benchmark.
+// A program that ends with the benchmark; pinned to one core unless `core` is empty.
 type program struct {
 	command *exec.Cmd
 	in      io.WriteCloser
@@ -28,7 +28,10 @@ type program struct {
 }
 
 func start(core string, argv []string) (*program, error) {
-	command := exec.Command("taskset", append([]string{"-c", core}, argv...)...)
+	if core != "" {
+		argv = append([]string{"taskset", "-c", core}, argv...)
+	}
+	command := exec.Command(argv[0], argv[1:]...)
 	command.Stderr = os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := command.StdinPipe()
@@ -77,13 +80,17 @@ type stub struct {
 	dir, kubeconfig, control string
 }
 
-func (o *settings) startStub(template string, objects int) (*stub, error) {
+// served says what a stub serves: the objects of a file of --templates.
+func (o *settings) served(plural, template string, objects int) string {
+	return fmt.Sprintf("--serve=%s=%s:%d", plural, filepath.Join(o.templates, template), objects)
+}
+
+func (o *settings) startStub(served ...string) (*stub, error) {
 	dir, err := os.MkdirTemp("", "cache-bench-")
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(o.stubCore, []string{o.replay, "--dir", dir, "--template",
-		filepath.Join(o.templates, template), "--objects", fmt.Sprint(objects)})
+	p, err := start(o.stubCore, append([]string{o.replay, "--dir", dir}, served...))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +129,7 @@ func (s *stub) events(plural string, rate, count int) error {
 
 func (o *settings) measure(who subject, sc scenario) row {
 	r := row{Scenario: sc.name, Subject: who.name, Version: who.version, Objects: sc.objects}
-	s, err := o.startStub(sc.template, sc.objects)
+	s, err := o.startStub(o.served("*", sc.template, sc.objects))
 	if err != nil {
 		r.Failure = err.Error()
 		return r
@@ -161,30 +168,36 @@ func (o *settings) watchSync(p *program, r *row) error {
 	return err
 }
 
+type seenEvents struct {
+	Events int
+	P50    float64 `json:"p50_us"`
+	P99    float64 `json:"p99_us"`
+	Max    float64 `json:"max_us"`
+}
+
+// report is what the subject saw since the last one. It gets a second to see what was sent.
+func (p *program) report() (seenEvents, error) {
+	var seen seenEvents
+	time.Sleep(time.Second)
+	fmt.Fprintln(p.in, "report")
+	return seen, p.answer(stubLimit, &seen)
+}
+
 func (o *settings) watchEvents(p *program, s *stub, sc scenario, r *row) error {
-	var seen struct {
-		Events int
-		P50    float64 `json:"p50_us"`
-		P99    float64 `json:"p99_us"`
-		Max    float64 `json:"max_us"`
-	}
 	// A first second warms up connection, code and CPU clock and is not counted.
 	if err := s.events(sc.plural, o.rate, o.rate); err != nil {
 		return err
 	}
-	time.Sleep(time.Second)
-	fmt.Fprintln(p.in, "report")
-	if err := p.answer(stubLimit, &seen); err != nil {
+	if _, err := p.report(); err != nil {
 		return err
 	}
 	before := cpuSeconds(p.pid())
 	if err := s.events(sc.plural, o.rate, sc.events); err != nil {
 		return err
 	}
-	time.Sleep(time.Second)
 	used := cpuSeconds(p.pid()) - before
-	fmt.Fprintln(p.in, "report")
-	if err := p.answer(stubLimit, &seen); err != nil {
+	seen, err := p.report()
+	if err != nil {
 		return err
 	}
 	if seen.Events != sc.events {
@@ -202,7 +215,7 @@ const idleObjects = 20 // per kind
 func (o *settings) measureIdle(ours, version string) row {
 	r := row{Scenario: fmt.Sprintf("%d kinds", o.kinds), Subject: "oarlock", Version: version,
 		Objects: o.kinds * idleObjects}
-	s, err := o.startStub("deployment.json", idleObjects)
+	s, err := o.startStub(o.served("*", "deployment.json", idleObjects))
 	if err != nil {
 		r.Failure = err.Error()
 		return r

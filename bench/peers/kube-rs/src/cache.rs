@@ -1,17 +1,24 @@
 //! kube-rs doing the work that the benchmark asks for: a reflector's store of partially typed
-//! objects (metadata typed, spec and status as JSON values), managedFields stripped, one
-//! subscriber that reads the clock.
+//! objects (metadata typed, spec and status as JSON values) or of typed ones, managedFields
+//! stripped, one subscriber that reads the clock.
+use std::error::Error;
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures::TryStreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind, Object, Resource};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
 use kube::{Api, Client, Config};
+use serde::de::DeserializeOwned;
 
 type Partial = Object<serde_json::Value, serde_json::Value>;
+type Failure = Box<dyn Error>;
 type Latencies = Arc<Mutex<Vec<i64>>>;
 
 fn monotonic() -> i64 {
@@ -21,7 +28,7 @@ fn monotonic() -> i64 {
     now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
-fn take(object: &Partial, latencies: &Latencies) {
+fn take<K: Resource>(object: &K, latencies: &Latencies) {
     let sent = object.meta().annotations.as_ref().and_then(|all| all.get("bench/sent-ns"));
     let sent = sent.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
     if sent != 0 {
@@ -47,24 +54,18 @@ fn resource(api_version: &str, kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let began = Instant::now();
-    let args: Vec<String> = std::env::args().collect();
-    let [_, path, api_version, kind] = args.as_slice() else {
-        return Err("expected KUBECONFIG API-VERSION KIND".into());
-    };
-    let config = Kubeconfig::read_from(path)?;
-    let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
-    let what = resource(api_version, kind);
-    let api: Api<Partial> = Api::all_with(Client::try_from(config)?, &what);
+async fn watch<K>(api: Api<K>, what: K::DynamicType, began: Instant) -> Result<(), Failure>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K::DynamicType: Clone + Debug + Eq + Hash + Unpin + Send + Sync,
+{
     let writer = reflector::store::Writer::new(what);
     let reader = writer.as_reader();
     let latencies = Latencies::default();
     let of_stream = latencies.clone();
     let stream = watcher(api, watcher::Config::default())
         .default_backoff()
-        .modify(|object| object.meta_mut().managed_fields = None)
+        .modify(|object: &mut K| object.meta_mut().managed_fields = None)
         .reflect(writer)
         .applied_objects();
     tokio::spawn(stream.try_for_each(move |object| {
@@ -80,4 +81,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     })
     .await?;
     Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let began = Instant::now();
+    let args: Vec<String> = std::env::args().collect();
+    let [_, path, api_version, kind, form] = args.as_slice() else {
+        return Err("expected KUBECONFIG API-VERSION KIND typed|partial".into());
+    };
+    let config = Kubeconfig::read_from(path)?;
+    let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
+    let client = Client::try_from(config)?;
+    match (form.as_str(), kind.as_str()) {
+        ("typed", "Pod") => watch(Api::<Pod>::all(client), (), began).await,
+        ("typed", "Deployment") => watch(Api::<Deployment>::all(client), (), began).await,
+        _ => {
+            let what = resource(api_version, kind);
+            watch(Api::<Partial>::all_with(client, &what), what, began).await
+        }
+    }
 }
