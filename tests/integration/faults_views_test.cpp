@@ -1,0 +1,118 @@
+// Rows V4, V6, V8 of docs/fault-catalogue.md for the cache: what it shows when servers lag, repeat
+// themselves and reorder. The daemon's rows are in faults_daemon_test.cpp.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/integration/fault_subject.hpp"
+
+namespace oarlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+
+class FaultViews : public ::testing::Test {
+ protected:
+  cluster& c = shared_cluster();
+  fault_gate gate_{admin_kubeconfig()};
+
+  // The list as it is now, as an answer and as a streaming list.
+  std::string list_now(const std::string& ns) {
+    return c.must({"get", "--raw", maps_path(ns) + "?limit=500"});
+  }
+  static std::string stream_of(const std::string& ns, const std::string& version,
+                               const std::string& value) {
+    return event_json("ADDED", config_map_json(ns, "a", version, value)) +
+           end_of_list_json(version);
+  }
+  bool shows(const cache::informer& view, const std::string& ns, const std::string& name,
+             const std::string& value) {
+    return eventually([&] { return data_in(view, ns, name) == value; }, 60s);
+  }
+};
+
+TEST_F(FaultViews, V4_FailoverToAStalerServerNeverGoesBack) {
+  const std::string ns = "v4";
+  c.make_namespace(ns);
+  put_config_map(ns, "a", "1");
+  const auto old_list = list_now(ns);
+  fault_subject subject(gate_.kubeconfig());
+  const auto& view = subject.follow(ns);
+  put_config_map(ns, "a", "2");
+  ASSERT_TRUE(shows(view, ns, "a", "2"));
+  const auto newest = view.seen_version();
+  // The next server is behind: it does not know our position, and offers what it has.
+  const auto path = maps_path(ns);
+  gate_.add(on_watch(path, gate::answer(410, gate::status_body(410, "Expired"))));
+  gate_.add(on_streaming(path, gate::watch_of(stream_of(ns, "1", "1"))));
+  gate_.add(on_list(path, gate::answer(200, old_list)));
+  gate_.cut_all();
+  ASSERT_TRUE(eventually([&] { return subject.failures("stale_list") == 2; }, 60s));
+  EXPECT_EQ(data_in(view, ns, "a"), "2");
+  EXPECT_EQ(view.seen_version(), newest);
+  put_config_map(ns, "a", "3");
+  ASSERT_TRUE(shows(view, ns, "a", "3"));
+  EXPECT_THAT(subject.story(), ElementsAre("+a", "~a", "~a"));
+  EXPECT_EQ(subject.counted("oarlock_cache_rewinds_total"), 0) << "behind is not rewound";
+}
+
+TEST_F(FaultViews, V6_ANewObjectOfAnOldNameIsADeleteAndAnAdd) {
+  const std::string ns = "v6";
+  c.make_namespace(ns);
+  put_config_map(ns, "a", "1");
+  fault_subject subject(gate_.kubeconfig());
+  const auto& view = subject.follow(ns);
+  const auto before = view.get({ns, "a"})->meta().uid;
+  gate_.set_door(gate_door::closed);
+  gate_.cut_all();
+  c.must({"delete", "configmap", "a", "-n", ns});
+  put_config_map(ns, "a", "2");
+  gate_.add(on_watch(maps_path(ns), gate::answer(410, gate::status_body(410, "Expired"))));
+  gate_.set_door(gate_door::open);
+  ASSERT_TRUE(shows(view, ns, "a", "2"));
+  EXPECT_NE(view.get({ns, "a"})->meta().uid, before);
+  EXPECT_TRUE(eventually([&] { return subject.story().size() >= 3; }, 10s));
+  EXPECT_THAT(subject.story(), ElementsAre("+a", "-a", "+a"));
+}
+
+TEST_F(FaultViews, V8_DuplicateReorderedAndReplayedEventsChangeNothing) {
+  const std::string ns = "v8";
+  c.make_namespace(ns);
+  // Each event twice, every two in the wrong order, and the first of all again behind each pair.
+  struct memory {
+    std::string first, held;
+  };
+  const auto confuse = [m = std::make_shared<memory>()](const std::string& line) {
+    if (m->first.empty()) m->first = line;
+    if (m->held.empty()) {
+      m->held = line;
+      return std::vector<std::string>{};
+    }
+    return std::vector<std::string>{line, line, std::exchange(m->held, {}), m->first};
+  };
+  gate_.add(on_watch(maps_path(ns), gate::edit(confuse), 0));
+  // The streaming list becomes a live watch on the same connection: leave that to a list by pages.
+  gate_.add(no_streaming(maps_path(ns)));
+  put_config_map(ns, "a", "0");
+  fault_subject subject(gate_.kubeconfig());
+  const auto& view = subject.follow(ns);
+  for (const auto* value : {"1", "2", "3", "4"})
+    put_config_map(ns, "a", value);
+  put_config_map(ns, "b", "1");
+  c.must({"delete", "configmap", "b", "-n", ns});
+  put_config_map(ns, "c", "1");
+  put_config_map(ns, "c", "2");
+  ASSERT_TRUE(shows(view, ns, "a", "4"));
+  ASSERT_TRUE(shows(view, ns, "c", "2"));
+  ASSERT_TRUE(shows(view, ns, "b", "-"));
+  EXPECT_GT(subject.failures("out_of_order"), 0);
+  int depth = 0;
+  for (const auto& step : subject.story()) {
+    if (step == "+b") EXPECT_EQ(depth++, 0);
+    if (step == "-b") EXPECT_EQ(--depth, 0);
+  }
+  EXPECT_EQ(depth, 0) << "b came and went, or was never seen";
+}
+
+}  // namespace
+}  // namespace oarlock::testing
