@@ -19,6 +19,8 @@ class cache_category final : public boost::system::error_category {
         return "the watch broke off";
       case cache_error::silent_watch:
         return "the watch fell silent";
+      case cache_error::bad_line:
+        return "the watch sent what is no watch event";
       case cache_error::error_event:
         return "the watch ended with an error of the server";
       case cache_error::short_watch:
@@ -52,6 +54,7 @@ std::string_view reason_of(const boost::system::error_code& code) {
   static const row table[] = {
       {cache_error::broken_stream, "broken_stream"},
       {cache_error::silent_watch, "silent_watch"},
+      {cache_error::bad_line, "bad_line"},
       {cache_error::error_event, "error_event"},
       {cache_error::short_watch, "short_watch"},
       {cache_error::list_deadline, "list_deadline"},

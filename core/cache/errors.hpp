@@ -8,8 +8,9 @@
 namespace oarlock::cache {
 
 enum class cache_error {
-  broken_stream = 1,  ///< the watch broke off, or sent what is no watch event
+  broken_stream = 1,  ///< the watch broke off
   silent_watch,       ///< nothing came for too long: the connection is taken for dead
+  bad_line,           ///< the watch sent what is no watch event, or a line without end
   error_event,        ///< the watch sent an ERROR event that says no more than 5xx
   short_watch,        ///< the watch ended at once, without an event
   list_deadline,      ///< a streaming list did not end in time

@@ -113,6 +113,7 @@ task<> reflector::follow(bool initial) {
   if (initial) s.staged = parts_.target->begin_staging();
   if (!initial) set_state(reflector_state::watching);
   const auto outcome = co_await consume(s);
+  s.exchange.reset();  // what follows may wait: no connection is kept for it
   if (interrupt_.stop_requested()) co_return;
   std::optional<error> why;
   if (!outcome) why = outcome.error();
@@ -186,9 +187,9 @@ task<result<>> reflector::consume(stream& s) {
       if (interrupt_.stop_requested()) co_return result<>();
     }
     if (s.lines.overflown()) {
-      co_return error{cache_error::broken_stream, "expected a watch line of at most " +
-                                                      std::to_string(limits::watch_line_bytes_max) +
-                                                      " bytes, found more"};
+      co_return error{cache_error::bad_line, "expected a watch line of at most " +
+                                                 std::to_string(limits::watch_line_bytes_max) +
+                                                 " bytes, found more"};
     }
   }
 }
@@ -197,7 +198,7 @@ task<result<>> reflector::take_line(stream& s, std::string line) {
   auto event = decoder_.decode_watch_line(std::move(line));
   if (!event) {
     if (event.error().code != json::json_error::wrong_shape) {
-      co_return error{cache_error::broken_stream, event.error().message};
+      co_return error{cache_error::bad_line, event.error().message};
     }
     report_bad_object(event.error());
     co_return result<>();

@@ -62,7 +62,7 @@ reaction react_watching(const boost::system::error_code& code, int repeats) {
     return repeats > 0 ? reaction::relist_recent : reaction::again;
   }
   // The server answers, but not from this position on: a list gives another one.
-  if (code == cache_error::error_event) {
+  if (code == cache_error::error_event || code == cache_error::bad_line) {
     return repeats >= error_events_max ? reaction::relist : reaction::again;
   }
   if (code == kube_error::invalid) return reaction::relist_recent;

@@ -45,7 +45,8 @@ enum class reaction {
   stop,           ///< the caller stopped
 };
 
-/// So often a watch may fail with an ERROR event at one position before that is given up.
+/// So often a watch may fail with an ERROR event, or with a line that is no event, at one position
+/// before that is given up.
 inline constexpr int error_events_max = 3;
 
 /// `repeats`: how many attempts before it failed in the same way, one after the other.

@@ -70,6 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
                     row{phase::watching, cache_error::error_event, reaction::again},
                     row{phase::watching, cache_error::error_event, reaction::again, 2},
                     row{phase::watching, cache_error::error_event, reaction::relist, 3},
+                    row{phase::watching, cache_error::bad_line, reaction::again},
+                    row{phase::watching, cache_error::bad_line, reaction::relist, 3},
                     row{phase::watching, kube_error::unavailable, reaction::again, 3},
                     row{phase::watching, kube_error::invalid, reaction::relist_recent},
                     row{phase::watching, kube_error::throttled, reaction::again},
