@@ -91,6 +91,7 @@ void controller::start() {
 void controller::lead() {
   state_->leading = true;
   for (const auto& primary : state_->primaries().list()) {
+    state_->unproven.insert(primary->meta().key);
     state_->queue.add(primary->meta().key, state_->now(), priority::low);
   }
   state_->pump();

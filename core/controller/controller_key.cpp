@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 constexpr duration stale_recheck = 500ms;
 // When a key whose writes were held back is tried again, should this process go on leading.
 constexpr duration abandoned_recheck = 1s;
+// A server that asks for a longer pause before the next attempt is not believed.
+constexpr duration retry_after_max = 2min;
 
 // The write was held back: this process does not lead any more, or is stopping.
 bool is_cancelled(const error& e) {
@@ -30,6 +32,7 @@ void controller::state::forget(const cache::object_key& key) {
   writes.forget(key);
   last_failures.erase(key);
   verify_live.erase(key);
+  unproven.erase(key);
   converged.erase(key);
 }
 
@@ -48,7 +51,11 @@ void controller::state::note_rewinds() {
 
 live_check controller::state::check_of(const cache::object_key& key) const {
   if (rewinds > 0 && !converged.contains(key)) return live_check::everything;
-  return verify_live.contains(key) ? live_check::creates : live_check::none;
+  const bool creates = verify_live.contains(key);
+  const bool existing = unproven.contains(key) && !OARLOCK_MUTANT("first_list_believed");
+  if (creates && existing) return live_check::everything;
+  if (existing) return live_check::existing;
+  return creates ? live_check::creates : live_check::none;
 }
 
 task<> controller::state::reconcile(cache::object_key key) {
@@ -96,8 +103,9 @@ task<> controller::state::reconcile(cache::object_key key) {
     runner.event(e.warning, e.reason, "Reconcile", e.message);
   outcome = co_await carry_out(&runner, std::move(made), &plan, key);
   note_rewinds();
-  if (rewinds > 0 && rewinds == began_in && !outcome.failure && !outcome.abandoned) {
-    converged.insert(key);
+  if (rewinds == began_in && !outcome.failure && !outcome.abandoned) {
+    unproven.erase(key);
+    if (rewinds > 0) converged.insert(key);
   }
   if (leading) settle(key, plan, outcome);
   metrics.reconcile_seconds.observe(seconds(now() - begin));
@@ -109,6 +117,7 @@ attempt controller::state::failed_at(std::string step, const error& why) {
   if (outcome.abandoned) return outcome;
   outcome.failure = step_failure{std::move(step), reason_of(why), why.message};
   outcome.failure_needs_a_person = needs_a_person(why);
+  outcome.retry_after = why.retry_after;
   return outcome;
 }
 
@@ -174,6 +183,7 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
       if (failed->why.code == kube::kube_error::unknown_outcome) verify_live.insert(key);
       outcome.failure = step_failure{failed->step, reason_of(failed->why), failed->why.message};
       outcome.failure_needs_a_person = needs_a_person(failed->why);
+      outcome.retry_after = failed->why.retry_after;
     } else {
       verify_live.erase(key);
     }
@@ -201,6 +211,7 @@ task<attempt> controller::state::tell(step_runner* runner, const plan_output* pl
     outcome.abandoned = !written && is_cancelled(written.error());
     if (written || outcome.abandoned || outcome.failure) co_return outcome;
     outcome.failure = step_failure{"status", reason_of(written.error()), written.error().message};
+    outcome.retry_after = written.error().retry_after;
   } else if (!body) {
     outcome.failure = step_failure{"status", reason_of(body.error()), body.error().message};
   }
@@ -235,7 +246,11 @@ void controller::state::settle(const cache::object_key& key, const plan_output& 
     return;
   }
   metrics.retries.add();
-  queue.add_at(key, now() + queue.next_backoff(key, now()), now());
+  duration wait = queue.next_backoff(key, now());
+  if (outcome.retry_after) {
+    wait = std::max(wait, std::min<duration>(*outcome.retry_after, retry_after_max));
+  }
+  queue.add_at(key, now() + wait, now());
 }
 
 }  // namespace oarlock::controller

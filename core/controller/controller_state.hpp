@@ -65,6 +65,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   std::map<cache::object_key, step_failure> last_failures;
   // Keys whose missing children are read live before they are created.
   std::set<cache::object_key> verify_live;
+  // Keys that were there at the start or when this process became the leader, until they converge.
+  std::set<cache::object_key> unproven;
   // By subscription, as last seen; how often one grew; keys that converged since the last time.
   std::vector<std::uint64_t> epochs;
   std::uint64_t rewinds = 0;

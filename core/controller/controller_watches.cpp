@@ -42,6 +42,7 @@ void controller::state::watch_primary() {
         const auto self = weak.lock();
         if (!self) return;
         const auto& key = (c.after ? c.after : c.before)->meta().key;
+        if (c.initial && !c.before) self->unproven.insert(key);
         if (is_relevant(c) || self->writes.waits(key)) {
           self->enqueue(key, priority_of(c));
         }

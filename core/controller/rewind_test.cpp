@@ -1,5 +1,5 @@
-// What a controller does after history was rewound: nothing is deleted on the word of the cache
-// alone until the key has converged once.
+// What a controller does at its start and after history was rewound: nothing is deleted on the word
+// of the cache alone until the key has converged once.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -65,7 +65,7 @@ class rewound : public ::testing::Test {
     } else if (call->request().method != "GET") {
       call->reply(200, primary_at("60"));
     } else if (call->query("watch") == "true" && call->query("sendInitialEvents").empty()) {
-      if (!child) watch = call;
+      (child ? children : watch) = call;
       call->answer(200);
     } else if (call->query("watch") == "true") {
       const int code = rewinding ? 410 : 422;
@@ -108,16 +108,36 @@ class rewound : public ::testing::Test {
                       &loop.timers, metrics.get()}};
   bool rewinding = false;
   test::scripted_call_ptr watch;  // the widgets'
+  test::scripted_call_ptr children;
   std::string live_primary = primary_at("40");
   std::string live_child = child_at("41");
   std::vector<std::string> gets;
   int deletes = 0;
 };
 
-TEST_F(rewound, deletes_without_a_live_read_while_history_goes_on) {
+TEST_F(rewound, a_start_believes_no_list_before_a_delete) {
+  live_primary = primary_at("95");
   subject.lead();
   loop.advance(1s);
+  EXPECT_GT(gets.size(), 1U) << "and looks again";
+  EXPECT_EQ(deletes, 0) << "the list that the cache has is older than the server";
+  live_primary = primary_at("90");
+  gets.clear();
+  loop.advance(10s);
+  EXPECT_EQ(gets, (std::vector<std::string>{"w", "c"}));
   EXPECT_EQ(deletes, 1);
+}
+
+TEST_F(rewound, deletes_without_a_live_read_once_it_has_converged) {
+  live_primary = primary_at("90");
+  subject.lead();
+  loop.advance(1s);
+  ASSERT_EQ(deletes, 1);
+  gets.clear();
+  children->push(R"({"type":"DELETED","object":)" + child_at("110") + "}\n" +
+                 R"({"type":"ADDED","object":)" + child_at("120") + "}\n");
+  loop.advance(10s);
+  EXPECT_EQ(deletes, 2);
   EXPECT_TRUE(gets.empty());
 }
 

@@ -18,6 +18,8 @@ struct attempt {
   bool failure_needs_a_person = false;
   /// The write gate held a write back: nothing is known to be done, nothing failed.
   bool abandoned = false;
+  /// The server asked for so long a pause.
+  std::optional<std::chrono::milliseconds> retry_after = {};
 };
 
 /// The server-side apply body for the status subresource, or nothing when the live status already

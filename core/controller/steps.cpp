@@ -127,8 +127,8 @@ task<result<>> step_runner::confirm(kube::resource r, cache::object_ptr cached) 
   const auto& meta = cached->meta();
   const error differs{controller_error::changed_meanwhile,
                       "expected " + r.kind + " " + meta.key.text() +
-                          " in the API server as in the cache, found another or none: history was "
-                          "rewound, looking again"};
+                          " in the API server as in the cache, found another or none: the "
+                          "cache may be behind, looking again"};
   const auto live = co_await parts_.client->get(r, meta.key.ns, meta.key.name);
   if (!live) co_return live.error().code == kube_error::not_found ? differs : live.error();
   const auto parsed = json::parse(*live);
@@ -146,10 +146,11 @@ task<std::optional<failed_step>> step_runner::apply_one(child_write write, live_
     case child_action::none:
       break;
     case child_action::create:
-      done = co_await create(write.wanted, check != live_check::none);
+      done = co_await create(write.wanted,
+                             check == live_check::creates || check == live_check::everything);
       break;
     case child_action::update:
-      if (check == live_check::everything) {
+      if (check >= live_check::existing) {
         done = co_await confirm(write.wanted.resource, write.live);
       }
       if (done) done = co_await update(write.wanted);
@@ -184,9 +185,12 @@ task<std::optional<failed_step>> step_runner::delete_one(child_delete gone) {
 
 task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
   namespace asio = boost::asio;
-  const bool confirms =
-      check == live_check::everything && (!w.writes.empty() || !w.deletes.empty());
-  if (confirms) {
+  const bool updates = std::any_of(w.writes.begin(), w.writes.end(), [](const auto& write) {
+    return write.action == child_action::update;
+  });
+  const bool touches = updates || !w.deletes.empty();
+  if ((check >= live_check::existing && touches) ||
+      (check == live_check::everything && !w.writes.empty())) {
     const auto same = co_await confirm(parts_.spec->primary, primary_);
     if (!same) co_return failed_step{"read " + primary_->meta().key.text(), same.error()};
   }
@@ -212,7 +216,7 @@ task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
     begin = end;
   }
   for (const auto& gone : w.deletes) {
-    if (confirms) {
+    if (check >= live_check::existing) {
       const auto same = co_await confirm(gone.resource, gone.live);
       if (!same) {
         co_return failed_step{"delete " + gone.resource.kind + " " + gone.live->meta().key.text(),

@@ -25,8 +25,12 @@ enum class live_check {
   /// Missing children before they are created: an earlier write of this key has an unknown outcome,
   /// or another process may have written.
   creates,
-  /// That, and the primary and each child before it is updated or deleted: history was rewound and
-  /// this key has not converged since. What differs from the cache is not written.
+  /// The primary and each child before it is updated or deleted: this process took the key over, at
+  /// its start or as the new leader, and the key has not converged since. The first list may come
+  /// from a server that lags. What differs from the cache is not written.
+  existing,
+  /// Both, and the primary before anything: history was rewound and this key has not converged
+  /// since.
   everything,
 };
 
