@@ -543,40 +543,6 @@ TEST_F(reflector_test, drops_a_watch_with_an_endless_line) {
   EXPECT_EQ(call().query("resourceVersion"), "10");
 }
 
-TEST_F(reflector_test, H4_ten_minutes_of_server_errors_are_few_requests) {
-  const auto s = start_with({{"a", "1"}}, "10");
-  loop.advance(5s);
-  int code = 500;
-  bool down = true;
-  transport.on_request = [&](const test::scripted_call_ptr& c) {
-    if (!down) return c->answer(200);
-    c->reply(code, "<html>Bad Gateway</html>");
-    code = code == 504 ? 500 : code + 1;
-  };
-  call().break_off();
-  loop.advance(10min);
-  EXPECT_GE(requests(), 15U);
-  EXPECT_LE(requests(), 30U) << "backing off to 30 s";
-  EXPECT_EQ(call().query("sendInitialEvents"), "") << "no relist";
-  EXPECT_EQ(s->view().object_count(), 1U);
-  EXPECT_THAT(s->view().trouble(), HasSubstr("unavailable: "));
-  down = false;
-  loop.advance(31s);
-  EXPECT_EQ(s->view().trouble(), "");
-}
-
-TEST_F(reflector_test, H3_an_hour_is_not_believed) {
-  const auto s = start_with({}, "10");
-  loop.advance(5s);
-  call().finish();
-  loop.run_ready();
-  call().reply(429, status(429, "TooManyRequests"), {{"Retry-After", "3600"}});
-  loop.advance(119s);
-  EXPECT_EQ(requests(), 2U);
-  loop.advance(1s);
-  EXPECT_EQ(requests(), 3U);
-}
-
 TEST_F(reflector_test, lists_after_the_same_bad_line_again_and_again) {
   const auto s = start_with({{"a", "1"}}, "5");
   for (int n = 0; n < 3; ++n) {

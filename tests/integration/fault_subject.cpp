@@ -67,7 +67,7 @@ std::string fault_subject::fetch(const std::string& path, std::chrono::milliseco
   return call(fetch_once(path, limit));
 }
 
-const cache::informer& fault_subject::watch(const std::string& ns) {
+const cache::informer& fault_subject::watch(const std::string& ns, const kube::resource& r) {
   const cache::informer* view = nullptr;
   on_loop([&] {
     const auto tell = [this](const cache::change& c) {
@@ -76,14 +76,14 @@ const cache::informer& fault_subject::watch(const std::string& ns) {
       const std::lock_guard lock(mutex_);
       story_.push_back((!c.before ? "+" : c.after ? "~" : "-") + name);
     };
-    subscriptions_.push_back(cache_->acquire({config_maps, ns, {}}, {}, tell));
+    subscriptions_.push_back(cache_->acquire({r, ns, {}}, {}, tell));
     view = &subscriptions_.back()->view();
   });
   return *view;
 }
 
-const cache::informer& fault_subject::follow(const std::string& ns) {
-  const auto& view = watch(ns);
+const cache::informer& fault_subject::follow(const std::string& ns, const kube::resource& r) {
+  const auto& view = watch(ns, r);
   if (!eventually([&] { return view.synced(); }, 60s)) {
     throw std::runtime_error("no first list: " + view.trouble());
   }

@@ -52,10 +52,10 @@ class fault_subject {
   /// The same without retries, with a deadline for all of it.
   std::string fetch(const std::string& path, std::chrono::milliseconds limit);
 
-  /// Watches the ConfigMaps of a namespace until the end of the subject.
-  const cache::informer& watch(const std::string& ns);
+  /// Watches one kind in a namespace until the end of the subject.
+  const cache::informer& watch(const std::string& ns, const kube::resource& r = config_maps);
   /// Watches, and waits for the first list.
-  const cache::informer& follow(const std::string& ns);
+  const cache::informer& follow(const std::string& ns, const kube::resource& r = config_maps);
   /// What the watches showed, each as "+name", "~name" or "-name".
   [[nodiscard]] std::vector<std::string> story() const;
   /// A metric of the cache's; 0 when there is none yet.

@@ -100,6 +100,7 @@ bool matches(const gate_rule& rule, const gate_request& r) {
       rule.method.empty() || rule.method == r.method || (rule.method == "WRITE" && r.is_write());
   return method && r.target.starts_with(rule.path) &&
          r.target.find(rule.has) != std::string::npos &&
+         r.target.find(rule.has_too) != std::string::npos &&
          (rule.lacks.empty() || r.target.find(rule.lacks) == std::string::npos);
 }
 

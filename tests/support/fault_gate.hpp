@@ -77,6 +77,7 @@ struct gate_rule {
   int skip = 0;        ///< so many that match go through first
   int times = 1;       ///< then so many are caught; 0: all
   gate_fault what;
+  std::string has_too{};  ///< the target contains this as well
 };
 
 /// How the gate meets new connections.

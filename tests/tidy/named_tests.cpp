@@ -1,7 +1,6 @@
 #include "tests/tidy/named_tests.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace oarlock::tidy {
 namespace {
@@ -44,11 +43,16 @@ bool is_test_name(std::string_view quoted) {
 
 }  // namespace
 
-findings check_named_tests(const std::vector<source_file>& tree) {
+std::set<std::string> test_names(const std::vector<source_file>& tree) {
   std::set<std::string> tests;
   for (const source_file& file : tree) {
     if (is_test(file.path)) collect(file.text, tests);
   }
+  return tests;
+}
+
+findings check_named_tests(const std::vector<source_file>& tree) {
+  const auto tests = test_names(tree);
   findings out;
   for (const source_file& file : tree) {
     if (!in_folder(file.path, "docs") || extension_of(file.path) != ".md") continue;

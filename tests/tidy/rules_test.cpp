@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/tidy/calls.hpp"
+#include "tests/tidy/catalogue.hpp"
 #include "tests/tidy/includes.hpp"
 #include "tests/tidy/named_tests.hpp"
 #include "tests/tidy/sizes.hpp"
@@ -61,6 +62,16 @@ TEST(rules, width) {
   EXPECT_EQ(check_width({"core/a.cpp", std::string(100, 'x')}).size(), 0U);
   EXPECT_EQ(columns("\xC3\xA4\xC3\xB6", 4), 2);
   EXPECT_EQ(columns("\tx", 4), 5);
+}
+
+TEST(rules, the_fault_catalogue_is_whole) {
+  const source_file page{"docs/fault-catalogue.md", "| X1 | x | `A.X1_B` |\n| X2 | y | open |\n"};
+  const source_file good{"tests/a_test.cpp", "TEST_F(A, X1_B) {\n}\n"};
+  EXPECT_EQ(check_catalogue({page, good}, {"X1"}).size(), 0U);
+  EXPECT_EQ(check_catalogue({page, good}, {"X1", "X2"}).size(), 1U) << "a row without a test";
+  EXPECT_EQ(check_catalogue({page, good}, {"X3"}).size(), 1U) << "no such row";
+  const source_file orphan{"tests/b_test.cpp", "TEST(A,\n     X1_C) {\n}\n"};
+  EXPECT_EQ(check_catalogue({page, good, orphan}, {"X1"}).size(), 1U);
 }
 
 TEST(rules, spaces) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "tests/tidy/calls.hpp"
+#include "tests/tidy/catalogue.hpp"
 #include "tests/tidy/includes.hpp"
 #include "tests/tidy/named_tests.hpp"
 #include "tests/tidy/sizes.hpp"
@@ -71,6 +72,12 @@ TEST(tidy, no_dead_files) {
 
 TEST(tidy, documents_name_tests_that_exist) {
   expect_none(check_named_tests(tree()));
+}
+
+TEST(tidy, the_fault_catalogue_names_its_tests) {
+  expect_none(check_catalogue(tree(), {"V1", "V2", "V3", "V4", "V5", "V6", "V7", "V8", "V9",  "H1",
+                                       "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "D1",
+                                       "D2", "D3", "D4", "D5", "Q1", "T1", "T2", "T3", "T4"}));
 }
 
 TEST(tidy, reports_sizes) {
