@@ -32,7 +32,8 @@ done
 
 if [[ $peers == *,controller-runtime,* ]]; then
   if (cd go && for one in subject:controller-runtime operator:controller-runtime-operator; do
-    nice -n 10 go build -p 1 -trimpath -buildvcs=false -o "$out/${one#*:}" "./cmd/${one%:*}"
+    nice -n 10 go build -p 1 -trimpath -buildvcs=false -o "$out/${one#*:}" "./cmd/${one%:*}" ||
+      exit 1
   done) >"$out/controller-runtime.log" 2>&1; then
     version=$(cd go && go list -m -f '{{.Version}}' sigs.k8s.io/controller-runtime)
     built+=("controller-runtime=${version#v}")
