@@ -1,12 +1,18 @@
-// The hot paths of one reconcile without a cluster: decode, compare, queue.
+// The hot paths of one reconcile without a cluster: decode, compare, queue; and a plan in each
+// home.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 
+#include "core/base/system_clock.hpp"
 #include "core/cache/object_decoder.hpp"
 #include "core/controller/child.hpp"
 #include "core/controller/work_queue.hpp"
+#include "core/plugin/child_host.hpp"
+#include "core/plugin/child_process.hpp"
 
 namespace oarlock {
 namespace {
@@ -75,6 +81,49 @@ void queue_add_take_done(benchmark::State& state) {
   }
 }
 BENCHMARK(queue_add_take_done);
+
+// Private memory of the children of this process.
+double children_private_kib() {
+  double sum = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream children(thread.path() / "children");
+    for (pid_t pid = 0; children >> pid;) {
+      if (const auto used = plugin::usage_of(pid)) {
+        sum += static_cast<double>(used->private_bytes) / 1024;
+      }
+    }
+  }
+  return sum;
+}
+
+// What a plan costs around the plugin's own work, with a primary of so many bytes.
+void plan_call(benchmark::State& state, bool in_child) {
+  static system_clock clock;
+  static const auto metrics = make_prometheus_registry();
+  plugin::child_settings settings;
+  settings.program = HOST_PROGRAM;
+  auto loaded = in_child ? plugin::load_plugin_in_child(OBSERVER, "{}", settings, clock, *metrics)
+                         : plugin::load_plugin(OBSERVER, "{}");
+  if (!loaded || !(*loaded)->start()) {
+    state.SkipWithError(loaded ? "start() failed" : loaded.error().message.c_str());
+    return;
+  }
+  cache::object_meta meta;
+  meta.key = {"default", "web"};
+  controller::plan_input input;
+  input.spec = &(*loaded)->declared().controllers.front();
+  input.key = meta.key;
+  const std::string filler(static_cast<std::size_t>(state.range(0)), 'x');
+  input.primary = std::make_shared<const cache::object>(meta, "{\"x\":\"" + filler + "\"}");
+  auto& reconciler = (*loaded)->reconciler_for("observer");
+  for (auto _ : state) {
+    const auto out = reconciler.plan(input);
+    if (out.verdict != controller::plan_verdict::done) state.SkipWithError("the plan failed");
+  }
+  if (in_child) state.counters["child_private_KiB"] = children_private_kib();
+}
+BENCHMARK_CAPTURE(plan_call, core, false)->Arg(0)->Arg(4096)->Arg(65536);
+BENCHMARK_CAPTURE(plan_call, child, true)->Arg(0)->Arg(4096)->Arg(65536)->UseRealTime();
 
 }  // namespace
 }  // namespace oarlock
