@@ -17,6 +17,7 @@
 #include "core/cache/informer_cache.hpp"
 #include "core/controller/events.hpp"
 #include "core/daemon/api_monitor.hpp"
+#include "core/daemon/config_reload.hpp"
 #include "core/daemon/debug_dump.hpp"
 #include "core/daemon/debug_socket.hpp"
 #include "core/daemon/health.hpp"
@@ -34,6 +35,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto readiness_timeout = 1s;
+constexpr auto config_period = 10s;
 constexpr auto events_grace = 3s;
 constexpr auto caches_grace = 2s;
 constexpr auto shutdown_margin = 10s;
@@ -99,6 +101,8 @@ struct daemon::state {
   std::unique_ptr<metrics::http_server> metrics_server;
   std::unique_ptr<debug_socket> debug;
   std::unique_ptr<boost::asio::signal_set> signals;
+  std::unique_ptr<boost::asio::signal_set> hangup;
+  std::unique_ptr<config_reload> reloads;
 
   std::stop_source monitors_stop;
   std::stop_source election_stop;
@@ -141,6 +145,8 @@ struct daemon::state {
   void end_rest();
 
   void on_signal(int number);
+  void on_hangup();
+  task<> follow_config(std::stop_token stop);
   result<std::shared_ptr<metrics::server_tls>> make_tls();
   void add_probe_handlers(metrics::http_server& server);
   void add_metrics_handler(metrics::http_server& server);
@@ -325,7 +331,24 @@ void daemon::state::on_signal(int number) {
   changed.notify_all();
 }
 
+void daemon::state::on_hangup() {
+  hangup->async_wait([this](boost::system::error_code ec, int) {
+    if (ec) return;
+    reloads->reload();
+    on_hangup();
+  });
+}
+
+task<> daemon::state::follow_config(std::stop_token stop) {
+  while (co_await p.timer_source->sleep_for(config_period, stop))
+    reloads->reload_if_changed();
+}
+
 void daemon::state::start_monitors() {
+  reloads = std::make_unique<config_reload>(o, p.reread, *p.metrics);
+  hangup = std::make_unique<boost::asio::signal_set>(probe.get_executor(), SIGHUP);
+  on_hangup();
+  spawn(probe.get_executor(), follow_config(monitors_stop.get_token()));
   signals = std::make_unique<boost::asio::signal_set>(probe.get_executor(), SIGTERM, SIGINT);
   signals->async_wait([this](boost::system::error_code ec, int number) {
     if (!ec) on_signal(number);

@@ -8,6 +8,7 @@
 #include "core/base/metric_registry.hpp"
 #include "core/base/random.hpp"
 #include "core/base/timers.hpp"
+#include "core/daemon/flags.hpp"
 #include "core/daemon/options.hpp"
 #include "core/daemon/plugin_set.hpp"
 #include "core/kube/connect.hpp"
@@ -26,6 +27,8 @@ class daemon {
     std::function<result<kube::connection>(executor)> connect;
     plugin_set::loader load_plugin;
     std::string host_name;
+    /// Parses flags and configuration file again, for a reload.
+    std::function<parsed_flags()> reread;
   };
   daemon(options o, parts p);
   ~daemon();

@@ -216,6 +216,7 @@ parsed_flags parse_flags(const std::vector<std::string>& args, const std::string
     return {.exit_code = asked ? 0 : usage_error, .out = out.str(), .err = err.str()};
   }
   options o;
+  o.config_file = raw.config;
   std::vector<std::string> given;
   if (auto done = apply_flags(app, raw, given, o); !done) return fail(done.error().message);
   if (!raw.config.empty()) {

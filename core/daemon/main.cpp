@@ -57,7 +57,10 @@ int main(int argc, char** argv) {
   // needed. Two are 3 % less anonymous memory at 500 objects and one plugin, and a bound for many.
   mallopt(M_ARENA_MAX, 2);
   const std::string version(oarlock::plugin::core_version());
-  auto flags = oarlock::daemon::parse_flags({argv + 1, argv + argc}, version, pod_namespace());
+  const auto parse = [args = std::vector<std::string>(argv + 1, argv + argc), version] {
+    return oarlock::daemon::parse_flags(args, version, pod_namespace());
+  };
+  auto flags = parse();
   std::cout << flags.out << std::flush;
   std::cerr << flags.err << std::flush;
   if (!flags.run) return flags.exit_code;
@@ -87,6 +90,7 @@ int main(int argc, char** argv) {
                                                                    *cluster);
                                                              },
                                                          .load_plugin = std::move(loader),
-                                                         .host_name = host_name()});
+                                                         .host_name = host_name(),
+                                                         .reread = parse});
   return daemon.run();
 }

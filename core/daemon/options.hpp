@@ -33,6 +33,7 @@ struct options {
   std::optional<std::size_t> max_concurrent_reconciles;  ///< nullopt: what each manifest says
   std::string ns;                                        ///< empty: all namespaces
   std::string state_dir;
+  std::string config_file;   ///< empty: none was given
   std::string debug_socket;  ///< empty: none
   std::string runtime_name = "oarlock";
 };

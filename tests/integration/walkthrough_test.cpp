@@ -183,6 +183,16 @@ TEST_F(Walkthrough, TheDebugSocketShowsQueuesAndCaches) {
   EXPECT_THAT(refused.err, HasSubstr("expected an oarlockd with --debug-socket=/nowhere"));
 }
 
+TEST_F(Walkthrough, AHangupReadsTheConfigurationAgain) {
+  oarlockd->process().send(SIGHUP);
+  EXPECT_TRUE(eventually(
+      [] {
+        return oarlockd->process().log().find("configuration read again") != std::string::npos;
+      },
+      20s));
+  EXPECT_TRUE(oarlockd->process().running());
+}
+
 TEST_F(Walkthrough, ExplainAndColumnsAreUseful) {
   const auto explained = shared_cluster().must({"explain", "myapp.spec"});
   EXPECT_THAT(explained, HasSubstr("replicas"));

@@ -1,0 +1,61 @@
+#include "core/daemon/config_reload.hpp"
+
+#include <fstream>
+#include <iterator>
+
+#include "core/base/limits.hpp"
+
+namespace oarlock::daemon {
+
+config_reload::config_reload(options running, std::function<parsed_flags()> reread,
+                             metric_registry& metrics)
+    : running_(std::move(running)),
+      reread_(std::move(reread)),
+      successful_(metrics.make_gauge("oarlock_config_last_reload_successful",
+                                     "1 unless the configuration was read again with a mistake",
+                                     {})),
+      seen_(text()) {
+  successful_.set(1);
+}
+
+// Empty when it cannot be read. Longer files are refused when they are parsed.
+std::string config_reload::text() const {
+  std::string found;
+  if (running_.config_file.empty()) return found;
+  std::ifstream in(running_.config_file, std::ios::binary);
+  found.resize(limits::yaml_file_bytes_max + 1);
+  in.read(found.data(), static_cast<std::streamsize>(found.size()));
+  found.resize(static_cast<std::size_t>(in.gcount()));
+  return found;
+}
+
+void config_reload::reload_if_changed() {
+  if (running_.config_file.empty() || text() == seen_) return;
+  reload();
+}
+
+void config_reload::reload() {
+  seen_ = text();
+  const auto parsed = reread_();
+  successful_.set(parsed.run ? 1 : 0);
+  if (!parsed.run) {
+    log_error("the new configuration has a mistake; the old one stays", {{"error", parsed.err}});
+    return;
+  }
+  std::string need_restart;
+  for (const auto& s : all_settings()) {
+    const std::string name(s.name);
+    if (name == "log-level" || name == "log-format") continue;
+    if (s.show(running_) == s.show(*parsed.run)) continue;
+    need_restart += (need_restart.empty() ? "" : ", ") + name;
+  }
+  running_.log_level = parsed.run->log_level;
+  running_.log_format = parsed.run->log_format;
+  log_configure(running_.log_level, running_.log_format);
+  log_info("configuration read again", {{"file", running_.config_file}});
+  if (!need_restart.empty()) {
+    log_warn("changed settings wait for a restart", {{"settings", need_restart}});
+  }
+}
+
+}  // namespace oarlock::daemon

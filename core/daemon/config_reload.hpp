@@ -1,0 +1,35 @@
+#pragma once
+// The configuration file, read again while the daemon runs: at SIGHUP, and when its text changes.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/metric_registry.hpp"
+#include "core/daemon/flags.hpp"
+
+namespace oarlock::daemon {
+
+/// Thread: one.
+class config_reload {
+ public:
+  /// `reread` parses flags and file anew.
+  config_reload(options running, std::function<parsed_flags()> reread, metric_registry& metrics);
+
+  /// Takes over log-level and log-format, names what changed besides and needs a restart. A file
+  /// with a mistake changes nothing: the log says where it is, and the gauge
+  /// oarlock_config_last_reload_successful is 0 until it is gone.
+  void reload();
+  /// reload(), if the file has another text than the last time. Config maps swap links, so the text
+  /// counts and not its time.
+  void reload_if_changed();
+
+ private:
+  [[nodiscard]] std::string text() const;
+
+  options running_;
+  std::function<parsed_flags()> reread_;
+  gauge& successful_;
+  std::string seen_;
+};
+
+}  // namespace oarlock::daemon

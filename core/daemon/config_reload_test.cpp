@@ -1,0 +1,101 @@
+#include "core/daemon/config_reload.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace oarlock::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class ConfigReload : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(dir_); }
+  void TearDown() override {
+    log_configure(log_level::info, log_format::text);
+    fs::remove_all(dir_);
+  }
+  void write(const std::string& yaml) { std::ofstream(file_) << yaml; }
+  parsed_flags parse() const { return parse_flags({"--config", file_.string()}, "1", ""); }
+  config_reload start() {
+    auto first = parse();
+    EXPECT_TRUE(first.run) << first.err;
+    log_configure(first.run->log_level, first.run->log_format);
+    return {std::move(*first.run),
+            [this] {
+              ++reads_;
+              return parse();
+            },
+            *metrics_};
+  }
+  void expect_successful(int value) {
+    EXPECT_THAT(metrics_->serialize(),
+                HasSubstr("oarlock_config_last_reload_successful " + std::to_string(value)));
+  }
+
+  fs::path dir_ = fs::path(::testing::TempDir()) / ("reload" + std::to_string(getpid()));
+  fs::path file_ = dir_ / "config.yaml";
+  std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
+  int reads_ = 0;
+};
+
+TEST_F(ConfigReload, TakesOverTheLogLevelWhenTheTextChanges) {
+  write("log-level: warn\n");
+  auto reload = start();
+  reload.reload_if_changed();
+  EXPECT_EQ(reads_, 0);
+  write("log-level: debug\n");
+  reload.reload_if_changed();
+  EXPECT_TRUE(log_enabled(log_level::debug));
+  EXPECT_EQ(reads_, 1);
+  reload.reload_if_changed();
+  EXPECT_EQ(reads_, 1);
+  expect_successful(1);
+}
+
+TEST_F(ConfigReload, SeesALinkThatIsSwapped) {
+  std::ofstream(dir_ / "one") << "log-level: warn\n";
+  std::ofstream(dir_ / "two") << "log-level: error\n";
+  fs::create_symlink("one", file_);
+  auto reload = start();
+  fs::create_symlink("two", dir_ / "new");
+  fs::rename(dir_ / "new", file_);
+  reload.reload_if_changed();
+  EXPECT_FALSE(log_enabled(log_level::warn));
+}
+
+TEST_F(ConfigReload, KeepsTheOldConfigurationWhenTheNewOneHasAMistake) {
+  write("log-level: warn\n");
+  auto reload = start();
+  for (const auto* bad : {"log-level: verbose\n", "log-levle: debug\n", "log-level: [\n"}) {
+    write(bad);
+    ::testing::internal::CaptureStderr();
+    reload.reload_if_changed();
+    EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr(file_.string() + ":"));
+    EXPECT_FALSE(log_enabled(log_level::info)) << bad;
+    EXPECT_TRUE(log_enabled(log_level::warn)) << bad;
+    expect_successful(0);
+  }
+  write("log-level: warn\n");
+  reload.reload_if_changed();
+  expect_successful(1);
+}
+
+TEST_F(ConfigReload, NamesWhatNeedsARestart) {
+  write("log-level: info\n");
+  auto reload = start();
+  write("log-level: info\nnamespace: other\nleader-elect: false\n");
+  ::testing::internal::CaptureStderr();
+  reload.reload();
+  const auto log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("changed settings wait for a restart"));
+  EXPECT_THAT(log, HasSubstr("namespace, leader-elect"));
+}
+
+}  // namespace
+}  // namespace oarlock::daemon
