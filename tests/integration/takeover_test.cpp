@@ -181,7 +181,7 @@ class Takeover : public ::testing::Test {
     auto& c = shared_cluster();
     const auto subject = "--user=" + user;
     c.must({"create", "clusterrolebinding", user, "--clusterrole=oarlock", subject});
-    c.must({"create", "clusterrolebinding", user + "-myapp", "--clusterrole=oarlock-plugin-myapp",
+    c.must({"create", "clusterrolebinding", user + "-myapp", "--clusterrole=oarlock-daemon-myapp",
             subject});
     c.must(
         {"create", "rolebinding", user, "-n", "oarlock-system", "--role=oarlock-lease", subject});
