@@ -60,6 +60,22 @@ void set_owner(Value& metadata, const controller_spec& spec, const cache::object
   metadata.AddMember("ownerReferences", owners, memory);
 }
 
+const kube::resource* owned_kind(const controller_spec& spec, std::string_view api_version,
+                                 std::string_view kind) {
+  for (const auto* list : {&spec.owns, &spec.owns_uncached}) {
+    const auto found = std::find_if(list->begin(), list->end(), [&](const auto& r) {
+      return r.kind == kind && r.api_version() == api_version;
+    });
+    if (found != list->end()) return &*found;
+  }
+  return nullptr;
+}
+
+bool has_applied_hash(const child& wanted, const cache::object& live) {
+  const auto applied = live.meta().annotations.find(std::string(applied_annotation));
+  return applied != live.meta().annotations.end() && applied->second == wanted.hash;
+}
+
 error wrong_intent(std::string message) {
   return {controller_error::invalid_intent, std::move(message)};
 }
@@ -74,10 +90,8 @@ result<child> complete_child(const intent& wanted, const controller_spec& spec,
   if (!document.IsObject()) return wrong_intent("expected a child as a JSON object");
   const auto kind = string_member(document, "kind");
   const auto api_version = string_member(document, "apiVersion");
-  const auto owned = std::find_if(spec.owns.begin(), spec.owns.end(), [&](const auto& r) {
-    return r.kind == kind && r.api_version() == api_version;
-  });
-  if (owned == spec.owns.end()) {
+  const auto* owned = owned_kind(spec, api_version, kind);
+  if (owned == nullptr) {
     return wrong_intent("expected a child of a kind that plugin.yaml lists under owns, found " +
                         std::string(api_version) + " " + std::string(kind) +
                         ": list it, or do not apply it");
@@ -119,14 +133,17 @@ child_action decide_child(const child& wanted, const cache::object* live,
                           const cache::object& primary) {
   if (live == nullptr) return child_action::create;
   if (!controls(primary, *live)) return child_action::conflict;
-  const auto applied = live->meta().annotations.find(std::string(applied_annotation));
-  if (applied == live->meta().annotations.end() || applied->second != wanted.hash) {
-    return child_action::update;
-  }
+  if (!has_applied_hash(wanted, *live)) return child_action::update;
   const auto live_json = json::parse(live->json());
   const auto wanted_json = json::parse(wanted.body);
   if (!live_json || !wanted_json) return child_action::update;
   return json::contains(*live_json, *wanted_json) ? child_action::none : child_action::update;
+}
+
+child_action decide_uncached(const child& wanted, const cache::object& live,
+                             const cache::object& primary) {
+  if (!controls(primary, live)) return child_action::conflict;
+  return has_applied_hash(wanted, live) ? child_action::none : child_action::update;
 }
 
 bool foreign_owner(std::string_view answer, std::string_view manager) {

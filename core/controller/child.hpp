@@ -28,8 +28,9 @@ struct child {
   [[nodiscard]] std::string title() const { return resource.kind + " " + key.text(); }
 };
 
-/// Completes `wanted` for `primary`. Fails when it names no kind of `spec.owns`, has no name, or
-/// names another namespace than the primary's: an owner lives in its children's namespace.
+/// Completes `wanted` for `primary`. Fails when it names no kind of `spec.owns` or
+/// `spec.owns_uncached`, has no name, or names another namespace than the primary's: an owner lives
+/// in its children's namespace.
 [[nodiscard]] result<child> complete_child(const intent& wanted, const controller_spec& spec,
                                            const cache::object& primary);
 
@@ -38,6 +39,7 @@ enum class child_action {
   create,    ///< the cache has no such object
   update,    ///< it is ours and differs
   conflict,  ///< the name belongs to somebody else
+  ask,       ///< the kind is not cached: the server's object of that name decides
 };
 
 /// What to do about `wanted`, given the cached object of that name. Ours is what the primary
@@ -45,6 +47,11 @@ enum class child_action {
 /// removed) or when a wanted value is missing from the live object.
 [[nodiscard]] child_action decide_child(const child& wanted, const cache::object* live,
                                         const cache::object& primary);
+
+/// The same for a kind that is not cached: only ownership and the applied hash count, because what
+/// is read of it may not be what is written (Secret.stringData).
+[[nodiscard]] child_action decide_uncached(const child& wanted, const cache::object& live,
+                                           const cache::object& primary);
 
 /// Puts the UID of the live object into the body: the server refuses the write (409 or 422) when
 /// the name has gone to another object since it was read.

@@ -24,6 +24,10 @@ child complete(const std::string& json) {
   return *made;
 }
 
+const apply_work* apply_set_of(const work& w) {
+  return w.steps.size() == 1 ? std::get_if<apply_work>(&w.steps.front()) : nullptr;
+}
+
 TEST(CompleteChild, AddsNamespaceOwnerLabelAndHash) {
   const auto made = complete(deployment_intent);
   const auto body = json::parse(made.body);
@@ -157,10 +161,12 @@ TEST(MakeWork, DeletesOwnedChildrenThatNoPlanMentions) {
   fixed_plan decide(out);
   const auto w = make_work(
       decide, input_for(spec, {{&spec.owns[1], live_after(old)}, {&spec.owns[1], unlabelled}}), {});
-  ASSERT_EQ(w.writes.size(), 1U);
-  EXPECT_EQ(w.writes[0].action, child_action::create);
-  ASSERT_EQ(w.deletes.size(), 1U) << "only what carries our label is pruned";
-  EXPECT_EQ(w.deletes[0].live->meta().key.name, "old");
+  const auto* set = apply_set_of(w);
+  ASSERT_NE(set, nullptr);
+  ASSERT_EQ(set->writes.size(), 1U);
+  EXPECT_EQ(set->writes[0].action, child_action::create);
+  ASSERT_EQ(set->deletes.size(), 1U) << "only what carries our label is pruned";
+  EXPECT_EQ(set->deletes[0].live->meta().key.name, "old");
 }
 
 TEST(MakeWork, AFailedPlanWritesAndDeletesNothing) {
@@ -170,8 +176,7 @@ TEST(MakeWork, AFailedPlanWritesAndDeletesNothing) {
   out.verdict = plan_verdict::retry;
   fixed_plan decide(out);
   const auto w = make_work(decide, input_for(spec, {{&spec.owns[1], live_after(old)}}), {});
-  EXPECT_TRUE(w.writes.empty());
-  EXPECT_TRUE(w.deletes.empty());
+  EXPECT_TRUE(w.steps.empty());
 }
 
 TEST(MakeWork, RefusesOneChildTwice) {
@@ -191,8 +196,10 @@ TEST(MakeWork, OrdersByGroup) {
                    {1, R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"s"}})"}};
   fixed_plan decide(out);
   const auto w = make_work(decide, input_for(spec, {}), {});
-  ASSERT_EQ(w.writes.size(), 2U);
-  EXPECT_EQ(w.writes[0].wanted.resource.kind, "Service");
+  const auto* set = apply_set_of(w);
+  ASSERT_NE(set, nullptr);
+  ASSERT_EQ(set->writes.size(), 2U);
+  EXPECT_EQ(set->writes[0].wanted.resource.kind, "Service");
 }
 
 }  // namespace

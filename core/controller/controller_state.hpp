@@ -41,6 +41,7 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
                      attempt outcome);
   task<attempt> let_go(step_runner* runner);
   [[nodiscard]] attempt failed_at(std::string step, const error& why);
+  [[nodiscard]] step_runner::parts runner_parts();
   task<> keep_paused(cache::object_key key, cache::object_ptr primary);
   task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan,
                           cache::object_key key);
@@ -62,8 +63,10 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   guarded<bool> watching{false};
   work_queue queue;
   own_writes writes;
+  // Keys that wait for the cache: the next change of their object brings them up.
+  std::set<cache::object_key> put_off;
   std::map<cache::object_key, step_failure> last_failures;
-  // Keys whose missing children are read live before they are created.
+  // Keys with a write of unknown outcome: what they write next is read from the server first.
   std::set<cache::object_key> verify_live;
   // Keys that were there at the start or when this process became the leader, until they converge.
   std::set<cache::object_key> unproven;

@@ -43,7 +43,7 @@ void controller::state::watch_primary() {
         if (!self) return;
         const auto& key = (c.after ? c.after : c.before)->meta().key;
         if (c.initial && !c.before) self->unproven.insert(key);
-        if (is_relevant(c) || self->writes.waits(key)) {
+        if (is_relevant(c) || self->put_off.contains(key)) {
           self->enqueue(key, priority_of(c));
         }
       }));
@@ -131,6 +131,11 @@ child_lookup controller::state::children() const {
   child_lookup found;
   for (std::size_t i = 0; i < spec.owns.size(); ++i) {
     found.emplace_back(spec.owns[i], &subscriptions[1 + i]->view());
+  }
+  for (std::size_t i = 0; i < spec.watches.size(); ++i) {
+    const auto& watched = spec.watches[i];
+    if (!watched.may_patch && !watched.may_delete) continue;
+    found.emplace_back(watched.resource, &subscriptions[1 + spec.owns.size() + i]->view());
   }
   return found;
 }

@@ -92,7 +92,7 @@ class controller_world : public ::testing::Test {
 
   controller_spec spec;
   test::test_loop loop;
-  small_api api{loop, {widgets, deployments, services, secrets}};
+  small_api api{loop, {widgets, deployments, services, secrets, {"", "v1", "Pod", "pods", true}}};
   test::fixed_random random{0};
   std::unique_ptr<metric_registry> metrics = make_prometheus_registry();
   kube::client client{

@@ -28,7 +28,6 @@ class own_writes {
   void forget(const cache::object_key& key) { waiting_.erase(key); }
   /// The history of `where` was rewound: versions that were written to it may never come.
   void forget_all_in(const cache::informer& where);
-  [[nodiscard]] bool waits(const cache::object_key& key) const { return waiting_.contains(key); }
 
  private:
   struct expectation {

@@ -10,29 +10,17 @@
 #include "core/cache/informer_cache.hpp"
 #include "core/controller/child.hpp"
 #include "core/controller/reconciler.hpp"
+#include "core/controller/step_work.hpp"
 
 namespace oarlock::controller {
 
-struct child_write {
-  child wanted;
-  child_action action = child_action::none;
-  cache::object_ptr live;  ///< as the cache has it; null for a create
-};
-
-/// An owned child that no plan mentions any more.
-struct child_delete {
-  kube::resource resource;
-  cache::object_ptr live;
-};
-
 struct work {
   plan_output plan;
-  std::vector<child_write> writes;  ///< by group; nothing to do for a child: not in it
-  std::vector<child_delete> deletes;
+  std::vector<step_work> steps;  ///< in order; those that have nothing to do are not in it
   std::optional<error> refused;  ///< the plan asked for something it may not have
 };
 
-/// Looks up the cached object of a child's name, whoever owns it.
+/// Looks up the cached object of a name, whoever owns it: of kinds that plans may write.
 using child_lookup = std::vector<std::pair<kube::resource, const cache::informer*>>;
 
 /// Thread: a worker of the plugin's lane.

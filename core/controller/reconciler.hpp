@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/base/clock.hpp"
@@ -60,6 +61,36 @@ struct intent {
   std::string json;
 };
 
+/// One object that exists and that a step is about, in the primary's namespace.
+struct step_target {
+  kube::resource resource;
+  std::string name;
+  std::string uid;               ///< empty only for kinds that are not cached
+  std::string resource_version;  ///< empty: any
+};
+
+/// A child that is made when it is missing, and left alone when it is there.
+struct create_once {
+  std::string json;
+};
+/// Changes fields of an object that exists; never makes one.
+struct patch_existing {
+  step_target target;
+  bool merge = false;  ///< a merge patch (RFC 7386); else a server-side apply, which is not forced
+  std::string json;
+};
+struct delete_object {
+  step_target target;
+  std::optional<std::int64_t> grace_seconds;
+  std::string propagation = "Background";
+};
+/// Writes fields of .status if the object still has that version.
+struct status_swap {
+  std::string json;
+  std::string resource_version;
+};
+using plan_step = std::variant<create_once, patch_existing, delete_object, status_swap>;
+
 enum class plan_verdict {
   done,      ///< the outputs are to be carried out
   retry,     ///< the plan failed and may work later
@@ -71,6 +102,10 @@ struct plan_output {
   std::string fail_reason;
   std::string fail_message;
   std::vector<intent> apply_set;
+  /// In order, each only after the one before is known to have happened. The apply set is one step
+  /// and comes after the first `steps_before_apply_set` of these.
+  std::vector<plan_step> steps;
+  std::size_t steps_before_apply_set = 0;
   std::optional<std::string> status_json;
   std::vector<condition> conditions;
   std::vector<plan_event> events;

@@ -15,6 +15,9 @@ struct watch_spec {
   std::string label_selector;
   /// The label whose value is the primary's name, in the object's own namespace.
   std::string map_by_label;
+  /// What plans may do to these objects besides looking at them.
+  bool may_patch = false;
+  bool may_delete = false;
 };
 
 struct controller_spec {
@@ -29,6 +32,8 @@ struct controller_spec {
   std::string ns;
   /// Primaries carry `oarlock.dev/<plugin>` until the plugin has said that it is finished.
   bool finalizer = false;
+  /// Kinds of children that are not cached (Secrets): read live by name, never listed or pruned.
+  std::vector<kube::resource> owns_uncached = {};
 };
 
 }  // namespace oarlock::controller

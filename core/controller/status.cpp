@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/base/limits.hpp"
+#include "core/base/mutant.hpp"
 #include "core/controller/json_text.hpp"
 #include "core/json/matcher.hpp"
 #include "core/json/parse.hpp"
@@ -149,6 +150,33 @@ result<std::optional<std::string>> render_paused(const controller_spec& spec,
   return std::optional<std::string>(json::write(status_body(spec, primary, status, memory)));
 }
 
+result<std::optional<std::string>> render_status_swap(const controller_spec& spec,
+                                                      const cache::object& primary,
+                                                      const status_swap& step) {
+  auto wanted = json::parse(step.json);
+  if (!wanted) return wanted.error().within("status step of " + primary.meta().key.text());
+  auto live = json::parse(primary.json());
+  if (!live) return live.error().within("cached " + primary.meta().key.text());
+  const auto* live_status = member(&*live, "status");
+  const bool current = primary.meta().resource_version == step.resource_version;
+  if (current && live_status != nullptr && json::contains(*live_status, *wanted)) {
+    return std::optional<std::string>{};
+  }
+  auto& memory = wanted->GetAllocator();
+  Value status(rapidjson::kObjectType);
+  status.CopyFrom(*wanted, memory);
+  for (const char* kept : {"conditions", "observedGeneration"}) {
+    if (const auto* value = member(live_status, kept)) {
+      status.AddMember(Value(kept, memory), Value(*value, memory), memory);
+    }
+  }
+  auto body = status_body(spec, primary, status, memory);
+  if (!OARLOCK_MUTANT("status_step_without_version")) {
+    body["metadata"].AddMember("resourceVersion", text(step.resource_version, memory), memory);
+  }
+  return std::optional<std::string>(json::write(body));
+}
+
 std::string rfc3339(wall_time t) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(t)));
 }
@@ -190,7 +218,8 @@ result<std::optional<std::string>> render_status(const controller_spec& spec,
                                                  const cache::object& primary,
                                                  const plan_output& plan, const attempt& outcome,
                                                  wall_time now) {
-  const bool silent = !plan.status_json && plan.conditions.empty() && plan.apply_set.empty();
+  const bool silent =
+      !plan.status_json && plan.conditions.empty() && plan.apply_set.empty() && plan.steps.empty();
   auto wanted = json::parse(plan.status_json.value_or("{}"));
   if (!wanted) return wanted.error().within("status of " + primary.meta().key.text());
   auto live = json::parse(primary.json());

@@ -32,6 +32,12 @@ struct attempt {
                                                                const attempt& outcome,
                                                                wall_time now);
 
+/// The body of a status step: its fields and the live conditions, under the version that it is to
+/// replace. Nothing when the object has that version and says all of it.
+[[nodiscard]] result<std::optional<std::string>> render_status_swap(const controller_spec& spec,
+                                                                    const cache::object& primary,
+                                                                    const status_swap& step);
+
 /// `oarlock.dev/paused: "true"` on a primary: no plan is made for it and nothing is written but a
 /// condition that says so, until the annotation is gone.
 inline constexpr std::string_view paused_annotation = "oarlock.dev/paused";

@@ -31,14 +31,24 @@ bool is_other_object(const error& e) {
          (e.code == kube_error::invalid && e.message.find("metadata.uid") != std::string::npos);
 }
 
+// The step may change an object that is there. The status is swapped on its version anyway.
+bool touches_existing(const step_work& step) {
+  if (const auto* set = std::get_if<apply_work>(&step)) {
+    return !set->deletes.empty() ||
+           std::any_of(set->writes.begin(), set->writes.end(),
+                       [](const auto& w) { return w.action == child_action::update; });
+  }
+  return std::holds_alternative<patch_work>(step) || std::holds_alternative<delete_work>(step);
+}
+
+}  // namespace
+
 error stranger(const child& wanted) {
   return {controller_error::name_taken,
           "expected no " + wanted.title() +
               " or one that this object controls, found one that "
               "belongs to somebody else: rename or delete it, or rename this object"};
 }
-
-}  // namespace
 
 step_runner::step_runner(parts p, cache::object_ptr primary)
     : parts_(std::move(p)), primary_(std::move(primary)) {}
@@ -146,8 +156,7 @@ task<std::optional<failed_step>> step_runner::apply_one(child_write write, live_
     case child_action::none:
       break;
     case child_action::create:
-      done = co_await create(write.wanted,
-                             check == live_check::creates || check == live_check::everything);
+      done = co_await create(write.wanted, check == live_check::everything);
       break;
     case child_action::update:
       if (check >= live_check::existing) {
@@ -158,78 +167,99 @@ task<std::optional<failed_step>> step_runner::apply_one(child_write write, live_
     case child_action::conflict:
       done = stranger(write.wanted);
       break;
+    case child_action::ask:
+      done = co_await ask_and_write(write.wanted, false);
+      break;
   }
   if (done) co_return std::nullopt;
   co_return failed_step{title, done.error()};
 }
 
-task<std::optional<failed_step>> step_runner::delete_one(child_delete gone) {
+// A conflict is about the preconditions: the object is not the one that was read.
+task<result<>> step_runner::remove(kube::resource r, cache::object_key key,
+                                   kube::delete_options options) {
+  const auto uid = options.uid;
+  const auto answer = co_await parts_.client->remove(r, key.ns, key.name, std::move(options));
+  if (!answer && answer.error().code != kube_error::not_found) {
+    if (answer.error().code != kube_error::conflict) co_return answer.error();
+    co_return error{controller_error::changed_meanwhile, answer.error().message};
+  }
+  if (const auto* informer = informer_of(r)) {
+    parts_.writes->expect_gone(primary_->meta().key, *informer, key, uid);
+  }
+  co_return result<>{};
+}
+
+task<std::optional<failed_step>> step_runner::delete_one(child_delete gone, live_check check) {
   const auto& meta = gone.live->meta();
   const auto title = gone.resource.kind + " " + meta.key.text();
-  const auto answer =
-      co_await parts_.client->remove(gone.resource, meta.key.ns, meta.key.name,
-                                     {meta.uid, meta.resource_version, "Background", std::nullopt});
-  if (!answer && answer.error().code != kube_error::not_found) {
-    if (answer.error().code != kube_error::conflict) {
-      co_return failed_step{"delete " + title, answer.error()};
-    }
-    co_return failed_step{"delete " + title,
-                          {controller_error::changed_meanwhile, answer.error().message}};
+  result<> done;
+  if (check >= live_check::existing) done = co_await confirm(gone.resource, gone.live);
+  const auto version = OARLOCK_MUTANT("prune_without_version") ? "" : meta.resource_version;
+  if (done) {
+    done =
+        co_await remove(gone.resource, meta.key, {meta.uid, version, "Background", std::nullopt});
   }
-  if (const auto* informer = informer_of(gone.resource)) {
-    parts_.writes->expect_gone(primary_->meta().key, *informer, meta.key, meta.uid);
-  }
+  if (!done) co_return failed_step{"delete " + title, done.error()};
   event(false, "Deleted", "Delete", "Deleted " + title + ", which is not wanted any more");
   co_return std::nullopt;
 }
 
-task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
+task<step_runner::failure> step_runner::run_group(std::vector<child_write*> group,
+                                                  live_check check) {
   namespace asio = boost::asio;
-  const bool updates = std::any_of(w.writes.begin(), w.writes.end(), [](const auto& write) {
-    return write.action == child_action::update;
-  });
-  const bool touches = updates || !w.deletes.empty();
-  if ((check >= live_check::existing && touches) ||
-      (check == live_check::everything && !w.writes.empty())) {
-    const auto same = co_await confirm(parts_.spec->primary, primary_);
-    if (!same) co_return failed_step{"read " + primary_->meta().key.text(), same.error()};
+  std::vector<failure> failures(group.size());
+  const auto one = [this, &group, &failures, check](std::size_t i) -> task<> {
+    failures[i] = co_await apply_one(*group[i], check);
+  };
+  using operation = decltype(asio::co_spawn(parts_.loop, one(0), asio::deferred));
+  std::vector<operation> all;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    all.push_back(asio::co_spawn(parts_.loop, one(i), asio::deferred));
   }
-  for (std::size_t begin = 0; begin < w.writes.size();) {
-    std::size_t end = begin;
-    while (end < w.writes.size() && w.writes[end].wanted.group == w.writes[begin].wanted.group) {
-      ++end;
-    }
-    std::vector<std::optional<failed_step>> failures(end - begin);
-    const auto one = [this, &w, &failures, begin, check](std::size_t i) -> task<> {
-      failures[i - begin] = co_await apply_one(w.writes[i], check);
-    };
-    using operation = decltype(asio::co_spawn(parts_.loop, one(begin), asio::deferred));
-    std::vector<operation> group;
-    for (std::size_t i = begin; i < end; ++i) {
-      group.push_back(asio::co_spawn(parts_.loop, one(i), asio::deferred));
-    }
-    co_await asio::experimental::make_parallel_group(std::move(group))
-        .async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
-    for (auto& failure : failures) {
-      if (failure) co_return std::move(failure);
-    }
-    begin = end;
-  }
-  for (const auto& gone : w.deletes) {
-    if (check >= live_check::existing) {
-      const auto same = co_await confirm(gone.resource, gone.live);
-      if (!same) {
-        co_return failed_step{"delete " + gone.resource.kind + " " + gone.live->meta().key.text(),
-                              same.error()};
-      }
-    }
-    auto failure = co_await delete_one(gone);
-    if (failure) co_return failure;
+  co_await asio::experimental::make_parallel_group(std::move(all))
+      .async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+  for (auto& failed : failures) {
+    if (failed) co_return std::move(failed);
   }
   co_return std::nullopt;
 }
 
-task<result<cache::object_ptr>> step_runner::add_finalizer(const cache::informer* primaries) {
+task<step_runner::failure> step_runner::run_step(apply_work* set, live_check check) {
+  auto& writes = set->writes;
+  for (std::size_t begin = 0; begin < writes.size();) {
+    std::vector<child_write*> group;
+    std::size_t end = begin;
+    while (end < writes.size() && writes[end].wanted.group == writes[begin].wanted.group) {
+      group.push_back(&writes[end++]);
+    }
+    auto failed = co_await run_group(std::move(group), check);
+    if (failed && !OARLOCK_MUTANT("group_after_a_failed_one")) co_return failed;
+    begin = end;
+  }
+  for (const auto& gone : set->deletes) {
+    auto failed = co_await delete_one(gone, check);
+    if (failed) co_return failed;
+  }
+  co_return std::nullopt;
+}
+
+task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
+  const bool touches = std::any_of(w.steps.begin(), w.steps.end(), touches_existing);
+  if ((check == live_check::everything && !w.steps.empty()) ||
+      (check == live_check::existing && touches)) {
+    const auto same = co_await confirm(parts_.spec->primary, primary_);
+    if (!same) co_return failed_step{"read " + primary_->meta().key.text(), same.error()};
+  }
+  for (auto& step : w.steps) {
+    auto failed =
+        co_await std::visit([this, check](auto& one) { return run_step(&one, check); }, step);
+    if (failed && !OARLOCK_MUTANT("steps_go_on_after_a_failure")) co_return failed;
+  }
+  co_return std::nullopt;
+}
+
+task<result<cache::object_ptr>> step_runner::add_finalizer() {
   const auto& key = primary_->meta().key;
   const auto answer = co_await parts_.client->json_patch(
       parts_.spec->primary, key.ns, key.name, add_finalizer_patch(*parts_.spec, *primary_));
@@ -241,12 +271,12 @@ task<result<cache::object_ptr>> step_runner::add_finalizer(const cache::informer
   auto fresh = cache::object_decoder(parts_.spec->primary).decode(answer->body);
   if (!fresh) co_return fresh.error();
   primary_ = std::move(*fresh);
-  parts_.writes->expect_version(primary_->meta().key, *primaries,
+  parts_.writes->expect_version(primary_->meta().key, *parts_.primaries,
                                 primary_->meta().resource_version);
   co_return primary_;
 }
 
-task<result<>> step_runner::remove_finalizer(const cache::informer* primaries) {
+task<result<>> step_runner::remove_finalizer() {
   const auto key = primary_->meta().key;
   const auto answer = co_await parts_.client->json_patch(
       parts_.spec->primary, key.ns, key.name, remove_finalizer_patch(*parts_.spec, *primary_));
@@ -254,12 +284,12 @@ task<result<>> step_runner::remove_finalizer(const cache::informer* primaries) {
     if (answer.error().code != kube_error::invalid) co_return answer.error();
     co_return error{controller_error::changed_meanwhile, answer.error().message};
   }
-  parts_.writes->expect_released(key, *primaries, primary_->meta().uid,
+  parts_.writes->expect_released(key, *parts_.primaries, primary_->meta().uid,
                                  finalizer_name(*parts_.spec));
   co_return result<>{};
 }
 
-task<result<>> step_runner::write_status(std::string body, const cache::informer* primaries) {
+task<result<>> step_runner::write_status(std::string body) {
   const auto& key = primary_->meta().key;
   const auto answer =
       co_await parts_.client->apply(parts_.spec->primary, key.ns, key.name, std::move(body),
@@ -270,8 +300,8 @@ task<result<>> step_runner::write_status(std::string body, const cache::informer
     if (code == kube_error::not_found || code == kube_error::conflict) co_return result<>{};
     co_return answer.error();
   }
-  if (auto version = version_in(answer->body); !version.empty() && primaries != nullptr) {
-    parts_.writes->expect_version(key, *primaries, std::move(version));
+  if (auto version = version_in(answer->body); !version.empty()) {
+    parts_.writes->expect_version(key, *parts_.primaries, std::move(version));
   }
   co_return result<>{};
 }

@@ -60,9 +60,17 @@ void add_writes(const controller::controller_spec& c, grant_set& set) {
   if (c.finalizer) set.add(c.primary, {}, {"patch"});
   // Where OwnerReferencesPermissionEnforcement is on, a child that blocks the deletion of its owner
   // takes the right to set the owner's finalizers.
-  if (!c.owns.empty()) set.add(c.primary, "finalizers", {"update"});
+  const bool has_children = !c.owns.empty() || !c.owns_uncached.empty();
+  if (has_children) set.add(c.primary, "finalizers", {"update"});
   for (const auto& owned : c.owns)
     set.add(owned, {}, {"create", "patch", "delete"});
+  // Read by name when they are written, and never listed.
+  for (const auto& owned : c.owns_uncached)
+    set.add(owned, {}, {"get", "create", "patch", "delete"});
+  for (const auto& watched : c.watches) {
+    if (watched.may_patch) set.add(watched.resource, {}, {"patch"});
+    if (watched.may_delete) set.add(watched.resource, {}, {"delete"});
+  }
   // The event about an object without a namespace is in the namespace `default`: a cluster's right.
   kube::resource events{"events.k8s.io", "v1", "Event", "events", c.primary.namespaced};
   set.add(events, {}, {"create", "patch"});

@@ -167,6 +167,7 @@ class manifest_reader {
     const std::string primary_path = path + ".primary";
     if (yaml_.expect_map(primary, primary_path, {"apiVersion", "kind", "plural", "scope"})) {
       c.primary = read_resource(primary, primary_path);
+      refuse_secret(primary, primary_path, c.primary);
     }
     read_owns(node["owns"], path + ".owns", c);
     read_watches(node["watches"], path + ".watches", c);
@@ -176,18 +177,34 @@ class manifest_reader {
     return c;
   }
 
+  // Secrets stay out of the shared cache: as children they are read by name, otherwise not at all.
+  static bool is_secret(const kube::resource& r) { return r.group.empty() && r.kind == "Secret"; }
+
+  void refuse_secret(const YAML::Node& at, const std::string& path, const kube::resource& r) {
+    if (!is_secret(r)) return;
+    yaml_.fail(at, fmt::format("expected {} to be another kind than Secret, which is not cached; "
+                               "list it under owns",
+                               path));
+  }
+
   void read_owns(const YAML::Node& list, const std::string& path, controller::controller_spec& c) {
     if (!yaml_.expect_list(list, path, kinds_max, false)) return;
     for (std::size_t i = 0; i < list.size() && !yaml_.failure(); ++i) {
       const std::string item = fmt::format("{}[{}]", path, i);
-      if (!yaml_.expect_map(list[i], item, {"apiVersion", "kind", "plural", "scope"})) return;
+      if (!yaml_.expect_map(list[i], item, {"apiVersion", "kind", "plural", "scope", "uncached"})) {
+        return;
+      }
       auto resource = read_resource(list[i], item);
-      const bool is_twice = std::find(c.owns.begin(), c.owns.end(), resource) != c.owns.end();
+      const auto in = [&](const auto& all) {
+        return std::find(all.begin(), all.end(), resource) != all.end();
+      };
+      const bool is_twice = in(c.owns) || in(c.owns_uncached);
       if (is_twice || resource == c.primary) {
         yaml_.fail(list[i], fmt::format("expected each kind once and not the primary, found {}",
                                         resource.name()));
       }
-      c.owns.push_back(std::move(resource));
+      const bool uncached = yaml_.flag(list[i], item, "uncached") || is_secret(resource);
+      (uncached ? c.owns_uncached : c.owns).push_back(std::move(resource));
     }
   }
 
@@ -198,18 +215,32 @@ class manifest_reader {
       const std::string item = fmt::format("{}[{}]", path, i);
       if (!yaml_.expect_map(
               list[i], item,
-              {"apiVersion", "kind", "plural", "scope", "labelSelector", "mapByLabel"})) {
+              {"apiVersion", "kind", "plural", "scope", "labelSelector", "mapByLabel", "writes"})) {
         return;
       }
       controller::watch_spec watch;
       watch.resource = read_resource(list[i], item);
+      refuse_secret(list[i], item, watch.resource);
       if (list[i]["labelSelector"].IsDefined()) {
         watch.label_selector =
             yaml_.text(list[i], item, "labelSelector", is_selector, "a label selector");
       }
       watch.map_by_label = yaml_.text(list[i], item, "mapByLabel", is_label_key,
                                       "the key of the label whose value is the primary's name");
+      read_writes(list[i]["writes"], item + ".writes", watch);
       c.watches.push_back(std::move(watch));
+    }
+  }
+
+  void read_writes(const YAML::Node& list, const std::string& path, controller::watch_spec& watch) {
+    if (!list.IsDefined() || !yaml_.expect_list(list, path, 2, true)) return;
+    for (const auto& verb : list) {
+      const std::string name = verb.IsScalar() ? verb.Scalar() : "";
+      watch.may_patch = watch.may_patch || name == "patch";
+      watch.may_delete = watch.may_delete || name == "delete";
+      if (name == "patch" || name == "delete") continue;
+      yaml_.fail(verb,
+                 fmt::format("expected {} to list patch or delete, found \"{}\"", path, name));
     }
   }
 

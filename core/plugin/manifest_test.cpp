@@ -38,12 +38,15 @@ spec:
           kind: Namespace
           plural: namespaces
           scope: Cluster
+        - {apiVersion: v1, kind: Secret, plural: secrets}
+        - {apiVersion: v1, kind: ConfigMap, plural: configmaps, uncached: true}
       watches:
         - apiVersion: v1
           kind: Pod
           plural: pods
           labelSelector: a=b,c in (d, e)
           mapByLabel: app.kubernetes.io/name
+          writes: [patch]
       maxConcurrentReconciles: 3
       finalizer: true
     - name: kitten
@@ -94,6 +97,11 @@ TEST_F(manifest_file, is_read_whole) {
   EXPECT_EQ(c.watches[0].label_selector, "a=b,c in (d, e)");
   EXPECT_EQ(c.watches[0].map_by_label, "app.kubernetes.io/name");
   EXPECT_EQ(c.max_concurrent_reconciles, 3U);
+  ASSERT_EQ(c.owns_uncached.size(), 2U);
+  EXPECT_EQ(c.owns_uncached[0].kind, "Secret");
+  EXPECT_EQ(c.owns_uncached[1].kind, "ConfigMap");
+  EXPECT_TRUE(c.watches[0].may_patch);
+  EXPECT_FALSE(c.watches[0].may_delete);
   EXPECT_TRUE(c.finalizer);
   EXPECT_FALSE(m->controllers[1].finalizer);
   EXPECT_EQ(m->controllers[1].max_concurrent_reconciles, 16U);
@@ -137,6 +145,10 @@ TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
       {"maxConcurrentReconciles: 3", "maxConcurrentReconciles: 0",
        "integer from 1 to 1000, found 0"},
       {"finalizer: true", "finalizer: 'true'", "controllers[0].finalizer to be true or false"},
+      {"writes: [patch]", "writes: [apply]", "watches[0].writes to list patch or delete"},
+      {"writes: [patch]", "writes: []", "watches[0].writes to be a list of 1 to 2 items"},
+      {"kind: Pod\n          plural: pods", "kind: Secret\n          plural: secrets",
+       "expected spec.controllers[0].watches[0] to be another kind than Secret"},
       {"finalizer: true", "finalizer: yes", "controllers[0].finalizer to be true or false"},
       {"name: kitten", "name: cat", "expected each controller once, found \"cat\" twice"},
       {"      owns:\n        - apiVersion: apps/v1\n          kind: Deployment\n          plural: "

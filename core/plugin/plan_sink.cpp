@@ -131,6 +131,27 @@ struct plan_sink::slots {
   static oarlock_status finished(oarlock_plan_ctx* ctx) noexcept {
     return call(ctx, "finished", [&](plan_sink& s) { return s.set_finished(); });
   }
+  static oarlock_status create_once(oarlock_plan_ctx* ctx, oarlock_encoding encoding,
+                                    oarlock_bytes_view object) noexcept {
+    return call(ctx, "create_once", [&](plan_sink& s) { return s.create_once(encoding, object); });
+  }
+  static oarlock_status patch_existing(oarlock_plan_ctx* ctx, const oarlock_target_view* target,
+                                       oarlock_patch_kind kind, oarlock_encoding encoding,
+                                       oarlock_bytes_view patch) noexcept {
+    return call(ctx, "patch_existing",
+                [&](plan_sink& s) { return s.patch_existing(target, kind, encoding, patch); });
+  }
+  static oarlock_status remove(oarlock_plan_ctx* ctx, const oarlock_target_view* target,
+                               std::int64_t grace_seconds,
+                               oarlock_propagation propagation) noexcept {
+    return call(ctx, "remove",
+                [&](plan_sink& s) { return s.remove(target, grace_seconds, propagation); });
+  }
+  static oarlock_status swap_status(oarlock_plan_ctx* ctx, oarlock_str_view version,
+                                    oarlock_encoding encoding, oarlock_bytes_view status) noexcept {
+    return call(ctx, "swap_status",
+                [&](plan_sink& s) { return s.swap_status(version, encoding, status); });
+  }
 };
 
 plan_sink::plan_sink(std::string plugin) : plugin_(std::move(plugin)) {
@@ -143,13 +164,17 @@ plan_sink::plan_sink(std::string plugin) : plugin_(std::move(plugin)) {
             &slots::event,
             &slots::requeue_after,
             &slots::fail,
-            &slots::finished};
+            &slots::finished,
+            &slots::create_once,
+            &slots::patch_existing,
+            &slots::remove,
+            &slots::swap_status};
 }
 
 const oarlock_plan_out* plan_sink::open(const controller::plan_input& input) {
   input_ = &input;
   output_ = {};
-  children_.clear();
+  named_.clear();
   bytes_ = 0;
   refused_.clear();
   thread_ = std::this_thread::get_id();
@@ -172,6 +197,8 @@ plan_output plan_sink::take(plan_verdict verdict, std::string reason, std::strin
   is_open_ = false;
   plan_output out;
   if (verdict == plan_verdict::done) out = std::move(output_);
+  // Without a call of apply() what is left to be pruned comes last.
+  if (out.apply_set.empty()) out.steps_before_apply_set = out.steps.size();
   out.verdict = verdict;
   out.fail_reason = std::move(reason);
   out.fail_message = std::move(message);
@@ -239,11 +266,14 @@ plan_sink::answer plan_sink::check_child(const std::string& json) {
             fmt::format("expected apiVersion, kind and metadata.name, found \"{}\", \"{}\", \"{}\"",
                         api_version, kind, name)};
   }
-  const auto& owns = input_->spec->owns;
-  const bool is_declared = std::any_of(owns.begin(), owns.end(), [&](const kube::resource& r) {
-    return r.kind == kind && r.api_version() == api_version;
-  });
-  if (!is_declared) {
+  const kube::resource* declared = nullptr;
+  for (const auto* list : {&input_->spec->owns, &input_->spec->owns_uncached}) {
+    const auto found = std::find_if(list->begin(), list->end(), [&](const kube::resource& r) {
+      return r.kind == kind && r.api_version() == api_version;
+    });
+    if (found != list->end()) declared = &*found;
+  }
+  if (declared == nullptr) {
     return {OARLOCK_INVALID, fmt::format("expected a kind that plugin.yaml lists under owns, found "
                                          "{} {}; add it there",
                                          api_version, kind)};
@@ -254,7 +284,7 @@ plan_sink::answer plan_sink::check_child(const std::string& json) {
                                          "found \"{}\"",
                                          kind, name, input_->key.ns, ns)};
   }
-  if (!children_.insert(fmt::format("{} {} {}", api_version, kind, name)).second) {
+  if (!named_.insert(fmt::format("{} {}", declared->name(), name)).second) {
     return {OARLOCK_INVALID,
             fmt::format("expected each child once, found {} {} twice", kind, name)};
   }
@@ -270,14 +300,13 @@ plan_sink::answer plan_sink::apply(std::uint32_t group, oarlock_encoding encodin
   std::string json;
   if (auto a = take_bytes(encoding, object, json); a.status != OARLOCK_OK) return a;
   if (auto a = check_child(json); a.status != OARLOCK_OK) return a;
+  if (output_.apply_set.empty()) output_.steps_before_apply_set = output_.steps.size();
   output_.apply_set.push_back({group, std::move(json)});
   return {};
 }
 
-plan_sink::answer plan_sink::set_status(oarlock_encoding encoding, oarlock_bytes_view status) {
-  if (output_.status_json) return {OARLOCK_INVALID, "expected one call at most, found a second"};
-  std::string json;
-  if (auto a = take_bytes(encoding, status, json); a.status != OARLOCK_OK) return a;
+// Fields of .status: an object without those that the host keeps.
+plan_sink::answer plan_sink::take_status(const std::string& json) {
   const auto parsed = json::parse(json);
   if (!parsed) return {OARLOCK_INVALID, parsed.error().message};
   if (!parsed->IsObject()) return {OARLOCK_INVALID, "expected a JSON object, found another value"};
@@ -287,6 +316,126 @@ plan_sink::answer plan_sink::set_status(oarlock_encoding encoding, oarlock_bytes
               fmt::format("expected no field \"{}\", which the host keeps, found it", kept)};
     }
   }
+  return {};
+}
+
+plan_sink::answer plan_sink::check_room() const {
+  if (output_.steps.size() < plan_limits::steps_max) return {};
+  return {OARLOCK_LIMIT,
+          fmt::format("expected at most {} steps, found more", plan_limits::steps_max)};
+}
+
+plan_sink::answer plan_sink::create_once(oarlock_encoding encoding, oarlock_bytes_view object) {
+  if (auto a = check_room(); a.status != OARLOCK_OK) return a;
+  std::string json;
+  if (auto a = take_bytes(encoding, object, json); a.status != OARLOCK_OK) return a;
+  if (auto a = check_child(json); a.status != OARLOCK_OK) return a;
+  output_.steps.emplace_back(controller::create_once{std::move(json)});
+  return {};
+}
+
+// The kind must be one that plugin.yaml lets plans change.
+plan_sink::answer plan_sink::take_target(const oarlock_target_view* view, use what,
+                                         controller::step_target& out) {
+  if (view == nullptr) return {OARLOCK_INVALID, "expected a target, found NULL"};
+  if (!OARLOCK_HAS_FIELD(view, oarlock_target_view, resource_version)) {
+    return {OARLOCK_INVALID, fmt::format("expected struct_size >= {}, found {}",
+                                         sizeof(oarlock_target_view), view->struct_size)};
+  }
+  for (const auto& trouble :
+       {trouble_of_text(view->resource, "resource", plan_limits::id_bytes_max),
+        trouble_of_text(view->name, "name", plan_limits::id_bytes_max),
+        trouble_of_text(view->uid, "uid", plan_limits::id_bytes_max),
+        trouble_of_text(view->resource_version, "resource_version", plan_limits::id_bytes_max)}) {
+    if (!trouble.empty()) return {OARLOCK_INVALID, trouble};
+  }
+  const auto resource = text_of(view->resource);
+  const auto& spec = *input_->spec;
+  const kube::resource* found = nullptr;
+  bool uncached = false;
+  for (const auto& r : spec.owns)
+    if (r.name() == resource) found = &r;
+  for (const auto& r : spec.owns_uncached) {
+    if (r.name() != resource) continue;
+    found = &r;
+    uncached = true;
+  }
+  for (const auto& w : spec.watches) {
+    const bool may = what == use::patch ? w.may_patch : w.may_delete;
+    if (may && w.resource.name() == resource) found = &w.resource;
+  }
+  if (found == nullptr) {
+    return {OARLOCK_INVALID,
+            fmt::format("expected a kind that plugin.yaml lists under owns, or under watches with "
+                        "writes: [{}], found \"{}\"",
+                        what == use::patch ? "patch" : "delete", resource)};
+  }
+  out = {*found, text_of(view->name), text_of(view->uid), text_of(view->resource_version)};
+  const bool needs_uid = !uncached || what == use::patch;
+  if (out.name.empty() || (needs_uid && out.uid.empty())) {
+    return {OARLOCK_INVALID, fmt::format("expected name and uid of a {}, found \"{}\" and \"{}\"",
+                                         found->kind, out.name, out.uid)};
+  }
+  if (!named_.insert(fmt::format("{} {}", resource, out.name)).second) {
+    return {OARLOCK_INVALID, fmt::format("expected one step for each object, found a second for "
+                                         "{} {}",
+                                         found->kind, out.name)};
+  }
+  return {};
+}
+
+plan_sink::answer plan_sink::patch_existing(const oarlock_target_view* target,
+                                            oarlock_patch_kind kind, oarlock_encoding encoding,
+                                            oarlock_bytes_view patch) {
+  if (auto a = check_room(); a.status != OARLOCK_OK) return a;
+  if (kind != OARLOCK_PATCH_MERGE && kind != OARLOCK_PATCH_APPLY) {
+    return {OARLOCK_INVALID, fmt::format("expected a kind of patch, 1 or 2, found {}", kind)};
+  }
+  controller::patch_existing made;
+  made.merge = kind == OARLOCK_PATCH_MERGE;
+  if (auto a = take_bytes(encoding, patch, made.json); a.status != OARLOCK_OK) return a;
+  const auto parsed = json::parse(made.json);
+  if (!parsed) return {OARLOCK_INVALID, parsed.error().message};
+  if (!parsed->IsObject()) return {OARLOCK_INVALID, "expected a JSON object, found another value"};
+  if (auto a = take_target(target, use::patch, made.target); a.status != OARLOCK_OK) return a;
+  output_.steps.emplace_back(std::move(made));
+  return {};
+}
+
+plan_sink::answer plan_sink::remove(const oarlock_target_view* target, std::int64_t grace_seconds,
+                                    oarlock_propagation propagation) {
+  if (auto a = check_room(); a.status != OARLOCK_OK) return a;
+  controller::delete_object made;
+  if (auto a = take_target(target, use::remove, made.target); a.status != OARLOCK_OK) return a;
+  if (grace_seconds >= 0) made.grace_seconds = grace_seconds;
+  // A value that this core does not know: the default of nearly every kind.
+  if (propagation == OARLOCK_PROPAGATE_FOREGROUND) made.propagation = "Foreground";
+  if (propagation == OARLOCK_PROPAGATE_ORPHAN) made.propagation = "Orphan";
+  output_.steps.emplace_back(std::move(made));
+  return {};
+}
+
+plan_sink::answer plan_sink::swap_status(oarlock_str_view resource_version,
+                                         oarlock_encoding encoding, oarlock_bytes_view status) {
+  if (auto a = check_room(); a.status != OARLOCK_OK) return a;
+  const auto trouble =
+      trouble_of_text(resource_version, "resource_version", plan_limits::id_bytes_max);
+  if (!trouble.empty()) return {OARLOCK_INVALID, trouble};
+  if (resource_version.size == 0) {
+    return {OARLOCK_INVALID, "expected the primary's resource version, found none"};
+  }
+  controller::status_swap made{{}, text_of(resource_version)};
+  if (auto a = take_bytes(encoding, status, made.json); a.status != OARLOCK_OK) return a;
+  if (auto a = take_status(made.json); a.status != OARLOCK_OK) return a;
+  output_.steps.emplace_back(std::move(made));
+  return {};
+}
+
+plan_sink::answer plan_sink::set_status(oarlock_encoding encoding, oarlock_bytes_view status) {
+  if (output_.status_json) return {OARLOCK_INVALID, "expected one call at most, found a second"};
+  std::string json;
+  if (auto a = take_bytes(encoding, status, json); a.status != OARLOCK_OK) return a;
+  if (auto a = take_status(json); a.status != OARLOCK_OK) return a;
   output_.status_json = std::move(json);
   return {};
 }

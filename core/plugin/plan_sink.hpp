@@ -23,6 +23,8 @@ inline constexpr std::size_t object_bytes_max = 1536U << 10U;
 inline constexpr std::size_t total_bytes_max = 16U << 20U;
 inline constexpr std::size_t conditions_max = 64;
 inline constexpr std::size_t events_max = 64;
+inline constexpr std::size_t steps_max = 256;
+inline constexpr std::size_t id_bytes_max = 253;
 inline constexpr std::size_t condition_type_bytes_max = 316;
 inline constexpr std::size_t condition_reason_bytes_max = 1024;
 inline constexpr std::size_t event_reason_bytes_max = 128;
@@ -60,11 +62,22 @@ class plan_sink {
   answer add_condition(const oarlock_condition_view* view);
   answer add_event(oarlock_event_type type, oarlock_str_view reason, oarlock_str_view message);
   answer requeue_after(std::int64_t delay_ms);
+  answer create_once(oarlock_encoding encoding, oarlock_bytes_view object);
+  answer patch_existing(const oarlock_target_view* target, oarlock_patch_kind kind,
+                        oarlock_encoding encoding, oarlock_bytes_view patch);
+  answer remove(const oarlock_target_view* target, std::int64_t grace_seconds,
+                oarlock_propagation propagation);
+  answer swap_status(oarlock_str_view resource_version, oarlock_encoding encoding,
+                     oarlock_bytes_view status);
   answer set_finished();
   answer set_failure(oarlock_str_view reason, oarlock_str_view message);
 
   answer take_bytes(oarlock_encoding encoding, oarlock_bytes_view lent, std::string& out);
   [[nodiscard]] answer check_child(const std::string& json);
+  [[nodiscard]] answer check_room() const;
+  enum class use { patch, remove };
+  answer take_target(const oarlock_target_view* view, use what, controller::step_target& out);
+  static answer take_status(const std::string& json);
   [[nodiscard]] bool takes_calls() const;
   void refuse(const char* call, const answer& a);
   controller::plan_output take(controller::plan_verdict verdict, std::string reason,
@@ -76,7 +89,7 @@ class plan_sink {
   std::atomic<std::thread::id> thread_{};
   const controller::plan_input* input_ = nullptr;
   controller::plan_output output_;
-  std::set<std::string> children_;  // "apps/v1 Deployment web"
+  std::set<std::string> named_;  // "deployments.apps web": what a step is about
   std::size_t bytes_ = 0;
   std::string refused_;  // the first refused call and why
 };

@@ -133,6 +133,39 @@ codec<const oarlock_condition_view*>::held codec<const oarlock_condition_view*>:
   return out;
 }
 
+void codec<const oarlock_target_view*>::put(writer& w, const oarlock_target_view* v) {
+  w.u8(v == nullptr ? 0 : 1);
+  if (v == nullptr) return;
+  w.u32(v->struct_size);
+  if (!OARLOCK_HAS_FIELD(v, oarlock_target_view, resource_version)) return;
+  for (const auto& text : {v->resource, v->name, v->uid, v->resource_version})
+    put_lent(w, {text.data, text.size});
+}
+
+oarlock_status codec<const oarlock_target_view*>::trouble(const oarlock_target_view* v) {
+  if (v == nullptr || !OARLOCK_HAS_FIELD(v, oarlock_target_view, resource_version)) {
+    return OARLOCK_INVALID;
+  }
+  for (const auto& text : {v->resource, v->name, v->uid, v->resource_version}) {
+    const auto status = trouble_of({text.data, text.size});
+    if (status != OARLOCK_OK) return status;
+  }
+  return OARLOCK_OK;
+}
+
+codec<const oarlock_target_view*>::held codec<const oarlock_target_view*>::take(reader& r) {
+  held out;
+  out.is_null = r.u8() == 0;
+  if (out.is_null) return out;
+  out.view.struct_size = std::min<std::uint32_t>(r.u32(), sizeof(out.view));
+  if (!OARLOCK_HAS_FIELD(&out.view, oarlock_target_view, resource_version)) return out;
+  for (auto* text :
+       {&out.view.resource, &out.view.name, &out.view.uid, &out.view.resource_version}) {
+    *text = codec<oarlock_str_view>::take(r);
+  }
+  return out;
+}
+
 const char* slot_name(std::size_t index) {
   const char* found = "?";
   std::size_t at = 0;

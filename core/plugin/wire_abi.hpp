@@ -85,6 +85,18 @@ struct codec<const oarlock_condition_view*> {
   static const oarlock_condition_view* lend(const held& h) { return h.is_null ? nullptr : &h.view; }
 };
 
+template <>
+struct codec<const oarlock_target_view*> {
+  struct held {
+    bool is_null = true;
+    oarlock_target_view view{};
+  };
+  static void put(writer& w, const oarlock_target_view* v);
+  static oarlock_status trouble(const oarlock_target_view* v);
+  static held take(reader& r);
+  static const oarlock_target_view* lend(const held& h) { return h.is_null ? nullptr : &h.view; }
+};
+
 /// A slot and its name in log records.
 template <auto Slot>
 struct slot {
@@ -101,6 +113,10 @@ inline constexpr std::tuple plan_slots{
     slot<&oarlock_plan_out::requeue_after>{"requeue_after"},
     slot<&oarlock_plan_out::fail>{"fail"},
     slot<&oarlock_plan_out::finished>{"finished"},
+    slot<&oarlock_plan_out::create_once>{"create_once"},
+    slot<&oarlock_plan_out::patch_existing>{"patch_existing"},
+    slot<&oarlock_plan_out::remove>{"remove"},
+    slot<&oarlock_plan_out::swap_status>{"swap_status"},
 };
 inline constexpr std::size_t plan_slot_count = std::tuple_size_v<decltype(plan_slots)>;
 static_assert(sizeof(oarlock_plan_out) ==

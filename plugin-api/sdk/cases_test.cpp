@@ -17,6 +17,9 @@ recorded answer() {
   got.conditions["Ready"] = {OARLOCK_CONDITION_TRUE, "Good", "all is well"};
   got.events.push_back({OARLOCK_EVENT_WARNING, "Hm", "something happened"});
   got.requeue_after_ms = 5000;
+  got.steps.push_back({"apply", {}, {}, {}, {}, {}, {}, -1, {}});
+  got.steps.push_back({"patch", "pods", "p", "u", {}, R"({"x":1})", "merge", -1, {}});
+  got.steps.push_back({"delete", "pods", "q", "v", "7", {}, {}, 5, "Orphan"});
   return got;
 }
 
@@ -33,6 +36,8 @@ TEST(cases, what_matches) {
            "{events: [{type: Warning, reason: Hm, message: happened}]}",
            "{requeue_after_ms: 5000}",
            "{finished: false}",
+           "{steps: [{apply: true}, {patch: {x: 1}, kind: merge, resource: pods, name: p}, "
+           "{delete: true, uid: v, resource_version: '7', grace_seconds: 5, propagation: Orphan}]}",
        }) {
     EXPECT_EQ(differences(expect, answer()), "") << expect;
   }
@@ -65,6 +70,10 @@ TEST(cases, what_differs) {
            "{requeue_after_ms: null}",
            "{requeue_after_ms: 1}",
            "{finished: true}",
+           "{steps: []}",
+           "{steps: [{apply: true}, {delete: true}, {patch: {x: 1}}]}",
+           "{steps: [{apply: true}, {patch: {x: 2}}, {delete: true}]}",
+           "{steps: [{apply: true}, {patch: {x: 1}}, {delete: true, grace_seconds: 6}]}",
        }) {
     EXPECT_NE(differences(expect, answer()), "") << expect;
   }

@@ -104,7 +104,7 @@ TEST_P(plan_contract, a_refused_call_fails_the_plan) {
       {"bad-utf8", "apply(): "},
       {"no-object", "apply(): expected a JSON object"},
       {"no-name", "expected apiVersion, kind and metadata.name"},
-      {"wrong-kind", "found v1 Secret; add it there"},
+      {"wrong-kind", "found v1 Service; add it there"},
       {"wrong-namespace", "in the namespace of its owner, \"shop\", found \"kube-system\""},
       {"twice", "found ConfigMap a twice"},
       {"null-bytes", "apply(): expected JSON, found NULL"},
@@ -125,6 +125,18 @@ TEST_P(plan_contract, a_refused_call_fails_the_plan) {
       {"event-cut-utf8", "expected message to be UTF-8"},
       {"requeue-negative", "expected a delay >= 0, found -1"},
       {"finished", "finished(): expected an object that is being deleted"},
+      {"patch-stranger", "under watches with writes: [patch], found \"services\""},
+      {"delete-watched", "under watches with writes: [delete], found \"pods\""},
+      {"patch-no-uid", "expected name and uid of a Pod"},
+      {"patch-no-name", "expected name and uid of a Pod"},
+      {"patch-kind", "expected a kind of patch, 1 or 2, found 9"},
+      {"patch-null", "patch_existing(): expected a target, found NULL"},
+      {"patch-old-view", "expected struct_size >= 72, found 16"},
+      {"delete-applied", "expected one step for each object, found a second for ConfigMap a"},
+      {"create-wrong-kind", "create_once(): expected a kind that plugin.yaml lists under owns"},
+      {"swap-no-version", "expected the primary's resource version, found none"},
+      {"swap-conditions", "expected no field \"conditions\""},
+      {"too-many-steps", "expected at most 256 steps"},
       {"ignored-refusal", "apply(): "},
   };
   started rogue("rogue", GetParam());
@@ -162,6 +174,25 @@ TEST_P(plan_contract, a_failed_plan_says_why) {
   out = rogue.plan("ok-after-fail");
   EXPECT_EQ(out.verdict, plan_verdict::retry);
   EXPECT_EQ(out.fail_reason, "Odd");
+}
+
+TEST_P(plan_contract, steps_are_kept_in_order) {
+  started rogue("rogue", GetParam());
+  const auto out = rogue.plan("all-steps");
+  ASSERT_EQ(out.verdict, plan_verdict::done) << out.fail_message;
+  EXPECT_EQ(out.apply_set.size(), 1U);
+  EXPECT_EQ(out.steps_before_apply_set, 1U);
+  ASSERT_EQ(out.steps.size(), 4U);
+  EXPECT_THAT(std::get<controller::create_once>(out.steps[0]).json, HasSubstr("Secret"));
+  const auto& patch = std::get<controller::patch_existing>(out.steps[1]);
+  EXPECT_FALSE(patch.merge);
+  EXPECT_EQ(patch.target.resource.kind, "Pod");
+  EXPECT_EQ(patch.target.resource_version, "7");
+  const auto& gone = std::get<controller::delete_object>(out.steps[2]);
+  EXPECT_EQ(gone.target.name, "old");
+  EXPECT_FALSE(gone.grace_seconds);
+  EXPECT_EQ(gone.propagation, "Background");
+  EXPECT_EQ(std::get<controller::status_swap>(out.steps[3]).resource_version, "12");
 }
 
 TEST_P(plan_contract, a_deletion_can_be_finished) {

@@ -53,8 +53,10 @@ inline std::string zoo_manifest(const std::string& abi = this_abi()) {
          "  controllers:\n"
          "    - name: zoo\n"
          "      primary: {apiVersion: example.com/v1, kind: Animal, plural: animals}\n"
-         "      owns: [{apiVersion: v1, kind: ConfigMap, plural: configmaps}]\n"
-         "      watches: [{apiVersion: v1, kind: Pod, plural: pods, mapByLabel: app}]\n";
+         "      owns: [{apiVersion: v1, kind: ConfigMap, plural: configmaps},\n"
+         "             {apiVersion: v1, kind: Secret, plural: secrets}]\n"
+         "      watches: [{apiVersion: v1, kind: Pod, plural: pods, mapByLabel: app,\n"
+         "                 writes: [patch]}]\n";
 }
 
 /// A temporary folder. Libraries from it stay mapped after it is gone, which is fine: the mapping

@@ -66,9 +66,39 @@ typedef struct oarlock_condition_view {
 typedef int32_t oarlock_event_type;
 enum { OARLOCK_EVENT_NORMAL = 0, OARLOCK_EVENT_WARNING = 1 };
 
+/* One object that exists, in the primary's namespace. Its kind is under `owns` of plugin.yaml, and
+ * then it is a child of the primary, or under `watches` with the right to patch or delete it. */
+typedef struct oarlock_target_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view resource;         /* "pods", "deployments.apps": as in plugin.yaml */
+  oarlock_str_view name;             /* metadata.name */
+  oarlock_str_view uid;              /* metadata.uid; empty only for kinds that are not cached */
+  oarlock_str_view resource_version; /* metadata.resourceVersion that it must have; empty: any */
+} oarlock_target_view;
+
+typedef int32_t oarlock_patch_kind;
+enum {
+  OARLOCK_PATCH_MERGE = 1, /* RFC 7386: what is given replaces what is there, null removes */
+  OARLOCK_PATCH_APPLY = 2  /* server-side apply, not forced: fields of others are a conflict */
+};
+
+typedef int32_t oarlock_propagation;
+enum {
+  OARLOCK_PROPAGATE_BACKGROUND = 0,
+  OARLOCK_PROPAGATE_FOREGROUND = 1,
+  OARLOCK_PROPAGATE_ORPHAN = 2
+};
+
 typedef struct oarlock_plan_ctx oarlock_plan_ctx;
 
 /* Where a plan records its answer. Every slot copies what it is given before it returns.
+ *
+ * apply, create_once, patch_existing, remove and swap_status are steps. The host carries them out
+ * in the order of the calls, each only after the one before is known to have happened; all calls of
+ * apply together are one step, at the place of the first. When a step fails the rest are dropped,
+ * and the next plan gets it as last_failure. Status, conditions and events are always written.
+ *
  * A refused call (OARLOCK_INVALID, OARLOCK_LIMIT) fails the whole plan. */
 typedef struct oarlock_plan_out {
   uint32_t struct_size;
@@ -116,6 +146,32 @@ typedef struct oarlock_plan_out {
    * does not mention stay as they are: garbage collection takes them after the primary.
    * [worker] [during plan] [since 0.2] */
   oarlock_status (*finished)(oarlock_plan_ctx* ctx);
+
+  /* A child that is made when it is missing, and left as it is when it is there. Completed and
+   * checked as by apply(); a child that no plan mentions any more is deleted.
+   * [worker] [during plan] [since 0.3] */
+  oarlock_status (*create_once)(oarlock_plan_ctx* ctx, oarlock_encoding encoding,
+                                oarlock_bytes_view object_view);
+
+  /* Changes fields of an object that exists; never makes one. The host refuses it for an object
+   * with another UID or version, and does not send what the object already says.
+   * [worker] [during plan] [since 0.3] */
+  oarlock_status (*patch_existing)(oarlock_plan_ctx* ctx, const oarlock_target_view* target_view,
+                                   oarlock_patch_kind kind, oarlock_encoding encoding,
+                                   oarlock_bytes_view patch_view);
+
+  /* Deletes an object, unless it is gone already. It has happened when the server has accepted it;
+   * finalizers may keep the object for longer. `grace_seconds` below 0: the kind's own.
+   * [worker] [during plan] [since 0.3] */
+  oarlock_status (*remove)(oarlock_plan_ctx* ctx, const oarlock_target_view* target_view,
+                           int64_t grace_seconds, oarlock_propagation propagation);
+
+  /* Writes these fields of .status if the primary still has `resource_version`: for what must be
+   * on record before the next step. Conditions stay. It does not replace status(), which is written
+   * after the steps and says all fields, these too.
+   * [worker] [during plan] [since 0.3] */
+  oarlock_status (*swap_status)(oarlock_plan_ctx* ctx, oarlock_str_view resource_version,
+                                oarlock_encoding encoding, oarlock_bytes_view status_view);
 } oarlock_plan_out;
 
 #ifdef __cplusplus

@@ -72,6 +72,73 @@ static oarlock_status many_events(const oarlock_plan_out* out) {
   return OARLOCK_OK;
 }
 
+static oarlock_status target_call(const oarlock_plan_out* out, const char* resource,
+                                  const char* name, const char* uid, int patch) {
+  const oarlock_target_view t = {sizeof(t), 0, str(resource), str(name), str(uid), str("")};
+  if (!patch) return out->remove(out->ctx, &t, -1, OARLOCK_PROPAGATE_BACKGROUND);
+  return out->patch_existing(out->ctx, &t, patch, OARLOCK_ENCODING_JSON, bytes("{\"a\":1}"));
+}
+
+#define SECRET "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"s\"}}"
+
+/* One step of each kind, the apply set in the middle. */
+static oarlock_status all_steps(const oarlock_plan_out* out) {
+  const oarlock_target_view t = {sizeof(t), 0, str("pods"), str("p"), str("u"), str("7")};
+  int32_t sum = 0;
+  sum += out->create_once(out->ctx, OARLOCK_ENCODING_JSON, bytes(SECRET));
+  sum += apply(out, CHILD);
+  sum += out->patch_existing(out->ctx, &t, OARLOCK_PATCH_APPLY, OARLOCK_ENCODING_JSON,
+                             bytes("{\"a\":1}"));
+  sum += target_call(out, "secrets", "old", "", 0);
+  sum += out->swap_status(out->ctx, str("12"), OARLOCK_ENCODING_JSON, bytes("{\"epoch\":3}"));
+  return sum == 0 ? OARLOCK_OK : OARLOCK_ERROR;
+}
+
+static oarlock_status many_steps(const oarlock_plan_out* out) {
+  oarlock_status s = OARLOCK_OK;
+  for (int i = 0; i < 1000 && s == OARLOCK_OK; ++i) {
+    s = out->swap_status(out->ctx, str("1"), OARLOCK_ENCODING_JSON, bytes("{}"));
+  }
+  return s;
+}
+
+/* Steps that are refused; OARLOCK_OK: `how` is none of them. */
+static oarlock_status bad_step(const char* how, const oarlock_plan_out* out) {
+#define IS(word) (strcmp(how, (word)) == 0)
+  if (IS("patch-stranger")) return target_call(out, "services", "s", "u", OARLOCK_PATCH_MERGE);
+  if (IS("delete-watched")) return target_call(out, "pods", "p", "u", 0);
+  if (IS("patch-no-uid")) return target_call(out, "pods", "p", "", OARLOCK_PATCH_MERGE);
+  if (IS("patch-no-name")) return target_call(out, "pods", "", "u", OARLOCK_PATCH_MERGE);
+  if (IS("patch-kind")) return target_call(out, "pods", "p", "u", 9);
+  if (IS("patch-null")) {
+    return out->patch_existing(out->ctx, NULL, OARLOCK_PATCH_MERGE, OARLOCK_ENCODING_JSON,
+                               bytes("{}"));
+  }
+  if (IS("patch-old-view")) {
+    const oarlock_target_view t = {16, 0, str("pods"), str("p"), str("u"), str("")};
+    return out->patch_existing(out->ctx, &t, OARLOCK_PATCH_MERGE, OARLOCK_ENCODING_JSON,
+                               bytes("{}"));
+  }
+  if (IS("delete-applied")) {
+    return apply(out, CHILD) + target_call(out, "configmaps", "a", "u", 0);
+  }
+  if (IS("create-wrong-kind")) {
+    return out->create_once(out->ctx, OARLOCK_ENCODING_JSON,
+                            bytes("{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":"
+                                  "{\"name\":\"a\"}}"));
+  }
+  if (IS("swap-no-version")) {
+    return out->swap_status(out->ctx, str(""), OARLOCK_ENCODING_JSON, bytes("{}"));
+  }
+  if (IS("swap-conditions")) {
+    return out->swap_status(out->ctx, str("1"), OARLOCK_ENCODING_JSON,
+                            bytes("{\"conditions\":[]}"));
+  }
+  if (IS("too-many-steps")) return many_steps(out);
+#undef IS
+  return OARLOCK_OK;
+}
+
 /* Everything right, with the edges of what is allowed. */
 static oarlock_status all_well(const oarlock_plan_out* out) {
   int32_t sum = 0;
@@ -108,6 +175,8 @@ static oarlock_status misbehave(const char* how, const oarlock_plan_out* out) {
 #define IS(word) (strcmp(how, (word)) == 0)
   if (IS("all-well")) return all_well(out);
   if (IS("silent")) return OARLOCK_OK;
+  if (IS("all-steps")) return all_steps(out);
+  if (bad_step(how, out) != OARLOCK_OK) return OARLOCK_ERROR;
   if (IS("log")) return log_all(host_of_instance);
   if (IS("long-event")) return long_event(out);
   if (IS("bad-json")) return apply(out, "{\"apiVersion\":");
@@ -116,7 +185,7 @@ static oarlock_status misbehave(const char* how, const oarlock_plan_out* out) {
   if (IS("no-object")) return apply(out, "[1]");
   if (IS("no-name")) return apply(out, "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}");
   if (IS("wrong-kind"))
-    return apply(out, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"a\"}}");
+    return apply(out, "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"a\"}}");
   if (IS("wrong-namespace"))
     return apply(out,
                  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\","

@@ -57,6 +57,9 @@ class object {
   [[nodiscard]] std::string_view name() const { return metadata()["name"].text(); }
   [[nodiscard]] std::string_view ns() const { return metadata()["namespace"].text(); }
   [[nodiscard]] std::string_view uid() const { return metadata()["uid"].text(); }
+  [[nodiscard]] std::string_view resource_version() const {
+    return metadata()["resourceVersion"].text();
+  }
   [[nodiscard]] std::int64_t generation() const { return metadata()["generation"].integer(); }
   [[nodiscard]] std::string_view label(std::string_view key) const {
     return metadata()["labels"][key].text();
@@ -142,6 +145,28 @@ enum class condition_status : oarlock_condition_status {
   unknown = OARLOCK_CONDITION_UNKNOWN
 };
 
+/// An object that a step is about. Its texts must live until the call with it returns.
+struct target {
+  std::string_view resource;  ///< "pods", "deployments.apps"
+  std::string_view name;
+  std::string_view uid = {};  ///< empty only for kinds that are not cached
+  std::string_view resource_version = {};
+};
+/// The object as the plan sees it. `exactly`: refused if it has changed since.
+[[nodiscard]] inline target target_of(const object& o, bool exactly = false) {
+  return {o.resource(), o.name(), o.uid(), exactly ? o.resource_version() : std::string_view{}};
+}
+
+enum class patch_kind : oarlock_patch_kind {
+  merge = OARLOCK_PATCH_MERGE,
+  apply = OARLOCK_PATCH_APPLY
+};
+enum class propagation : oarlock_propagation {
+  background = OARLOCK_PROPAGATE_BACKGROUND,
+  foreground = OARLOCK_PROPAGATE_FOREGROUND,
+  orphan = OARLOCK_PROPAGATE_ORPHAN
+};
+
 /// Where a plan says what shall be. A call that the host refuses throws, which ends the plan.
 class plan_output {
  public:
@@ -152,6 +177,34 @@ class plan_output {
   void apply(const json::value& child, std::uint32_t group = 0) {
     const std::string text = child.text();
     check(out_->apply(out_->ctx, group, OARLOCK_ENCODING_JSON, to_bytes(text)), "apply");
+  }
+  /// A child that is made when it is missing, and left as it is when it is there.
+  void create_once(const json::value& child) {
+    const std::string text = child.text();
+    check(out_->create_once(out_->ctx, OARLOCK_ENCODING_JSON, to_bytes(text)), "create_once");
+  }
+  /// Changes fields of an object that exists; never makes one.
+  void patch_existing(const target& what, const json::value& patch,
+                      patch_kind kind = patch_kind::merge) {
+    const std::string text = patch.text();
+    const auto view = view_of(what);
+    check(out_->patch_existing(out_->ctx, &view, static_cast<oarlock_patch_kind>(kind),
+                               OARLOCK_ENCODING_JSON, to_bytes(text)),
+          "patch_existing");
+  }
+  /// Deletes an object. `grace` below 0: the kind's own.
+  void remove(const target& what, std::chrono::seconds grace = std::chrono::seconds(-1),
+              propagation how = propagation::background) {
+    const auto view = view_of(what);
+    check(out_->remove(out_->ctx, &view, grace.count(), static_cast<oarlock_propagation>(how)),
+          "remove");
+  }
+  /// Writes these fields of .status now, if the primary still has this version.
+  void swap_status(std::string_view resource_version, const json::value& fields) {
+    const std::string text = fields.text();
+    check(out_->swap_status(out_->ctx, to_view(resource_version), OARLOCK_ENCODING_JSON,
+                            to_bytes(text)),
+          "swap_status");
   }
   /// The plugin's own fields of .status; conditions and observedGeneration come from the host.
   void status(const json::value& fields) {
@@ -178,6 +231,10 @@ class plan_output {
   void finished() { check(out_->finished(out_->ctx), "finished"); }
 
  private:
+  static oarlock_target_view view_of(const target& t) {
+    return {sizeof(oarlock_target_view), 0, to_view(t.resource), to_view(t.name), to_view(t.uid),
+            to_view(t.resource_version)};
+  }
   void event(oarlock_event_type type, std::string_view reason, std::string_view message) {
     check(out_->event(out_->ctx, type, to_view(reason), to_view(message)), "event");
   }

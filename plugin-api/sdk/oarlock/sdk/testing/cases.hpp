@@ -17,6 +17,11 @@
 //         verdict: ok               # ok (default), error, terminal; then also reason, message
 //         apply: [...]              # as many children, each with at least these fields
 //         exact: true               # ... and no others
+//         steps: [...]              # exactly these, each with at least these fields, in order:
+//                                   # {apply: true}, {create: object}, {status: fields,
+//                                   # resource_version: ...}, {patch: fields, kind: merge|apply,
+//                                   # resource, name, uid, resource_version}, {delete: true,
+//                                   # resource, name, uid, grace_seconds, propagation}
 //         status: {...}             # at least these fields; null: absent
 //         conditions: {Ready: {status: "True", reason: ..., message: part of it}}
 //         events: [{type: Warning, reason: ..., message: part of it}]   # exactly these
@@ -135,7 +140,7 @@ class case_reader {
     }
     check_keys(*in, {"primary", "owned", "watched", "now", "last_failure"});
     check_keys(*out, {"verdict", "reason", "message", "apply", "exact", "status", "conditions",
-                      "events", "requeue_after_ms", "finished"});
+                      "events", "requeue_after_ms", "finished", "steps"});
     const auto* primary = in->find("primary");
     if (primary == nullptr) bad_case(where_, "expected given.primary");
     const json::value whole_primary = resolve(*primary);

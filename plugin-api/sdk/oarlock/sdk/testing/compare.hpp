@@ -114,6 +114,45 @@ inline std::string compare_events(const json::items& wanted, const recorded& got
   return wrong;
 }
 
+/// A step as a case spells it.
+inline json::value as_case(const recorded_step& step) {
+  json::members fields;
+  const bool has_body = !step.json.empty();
+  if (has_body) {
+    const auto document = json::parse(step.json);
+    fields.push_back({step.what, json::copy(json::node{&document})});
+  } else {
+    fields.push_back({step.what, json::value(true)});
+  }
+  const auto add = [&](const char* key, const std::string& text) {
+    if (!text.empty()) fields.push_back({key, json::value(text)});
+  };
+  add("resource", step.resource);
+  add("name", step.name);
+  add("uid", step.uid);
+  add("resource_version", step.resource_version);
+  add("kind", step.kind);
+  add("propagation", step.propagation);
+  if (step.grace_seconds >= 0) fields.push_back({"grace_seconds", json::value(step.grace_seconds)});
+  return fields;
+}
+
+inline std::string compare_steps(const json::items& wanted, const recorded& got) {
+  if (wanted.size() != got.steps.size()) {
+    std::string found;
+    for (const auto& step : got.steps)
+      found += " " + as_case(step).text();
+    return "steps: expected " + std::to_string(wanted.size()) + ", found " +
+           std::to_string(got.steps.size()) + ":" + found + "\n";
+  }
+  std::string wrong;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const json::value found = as_case(got.steps[i]);
+    wrong += missing(wanted[i], &found, "steps[" + std::to_string(i) + "]");
+  }
+  return wrong;
+}
+
 inline std::string compare_verdict(const json::value& expect, const recorded& got) {
   std::string verdict = text_at(expect, {"verdict"});
   if (verdict.empty()) verdict = "ok";
@@ -144,6 +183,9 @@ inline std::string compare_verdict(const json::value& expect, const recorded& go
   }
   if (const auto* wanted = expect.find("events"); wanted != nullptr && wanted->as_array()) {
     wrong += detail::compare_events(*wanted->as_array(), got);
+  }
+  if (const auto* wanted = expect.find("steps"); wanted != nullptr && wanted->as_array()) {
+    wrong += detail::compare_steps(*wanted->as_array(), got);
   }
   if (const auto* wanted = expect.find("requeue_after_ms")) {
     const json::value found = got.requeue_after_ms ? json::value(*got.requeue_after_ms) : nullptr;
