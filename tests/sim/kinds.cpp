@@ -18,7 +18,7 @@ const std::vector<kind_info> kinds{
 
 const std::map<std::string, list_shape, std::less<>> shapes{
     {"metadata.ownerReferences", {list_type::map, {"uid"}, true}},
-    {"metadata.finalizers", {list_type::set}},
+    {"metadata.finalizers", {list_type::set, {}}},
     {"status.conditions", {list_type::map, {"type"}}},
     {"spec.template.spec.containers", {list_type::map, {"name"}}},
     {"spec.template.spec.containers.env", {list_type::map, {"name"}}},

@@ -29,9 +29,12 @@ class fake_clock final : public clock {
     return steady_time(duration(t));
   }
   [[nodiscard]] wall_time wall_now() const override {
-    return wall_time(std::chrono::duration_cast<wall_time::duration>(duration(ns_) + wall_offset_));
+    return wall_time(std::chrono::duration_cast<wall_time::duration>(duration(ns_) + wall_offset_ +
+                                                                     duration(wall_moved_ns_)));
   }
   void set(steady_time t) { ns_ = t.time_since_epoch().count(); }
+  /// The wall clock jumps; monotonic time goes on as if nothing had happened.
+  void move_wall(duration by) { wall_moved_ns_ += by.count(); }
   /// Each look at the clock moves it by `step`: for code that measures its own work.
   void tick_on_read(duration step) { step_ns_ = step.count(); }
 
@@ -40,6 +43,7 @@ class fake_clock final : public clock {
   static constexpr duration wall_offset_ = std::chrono::hours(24 * 365 * 50);
   mutable std::atomic<std::int64_t> ns_{start_ns};
   std::atomic<std::int64_t> step_ns_{0};
+  std::atomic<std::int64_t> wall_moved_ns_{0};
 };
 
 /// Timers of a fake_clock: they fire in the order of their times, then of their making. Thread:
