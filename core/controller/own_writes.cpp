@@ -37,6 +37,13 @@ bool own_writes::met(const expectation& e) {
   return !order || *order >= 0;
 }
 
+bool own_writes::waits_outside(const cache::object_key& key, const cache::informer& where) const {
+  const auto found = waiting_.find(key);
+  if (found == waiting_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(),
+                     [&where](const expectation& e) { return e.where != &where && !met(e); });
+}
+
 bool own_writes::seen(const cache::object_key& key) {
   const auto found = waiting_.find(key);
   if (found == waiting_.end()) return true;

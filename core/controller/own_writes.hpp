@@ -25,6 +25,9 @@ class own_writes {
   /// True when the cache has caught up with every write of `key`. Versions without an order
   /// (aggregated APIs) count as seen.
   [[nodiscard]] bool seen(const cache::object_key& key);
+  /// True when `key` waits for an informer other than `where`.
+  [[nodiscard]] bool waits_outside(const cache::object_key& key,
+                                   const cache::informer& where) const;
   void forget(const cache::object_key& key) { waiting_.erase(key); }
   /// The history of `where` was rewound: versions that were written to it may never come.
   void forget_all_in(const cache::informer& where);

@@ -378,6 +378,28 @@ TEST_F(steps, after_a_lost_answer_the_server_is_read_before_anything_is_written)
   EXPECT_EQ(reads, 1U);
 }
 
+TEST_F(steps, a_child_that_came_and_went_unseen_is_made_again) {
+  wanted = [](const plan_input&) {
+    plan_output out;
+    out.apply_set = {deployment("d")};
+    return out;
+  };
+  api.intercept = [this](const test::scripted_call_ptr& call) {
+    if (!call->path().ends_with("/deployments/d")) return false;
+    api.intercept = {};
+    api.deliver = false;
+    api.serve(call);
+    api.erase(deployments, "ns", "d");
+    api.deliver = true;
+    return true;
+  };
+  lead();
+  ASSERT_FALSE(api.has(deployments, "ns", "d"));
+  api.put(deployments, widget_json("other"));  // the watch goes on after both
+  settle(20s);
+  EXPECT_TRUE(api.has(deployments, "ns", "d"));
+}
+
 TEST(complete_patch, says_for_which_object_it_is) {
   const patch_existing apply{{pods, "p", "u", "7"}, false, R"({"spec":{"a":1}})"};
   const auto body = complete_patch(apply, stepping(), "ns", nullptr);
