@@ -274,6 +274,14 @@ integration() { # PRESET
   check_strays "integration/$1"
 }
 
+# SEEDS=n and START=s choose others.
+simulation() {
+  section "simulation"
+  command_test simulation "${SEEDS:-1000} seeds from ${START:-1}" 600 env \
+    SEEDS="${SEEDS:-1000}" START="${START:-1}" "$root/build/release/tests/sim_test" \
+    --gtest_filter=swarm.seeds
+}
+
 # A test that leaves a process of the build behind has failed, whatever it reported itself.
 check_strays() { # SUITE
   local left
@@ -389,7 +397,10 @@ run_all() {
   started=$(now_ms)
   limited_shown 2400 tools/deps.sh || record packages deps 0 1 0 "$started" "see above"
   run_check devcluster
-  if build release; then integration release; fi
+  if build release; then
+    integration release
+    simulation
+  fi
   run_sanitizer asan
   run_sanitizer tsan
   e2e

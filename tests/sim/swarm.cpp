@@ -178,6 +178,7 @@ class swarm {
     cluster_.advance(45s);
     if (const auto missing = cluster_.converge(converge_limit); !missing.empty()) {
       problem("not converged within 40 minutes: " + missing);
+      compare_caches();
       return;
     }
     const auto wanted = clean_summary(plugin_, cluster_.wished());
@@ -189,6 +190,10 @@ class swarm {
     if (const auto more = cluster_.written.all - before; more != 0) {
       problem(std::to_string(more) + " writes after it had converged");
     }
+    compare_caches();
+  }
+
+  void compare_caches() {
     for (std::size_t i = 0; i < process_count; ++i) {
       auto* p = cluster_.at(i);
       if (p == nullptr) continue;  // it was on its way to a graceful end
