@@ -314,12 +314,12 @@ TEST_F(differential, SeesWhatClientGoSees) {
 
   ours.pause();
   theirs.pause();
-  w.create("unseen", false, false);  // what comes after the restart is newer than what they know
-  restart_api_server();
+  restart_api_server();  // their watches end
   w.remove("early");
   w.create("early", true, false);
   changes.run(100);
   compact(w.patch("mark", R"({"data":{"n":"1"}})"));
+  restart_api_server();  // its history begins after all that they can know
   ours.resume();
   theirs.resume();
   w.create("end", true, false);
