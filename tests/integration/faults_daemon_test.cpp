@@ -130,7 +130,7 @@ class FaultWrites : public FaultDaemon {
 };
 
 // Each write of a life in turn, until a life has no such write: then all were met.
-constexpr int writes_at_least = 5;  // a create, an update, and what is said about them
+constexpr int writes_at_least = 4;  // a create, an update, and a status after each
 constexpr int writes_at_most = 12;
 
 TEST_F(FaultWrites, V2_TheReplyOfEachWriteLostChangesNoCount) {
@@ -144,7 +144,10 @@ TEST_F(FaultWrites, V2_TheReplyOfEachWriteLostChangesNoCount) {
     const auto lost = live(name);
     if (gate_.hits(rule) == 0) break;
     EXPECT_EQ(lost.child, clean.child) << "write " << i << ::testing::PrintToString(writes(name));
-    EXPECT_EQ(lost.app, clean.app) << "write " << i << ::testing::PrintToString(writes(name));
+    // An unknown outcome is told in the status before it is cleared up.
+    const bool of_child = writes(name).at(i).find("/deployments/") != std::string::npos;
+    EXPECT_EQ(lost.app, clean.app + (of_child ? "~" : ""))
+        << "write " << i << ::testing::PrintToString(writes(name));
   }
   EXPECT_GE(i, writes_at_least);
   EXPECT_LT(i, writes_at_most);

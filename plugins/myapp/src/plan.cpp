@@ -156,13 +156,9 @@ verdict judge(const plan_input& input, const rollout& r, const wish& w) {
     const std::string text = std::string(failure->step).append(": ").append(failure->message);
     return {r.exists ? "Progressing" : "Pending", std::string(failure->reason), text};
   }
-  if (!r.exists) {
-    return {"Pending", "DeploymentMissing", "Deployment " + w.name + " is being created"};
-  }
-  if (!r.is_as_wished) {
-    return {"Progressing", "DeploymentOutdated", "Deployment " + w.name + " is being updated"};
-  }
-  if (!r.is_observed) {
+  // One text for all of it, so that a change of the spec is one write of the status until the
+  // Deployment has something to tell.
+  if (!r.exists || !r.is_as_wished || !r.is_observed) {
     return {r.replicas > 0 ? "Progressing" : "Pending", "DeploymentNotObserved",
             "Deployment " + w.name + " does not report about its newest spec yet"};
   }
