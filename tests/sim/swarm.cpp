@@ -96,7 +96,10 @@ class swarm {
   void heal() {
     for (std::size_t i = 0; i < process_count; ++i) {
       auto* p = cluster_.at(i);
-      if (p != nullptr && p->stopped()) cluster_.crash(i);
+      if (p != nullptr && p->stopped()) {
+        cluster_.crash(i);  // *p is gone; it starts again another time
+        continue;
+      }
       if (p == nullptr && random_.chance(0.4)) cluster_.start(i);
       if (p != nullptr && p->suspended() && random_.chance(0.15)) p->suspend(false);
     }
