@@ -139,6 +139,7 @@ TEST_F(steps, what_is_created_once_is_neither_changed_nor_pruned) {
   replicas = 5;
   again();
   EXPECT_EQ(api.at(deployments, "ns", "d", "/spec/replicas"), "1");
+  EXPECT_EQ(std::count(api.writes.begin(), api.writes.end(), "create deployments d"), 1);
   wanted = {};
   plan.run = [](const plan_input&) { return plan_output{}; };
   again();
