@@ -182,15 +182,10 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
   } else {
     note_rewinds();
     auto failed = co_await runner->run(std::move(w), check_of(key));
-    if (failed && is_cancelled(failed->why)) {
-      outcome.abandoned = true;
-      co_return outcome;
-    }
     if (failed) {
+      outcome = failed_at(failed->step, failed->why);
+      if (outcome.abandoned) co_return outcome;
       if (failed->why.code == kube::kube_error::unknown_outcome) verify_live.insert(key);
-      outcome.failure = step_failure{failed->step, reason_of(failed->why), failed->why.message};
-      outcome.failure_needs_a_person = needs_a_person(failed->why);
-      outcome.retry_after = failed->why.retry_after;
     } else {
       verify_live.erase(key);
     }
