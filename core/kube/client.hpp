@@ -48,9 +48,9 @@ struct log_options {
 };
 
 struct apply_options {
-  std::string field_manager;
+  std::string field_manager{};
   bool force = false;
-  std::string subresource;  ///< "", "status"
+  std::string subresource{};  ///< "", "status"
   bool dry_run = false;
 };
 

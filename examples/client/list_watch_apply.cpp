@@ -25,7 +25,7 @@ task<result<>> run(cache::standalone* cluster, std::string ns) {
   const auto applied = co_await cluster->client().apply(
       config_maps, ns, "hello",
       R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"hello"},"data":{"a":"b"}})",
-      {.field_manager = "list-watch-apply", .subresource = {}});
+      {.field_manager = "list-watch-apply"});
   if (!applied) co_return applied.error();
   const auto shown = co_await cluster->shown(maps->view(), {ns, "hello"}, 10s);
   co_return shown ? result<>() : shown.error();
@@ -36,16 +36,13 @@ int main(int argc, char** argv) {
   const auto sources = kube::config_sources::from_environment(argc > 2 ? argv[2] : "");
   auto cluster = cache::standalone::open(loop.get_executor(), sources);
   if (!cluster) return std::cerr << cluster.error().message << "\n", 1;
-  const auto session = [&]() -> task<result<>> {
-    const auto outcome = co_await run(cluster->get(), argc > 1 ? argv[1] : "default");
-    co_await (*cluster)->cache().stop();
-    co_return outcome;
-  };
   int code = 0;
-  boost::asio::co_spawn(loop, session(), [&](std::exception_ptr, result<> outcome) {
+  const auto session = [&]() -> task<> {
+    const auto outcome = co_await run(cluster->get(), argc > 1 ? argv[1] : "default");
     if (!outcome) std::cerr << outcome.error().message << "\n", code = 1;
-    loop.stop();
-  });
+    co_await (*cluster)->cache().stop();
+  };
+  boost::asio::co_spawn(loop, session, [&](std::exception_ptr) { loop.stop(); });
   loop.run();
   return code;
 }

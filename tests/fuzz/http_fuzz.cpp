@@ -14,8 +14,8 @@ constexpr std::size_t header_bytes_max = 2048;
 struct outcome {
   bool sound = true;
   int status = 0;
-  std::string headers;
-  std::string body;
+  std::string headers{};
+  std::string body{};
   bool done = false;
   bool reusable = false;
   bool operator==(const outcome&) const = default;
