@@ -47,17 +47,22 @@ bool changes_nothing(const Value& live, const Value& patch) {
   return true;
 }
 
-bool says_all(const patch_existing& step, const Value& patch, const cache::object& live,
-              const std::string& mark, const std::string& hash) {
+// `patch` is complete: what it says of the target wins over what the plugin wrote there.
+bool says_all(const patch_existing& step, const Value& patch, const cache::object& live) {
   if (live.meta().uid != step.target.uid) return false;
-  const auto& version = step.target.resource_version;
-  if (!version.empty() && version != live.meta().resource_version) return false;
   const auto parsed = json::parse(live.json());
   if (!parsed) return false;
-  if (step.merge) return changes_nothing(*parsed, patch);
-  const auto marked = live.meta().annotations.find(mark);
-  return marked != live.meta().annotations.end() && marked->second == hash &&
-         json::contains(*parsed, patch);
+  return step.merge ? changes_nothing(*parsed, patch) : json::contains(*parsed, patch);
+}
+
+void complete_apply(Value& patch, const step_target& target, const std::string& ns,
+                    const std::string& mark, const std::string& hash, allocator& memory) {
+  auto& metadata = object_member(patch, "metadata", memory);
+  set(metadata, "name", target.name, memory);
+  if (target.resource.namespaced) set(metadata, "namespace", ns, memory);
+  set(object_member(metadata, "annotations", memory), mark, hash, memory);
+  set(patch, "apiVersion", target.resource.api_version(), memory);
+  set(patch, "kind", target.resource.kind, memory);
 }
 
 }  // namespace
@@ -76,19 +81,13 @@ result<std::string> complete_patch(const patch_existing& step, const controller_
   }
   auto& memory = parsed->GetAllocator();
   const auto hash = sha256_hex(json::write(*parsed)).substr(0, 32);
-  const auto mark = patched_annotation(spec);
-  if (live != nullptr && says_all(step, *parsed, *live, mark, hash)) return std::string();
   auto& metadata = object_member(*parsed, "metadata", memory);
   if (!OARLOCK_MUTANT("patch_without_uid")) set(metadata, "uid", target.uid, memory);
   if (!target.resource_version.empty()) {
     set(metadata, "resourceVersion", target.resource_version, memory);
   }
-  if (step.merge) return json::write(*parsed);
-  set(metadata, "name", target.name, memory);
-  if (target.resource.namespaced) set(metadata, "namespace", ns, memory);
-  set(object_member(metadata, "annotations", memory), mark, hash, memory);
-  set(*parsed, "apiVersion", target.resource.api_version(), memory);
-  set(*parsed, "kind", target.resource.kind, memory);
+  if (!step.merge) complete_apply(*parsed, target, ns, patched_annotation(spec), hash, memory);
+  if (live != nullptr && says_all(step, *parsed, *live)) return std::string();
   return json::write(*parsed);
 }
 

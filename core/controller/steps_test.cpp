@@ -415,5 +415,26 @@ TEST(complete_patch, says_for_which_object_it_is) {
   EXPECT_FALSE(complete_patch({{pods, "p", "u", ""}, true, "{"}, stepping(), "ns", nullptr));
 }
 
+TEST(complete_patch, what_it_made_of_the_object_is_not_sent_again) {
+  const patch_existing steps[] = {
+      {{pods, "p", "u", "7"}, false, R"({"spec":{"a":1}})"},
+      {{pods, "p", "u", ""}, false, R"({"kind":"Other","metadata":{"uid":"x","name":"y"}})"},
+      {{pods, "p", "u", ""}, false, R"({"metadata":{"annotations":7}})"},
+      {{pods, "p", "u", ""}, true, R"({"metadata":{"uid":"x","labels":{"a":"b"}}})"},
+      {{pods, "p", "u", "7"}, true, R"({"metadata":7})"},
+  };
+  for (const auto& step : steps) {
+    const auto body = complete_patch(step, stepping(), "ns", nullptr);
+    ASSERT_TRUE(body) << step.json;
+    cache::object_meta meta;
+    meta.uid = "u";
+    const cache::object same(meta, *body);
+    meta.uid = "another";
+    const cache::object other(meta, *body);
+    EXPECT_EQ(complete_patch(step, stepping(), "ns", &same).value(), "") << step.json;
+    EXPECT_EQ(complete_patch(step, stepping(), "ns", &other).value(), *body) << step.json;
+  }
+}
+
 }  // namespace
 }  // namespace oarlock::controller
