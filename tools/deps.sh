@@ -59,6 +59,7 @@ curl
 git
 jq
 procps
+promtool 2.53 trixie
 shellcheck
 util-linux
 LIST

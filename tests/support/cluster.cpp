@@ -176,13 +176,14 @@ cluster& shared_cluster() {
 
 daemon::daemon(const cluster& c, options o) {
   if (o.kubeconfig.empty()) o.kubeconfig = c.kubeconfig("oarlock");
-  std::vector<std::string> argv{built("bin/oarlockd"),
-                                "--kubeconfig=" + o.kubeconfig.string(),
-                                "--leader-elect=" + std::string(o.leader_elect ? "true" : "false"),
-                                "--metrics-bind-address=127.0.0.1:0",
-                                "--metrics-secure=false",
-                                "--health-probe-bind-address=127.0.0.1:0",
-                                "--log-format=json"};
+  std::vector<std::string> argv{
+      built("bin/oarlockd"),
+      "--kubeconfig=" + o.kubeconfig.string(),
+      "--leader-elect=" + std::string(o.leader_elect ? "true" : "false"),
+      "--metrics-bind-address=127.0.0.1:0",
+      "--metrics-secure=" + std::string(o.secure_metrics ? "true" : "false"),
+      "--health-probe-bind-address=127.0.0.1:0",
+      "--log-format=json"};
   for (const auto& plugin : o.plugins) {
     const std::filesystem::path path(plugin);
     argv.push_back("--plugin=" + (path.is_absolute() ? path : built("plugins") / path).string());

@@ -72,6 +72,7 @@ class daemon {
     std::vector<std::string> flags;
     bool leader_elect = false;
     std::filesystem::path kubeconfig;  ///< the user oarlock's when empty
+    bool secure_metrics = false;       ///< TLS, TokenReview and SubjectAccessReview
   };
   daemon(const cluster& c, options o);
 
@@ -79,6 +80,8 @@ class daemon {
   /// GET on the probe or metrics address; empty when it does not answer.
   [[nodiscard]] std::string probe(const std::string& path) const;
   [[nodiscard]] std::string metrics() const;
+  /// "host:port" of the metrics server; empty before it listens.
+  [[nodiscard]] std::string metrics_address() const { return address("metrics"); }
   background& process() { return *process_; }
 
  private:
