@@ -67,6 +67,10 @@ task<> controller::state::run_key(std::shared_ptr<state> self, work_queue::taken
   self->metrics.active_workers.set(static_cast<double>(self->active));
   self->metrics.queue_seconds.observe(seconds(begin - taken.added));
   co_await self->reconcile(taken.key);
+  const auto other = self->unclaimed.extract(taken.key);
+  if (other && !self->writes.wrote(taken.key, self->primaries(), other.mapped())) {
+    self->queue.add(taken.key, self->now());
+  }
   self->metrics.work_seconds.observe(seconds(self->now() - begin));
   --self->active;
   self->metrics.active_workers.set(static_cast<double>(self->active));

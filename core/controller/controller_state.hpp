@@ -29,6 +29,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   void watch_other(const watch_spec& w);
   void report_cache_size();
   void enqueue(const cache::object_key& key, priority p);
+  /// The primary changed in what calls for no plan: its status, for example.
+  void note_other_change(const cache::object_key& key, const std::string& version);
   void report_depth();
   [[nodiscard]] bool synced() const;
   void pump();
@@ -65,6 +67,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   own_writes writes;
   // Keys that wait for the cache: the next change of their object brings them up.
   std::set<cache::object_key> put_off;
+  // Versions that came while their key was worked on: whose they are shows when the answers are in.
+  std::map<cache::object_key, std::string> unclaimed;
   std::map<cache::object_key, step_failure> last_failures;
   // Keys with a write of unknown outcome: what they write next is read from the server first.
   std::set<cache::object_key> verify_live;

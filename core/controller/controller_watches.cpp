@@ -1,4 +1,5 @@
 // What comes in: changes to keys, and a key to the inputs of its plan.
+#include "core/base/mutant.hpp"
 #include "core/controller/controller_state.hpp"
 
 #include <algorithm>
@@ -45,8 +46,22 @@ void controller::state::watch_primary() {
         if (c.initial && !c.before) self->unproven.insert(key);
         if (is_relevant(c) || self->put_off.contains(key)) {
           self->enqueue(key, priority_of(c));
+        } else {
+          self->note_other_change(key, c.after->meta().resource_version);
         }
       }));
+}
+
+// A status that this process did not write, or whose answer it never got: what it says now may not
+// be what the last plan wanted.
+void controller::state::note_other_change(const cache::object_key& key,
+                                          const std::string& version) {
+  if (!leading || OARLOCK_MUTANT("foreign_status_ignored")) return;
+  if (queue.is_processing(key)) {
+    unclaimed[key] = version;
+  } else if (!writes.wrote(key, primaries(), version)) {
+    enqueue(key, priority::normal);
+  }
 }
 
 void controller::state::watch_owned(const kube::resource& r) {

@@ -37,6 +37,15 @@ bool own_writes::met(const expectation& e) {
   return !order || *order >= 0;
 }
 
+bool own_writes::wrote(const cache::object_key& key, const cache::informer& where,
+                       const std::string& version) const {
+  const auto found = waiting_.find(key);
+  if (found == waiting_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const expectation& e) {
+    return e.where == &where && e.version == version;
+  });
+}
+
 bool own_writes::waits_outside(const cache::object_key& key, const cache::informer& where) const {
   const auto found = waiting_.find(key);
   if (found == waiting_.end()) return false;

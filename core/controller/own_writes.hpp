@@ -25,6 +25,10 @@ class own_writes {
   /// True when the cache has caught up with every write of `key`. Versions without an order
   /// (aggregated APIs) count as seen.
   [[nodiscard]] bool seen(const cache::object_key& key);
+  /// True when `version` of an object that `where` watches is one that `key` wrote, as far as it is
+  /// remembered: until the cache has seen it and `seen` was asked.
+  [[nodiscard]] bool wrote(const cache::object_key& key, const cache::informer& where,
+                           const std::string& version) const;
   /// True when `key` waits for an informer other than `where`.
   [[nodiscard]] bool waits_outside(const cache::object_key& key,
                                    const cache::informer& where) const;

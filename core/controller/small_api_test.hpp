@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/json/parse.hpp"
@@ -37,6 +38,13 @@ class small_api {
   std::size_t events = 0;
   /// False: watches are silent, as if they lagged.
   bool deliver = true;
+  /// True: events wait for release().
+  bool hold = false;
+  void release() {
+    hold = false;
+    for (const auto& [watch, line] : std::exchange(held_, {}))
+      watch->push(line);
+  }
 
   /// As a user would: the object is made or replaced.
   void put(const kube::resource& r, const std::string& text) {
@@ -142,7 +150,12 @@ class small_api {
   void tell(const char* type, const kube::resource& r, const document& object) {
     if (!deliver) return;
     for (const auto& watch : watches_[r.plural]) {
-      watch->push(fmt::format("{{\"type\":\"{}\",\"object\":{}}}\n", type, copy_text(object)));
+      const auto line = fmt::format("{{\"type\":\"{}\",\"object\":{}}}\n", type, copy_text(object));
+      if (hold) {
+        held_.emplace_back(watch, line);
+      } else {
+        watch->push(line);
+      }
     }
   }
   // Returns what is stored now.
@@ -258,6 +271,7 @@ class small_api {
   std::vector<kube::resource> kinds_;
   std::map<std::string, document> objects_;
   std::map<std::string, std::vector<test::scripted_call_ptr>> watches_;
+  std::vector<std::pair<test::scripted_call_ptr, std::string>> held_;
   std::uint64_t version_ = 100;
 };
 

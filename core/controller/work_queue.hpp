@@ -79,6 +79,9 @@ class work_queue {
   [[nodiscard]] std::size_t depth() const { return ready_.size(); }
   [[nodiscard]] std::size_t depth(priority p) const;
   [[nodiscard]] std::size_t processing() const { return processing_.size(); }
+  [[nodiscard]] bool is_processing(const cache::object_key& key) const {
+    return processing_.contains(key);
+  }
   /// When the earliest delayed key becomes ready; nothing when none is delayed.
   [[nodiscard]] std::optional<steady_time> next_delayed() const;
   /// At most `most` keys of each kind.

@@ -1,0 +1,84 @@
+// The status on its way to the server: lost answers, statuses of others, refusals.
+#include "core/controller/controller_world_test.hpp"
+
+namespace oarlock::controller {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing;
+
+class status_writes : public controller_world {
+ protected:
+  status_writes() {
+    plan.run = [this](const plan_input&) {
+      plan_output out;
+      out.status_json = R"({"phase":")" + phase + "\"}";
+      return out;
+    };
+    api.put(widgets, widget_json());
+  }
+  void relabel() {
+    api.put(widgets, widget_json("w", R"("status":)" + api.at(widgets, "ns", "w", "/status"),
+                                 R"("labels":{"n":"1"})"));
+  }
+  [[nodiscard]] std::string written_phase() const {
+    return api.at(widgets, "ns", "w", "/status/phase");
+  }
+  std::string phase = "A";
+};
+
+TEST_F(status_writes, that_were_stored_and_whose_answer_was_lost_are_put_right) {
+  lead();
+  ASSERT_EQ(written_phase(), "A");
+  phase = "B";
+  api.intercept = [this](const test::scripted_call_ptr& call) {
+    if (!call->path().ends_with("/status")) return false;
+    api.intercept = {};
+    phase = "A";  // what is wanted by the time of the next attempt, and what the cache still has
+    api.hold = true;
+    api.serve(std::make_shared<test::scripted_call>(call->request(), call->options()));
+    call->break_off();
+    call->answer(200);
+    return true;
+  };
+  relabel();
+  settle();
+  ASSERT_EQ(written_phase(), "B");
+  api.release();
+  settle();
+  EXPECT_EQ(written_phase(), "A");
+}
+
+TEST_F(status_writes, of_others_are_put_right_also_in_the_middle_of_a_plan) {
+  lead();
+  ASSERT_EQ(written_phase(), "A");
+  const auto theirs = [this] { api.put(widgets, widget_json("w", R"("status":{"phase":"X"})")); };
+  theirs();
+  settle();
+  EXPECT_EQ(written_phase(), "A");
+  // The plan has read the old one when theirs comes in.
+  phase = "B";
+  api.intercept = [&](const test::scripted_call_ptr& call) {
+    if (!call->path().ends_with("/status")) return false;
+    api.intercept = {};
+    api.serve(call);
+    theirs();
+    return true;
+  };
+  relabel();
+  settle(60s);
+  EXPECT_EQ(written_phase(), "B");
+}
+
+TEST_F(status_writes, of_our_own_call_for_no_plan) {
+  lead();
+  const int plans = plan.plans;
+  phase = "B";
+  relabel();
+  settle(60s);
+  EXPECT_EQ(written_phase(), "B");
+  EXPECT_EQ(plan.plans, plans + 1);
+}
+
+}  // namespace
+}  // namespace oarlock::controller
