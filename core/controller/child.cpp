@@ -76,6 +76,14 @@ bool has_applied_hash(const child& wanted, const cache::object& live) {
   return applied != live.meta().annotations.end() && applied->second == wanted.hash;
 }
 
+void set_meta(child& wanted, std::string_view field, const std::string& value) {
+  auto body = json::parse(wanted.body);
+  OARLOCK_ASSERT(body.has_value(), "complete_child wrote it");
+  auto& memory = body->GetAllocator();
+  set_string(object_member(*body, "metadata", memory), field, value, memory);
+  wanted.body = json::write(*body);
+}
+
 error wrong_intent(std::string message) {
   return {controller_error::invalid_intent, std::move(message)};
 }
@@ -117,11 +125,11 @@ result<child> complete_child(const intent& wanted, const controller_spec& spec,
 }
 
 void guard_by_uid(child& wanted, const std::string& uid) {
-  auto body = json::parse(wanted.body);
-  OARLOCK_ASSERT(body.has_value(), "complete_child wrote it");
-  auto& memory = body->GetAllocator();
-  set_string(object_member(*body, "metadata", memory), "uid", uid, memory);
-  wanted.body = json::write(*body);
+  set_meta(wanted, "uid", uid);
+}
+
+void create_only(child& wanted) {
+  set_meta(wanted, "resourceVersion", "1");
 }
 
 bool controls(const cache::object& primary, const cache::object& live) {
@@ -144,24 +152,6 @@ child_action decide_uncached(const child& wanted, const cache::object& live,
                              const cache::object& primary) {
   if (!controls(primary, live)) return child_action::conflict;
   return has_applied_hash(wanted, live) ? child_action::none : child_action::update;
-}
-
-bool foreign_owner(std::string_view answer, std::string_view manager) {
-  const auto parsed = json::parse(answer);
-  if (!parsed || !parsed->IsObject()) return true;
-  const auto metadata = parsed->FindMember("metadata");
-  if (metadata == parsed->MemberEnd() || !metadata->value.IsObject()) return true;
-  const auto fields = metadata->value.FindMember("managedFields");
-  if (fields == metadata->value.MemberEnd() || !fields->value.IsArray()) return true;
-  return std::any_of(fields->value.Begin(), fields->value.End(), [&](const Value& entry) {
-    if (!entry.IsObject() || string_member(entry, "manager") == manager) return false;
-    const auto owned = entry.FindMember("fieldsV1");
-    if (owned == entry.MemberEnd() || !owned->value.IsObject()) return false;
-    return std::any_of(owned->value.MemberBegin(), owned->value.MemberEnd(), [](const auto& field) {
-      const std::string_view name(field.name.GetString(), field.name.GetStringLength());
-      return name != "f:metadata" && name != "f:status";
-    });
-  });
 }
 
 std::string field_manager(const controller_spec& spec) {

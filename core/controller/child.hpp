@@ -57,13 +57,12 @@ enum class child_action {
 /// the name has gone to another object since it was read.
 void guard_by_uid(child& wanted, const std::string& uid);
 
+/// Makes an apply of the body one that only creates: it names a version that no object has, so the
+/// server answers 409 when there is one of that name, and leaves it alone.
+void create_only(child& wanted);
+
 /// True when the primary controls `live` by UID.
 [[nodiscard]] bool controls(const cache::object& primary, const cache::object& live);
-
-/// True when somebody other than `manager` owns fields of the object in `answer` outside metadata
-/// and status: how a first apply that came back as 200 tells its own earlier write from a
-/// stranger's.
-[[nodiscard]] bool foreign_owner(std::string_view answer, std::string_view manager);
 
 /// "oarlock-<plugin>" and "oarlock-<plugin>-status".
 [[nodiscard]] std::string field_manager(const controller_spec& spec);

@@ -118,21 +118,6 @@ TEST(DecideChild, ServerDefaultsAreNoDifference) {
   EXPECT_EQ(decide_child(made, live.get(), *widget()), child_action::none);
 }
 
-TEST(ForeignOwner, IsAnyOtherManagerOutsideMetadataAndStatus) {
-  const auto answer = [](const std::string& entries) {
-    return R"({"metadata":{"managedFields":[)" + entries + "]}}";
-  };
-  const std::string ours =
-      R"({"manager":"oarlock-widget","operation":"Apply","fieldsV1":{"f:spec":{}}})";
-  const std::string controller =
-      R"({"manager":"kcm","subresource":"status","fieldsV1":{"f:metadata":{},"f:status":{}}})";
-  const std::string stranger = R"({"manager":"kubectl-create","fieldsV1":{"f:spec":{}}})";
-  EXPECT_FALSE(foreign_owner(answer(ours), "oarlock-widget"));
-  EXPECT_FALSE(foreign_owner(answer(ours + "," + controller), "oarlock-widget"));
-  EXPECT_TRUE(foreign_owner(answer(ours + "," + stranger), "oarlock-widget"));
-  EXPECT_TRUE(foreign_owner("not json", "oarlock-widget"));
-}
-
 class fixed_plan final : public reconciler {
  public:
   explicit fixed_plan(plan_output out) : out_(std::move(out)) {}

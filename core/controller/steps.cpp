@@ -60,8 +60,11 @@ const cache::informer* step_runner::informer_of(const kube::resource& r) const {
 }
 
 void step_runner::saw(const kube::resource& r, const std::string& answer) {
+  expect(r, version_in(answer));
+}
+
+void step_runner::expect(const kube::resource& r, std::string version) {
   const auto* informer = informer_of(r);
-  auto version = version_in(answer);
   if (informer == nullptr || version.empty()) return;
   parts_.writes->expect_version(primary_->meta().key, *informer, std::move(version));
 }
@@ -72,48 +75,30 @@ void step_runner::event(bool warning, std::string reason, std::string action, st
                          std::move(note)});
 }
 
-task<result<>> step_runner::refuse_stranger(child wanted) {
-  // Our apply went onto an object that somebody made in the meantime: take our fields off again.
-  rapidjson::Document body(rapidjson::kObjectType);
-  auto& memory = body.GetAllocator();
-  rapidjson::Value metadata(rapidjson::kObjectType);
-  metadata.AddMember("name", rapidjson::Value(wanted.key.name.c_str(), memory), memory);
-  metadata.AddMember("namespace", rapidjson::Value(wanted.key.ns.c_str(), memory), memory);
-  body.AddMember("apiVersion", rapidjson::Value(wanted.resource.api_version().c_str(), memory),
-                 memory);
-  body.AddMember("kind", rapidjson::Value(wanted.resource.kind.c_str(), memory), memory);
-  body.AddMember("metadata", metadata, memory);
-  const auto withdrawn = co_await parts_.client->apply(
-      wanted.resource, wanted.key.ns, wanted.key.name, json::write(body),
-      {field_manager(*parts_.spec), false, {}, false});
-  if (!withdrawn) {
-    log_warn("could not withdraw fields from an object of somebody else",
-             {{"plugin", parts_.spec->plugin},
-              {"child", wanted.title()},
-              {"error", withdrawn.error().message}});
-  }
-  co_return stranger(wanted);
+task<result<>> step_runner::look_for(child wanted) {
+  const auto live = co_await read(wanted.resource, wanted.key);
+  if (!live) co_return live.error();
+  if (!*live) co_return result<>{};
+  if (!controls(*primary_, **live)) co_return stranger(wanted);
+  expect(wanted.resource, (*live)->meta().resource_version);
+  co_return error{controller_error::changed_meanwhile,
+                  wanted.title() + " exists but is not in the cache yet: looking again"};
 }
 
 task<result<>> step_runner::create(child wanted, bool verify_live) {
   if (verify_live) {
-    const auto live = co_await parts_.client->get(wanted.resource, wanted.key.ns, wanted.key.name);
-    if (live) {
-      saw(wanted.resource, *live);
-      co_return error{controller_error::changed_meanwhile,
-                      wanted.title() + " exists but is not in the cache yet: looking again"};
-    }
-    if (live.error().code != kube_error::not_found) co_return live.error();
+    const auto nothing = co_await look_for(wanted);
+    if (!nothing) co_return nothing;
   }
+  if (!OARLOCK_MUTANT("first_apply_takes_what_is_there")) create_only(wanted);
   const auto answer =
       co_await parts_.client->apply(wanted.resource, wanted.key.ns, wanted.key.name, wanted.body,
                                     {field_manager(*parts_.spec), false, {}, false});
   if (!answer) {
-    if (answer.error().code == kube_error::conflict) co_return stranger(wanted);
-    co_return answer.error();
-  }
-  if (answer->status != 201 && foreign_owner(answer->body, field_manager(*parts_.spec))) {
-    co_return co_await refuse_stranger(wanted);
+    if (answer.error().code != kube_error::conflict) co_return answer.error();
+    const auto nothing = co_await look_for(wanted);
+    if (!nothing) co_return nothing;
+    co_return error{controller_error::changed_meanwhile, answer.error().message};
   }
   saw(wanted.resource, answer->body);
   event(false, "Created", "Create", "Created " + wanted.title());

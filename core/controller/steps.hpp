@@ -83,10 +83,13 @@ class step_runner {
   task<result<>> update(child wanted);
   /// A live GET finds `cached` as the cache has it.
   task<result<>> confirm(kube::resource r, cache::object_ptr cached);
-  task<result<>> refuse_stranger(child wanted);
+  /// Done when the server has nothing of that name. What there is belongs to somebody else
+  /// (name_taken), or is ours and the cache has not seen it yet (changed_meanwhile).
+  task<result<>> look_for(child wanted);
   task<std::optional<failed_step>> delete_one(child_delete gone, live_check check);
   task<result<>> remove(kube::resource r, cache::object_key key, kube::delete_options options);
   void saw(const kube::resource& r, const std::string& answer);
+  void expect(const kube::resource& r, std::string version);
   [[nodiscard]] const cache::informer* informer_of(const kube::resource& r) const;
 
   parts parts_;

@@ -59,12 +59,8 @@ task<result<>> step_runner::ask_and_write(child wanted, bool once) {
 // POST: the server itself sees to it that nothing is there.
 task<result<>> step_runner::create_if_missing(child wanted, live_check check) {
   if (check == live_check::everything) {
-    const auto live = co_await read(wanted.resource, wanted.key);
-    if (!live) co_return live.error();
-    if (*live) {
-      co_return error{controller_error::changed_meanwhile,
-                      wanted.title() + " exists but is not in the cache yet: looking again"};
-    }
+    const auto nothing = co_await look_for(wanted);
+    if (!nothing) co_return nothing;
   }
   const auto answer = co_await parts_.client->create(wanted.resource, wanted.key.ns, wanted.body);
   if (answer) {
@@ -73,9 +69,8 @@ task<result<>> step_runner::create_if_missing(child wanted, live_check check) {
     co_return result<>{};
   }
   if (answer.error().code != kube_error::already_exists) co_return answer.error();
-  const auto live = co_await read(wanted.resource, wanted.key);
-  if (!live) co_return live.error();
-  if (*live && !controls(*primary_, **live)) co_return stranger(wanted);
+  const auto nothing = co_await look_for(wanted);
+  if (!nothing) co_return nothing;
   co_return error{controller_error::changed_meanwhile, answer.error().message};
 }
 

@@ -379,6 +379,57 @@ TEST_F(steps, after_a_lost_answer_the_server_is_read_before_anything_is_written)
   EXPECT_EQ(reads, 1U);
 }
 
+TEST_F(steps, a_first_apply_leaves_a_strangers_object_alone_also_when_its_answer_is_lost) {
+  wanted = [](const plan_input&) {
+    plan_output out;
+    out.apply_set = {deployment("d", 2)};
+    return out;
+  };
+  api.intercept = [this](const test::scripted_call_ptr& call) {
+    if (call->request().method != "PATCH") return false;
+    api.intercept = {};
+    api.put(deployments,
+            R"({"metadata":{"namespace":"ns","name":"d","uid":"u-d"},"spec":{"x":1}})");
+    api.serve(std::make_shared<test::scripted_call>(call->request(), call->options()));
+    call->break_off();
+    call->answer(200);
+    return true;
+  };
+  lead();
+  settle(60s);
+  EXPECT_EQ(api.at(deployments, "ns", "d", "/metadata/ownerReferences"), "");
+  EXPECT_EQ(api.at(deployments, "ns", "d", "/spec"), R"({"x":1})");
+  EXPECT_EQ(condition("Stalled"), "NameTaken");
+}
+
+TEST_F(steps, a_child_that_the_cache_has_not_seen_yet_is_neither_written_again_nor_a_strangers) {
+  wanted = [](const plan_input&) {
+    plan_output out;
+    out.apply_set = {deployment("d", 2)};
+    return out;
+  };
+  std::string version;
+  api.intercept = [&](const test::scripted_call_ptr& call) {
+    if (call->request().method != "PATCH" || !call->path().ends_with("/deployments/d")) {
+      return false;
+    }
+    if (!version.empty()) return false;
+    // An earlier leader's write, of which no watch has told.
+    api.deliver = false;
+    api.serve(std::make_shared<test::scripted_call>(call->request(), call->options()));
+    version = api.at(deployments, "ns", "d", "/metadata/resourceVersion");
+    return false;
+  };
+  lead();
+  EXPECT_EQ(api.at(deployments, "ns", "d", "/metadata/resourceVersion"), version);
+  EXPECT_EQ(condition("Reconciling"), "ChangedMeanwhile");
+  api.deliver = true;
+  api.put(deployments, widget_json("other"));  // the watch goes on
+  settle(60s);
+  EXPECT_EQ(condition("Stalled", "status"), "False");
+  EXPECT_NE(api.at(deployments, "ns", "d", "/metadata/ownerReferences"), "");
+}
+
 TEST_F(steps, a_child_that_came_and_went_unseen_is_made_again) {
   wanted = [](const plan_input&) {
     plan_output out;
@@ -399,6 +450,31 @@ TEST_F(steps, a_child_that_came_and_went_unseen_is_made_again) {
   api.put(deployments, widget_json("other"));  // the watch goes on after both
   settle(20s);
   EXPECT_TRUE(api.has(deployments, "ns", "d"));
+}
+
+// Two primaries name one child, each with a size of its own.
+TEST_F(steps, V11_a_child_that_two_name_has_one_owner_and_the_other_says_so) {
+  wanted = [](const plan_input& input) {
+    plan_output out;
+    out.apply_set = {deployment("shared", input.key.name == "w" ? 1 : 2)};
+    return out;
+  };
+  api.put(widgets, widget_json("x"));
+  lead();
+  settle(60s);
+  const auto owner = api.at(deployments, "ns", "shared", "/metadata/ownerReferences/0/name");
+  const std::string other = owner == "w" ? "x" : "w";
+  EXPECT_EQ(condition("Stalled", "status", owner), "False");
+  EXPECT_EQ(condition("Stalled", "reason", other), "NameTaken");
+  const auto writes = api.writes.size();
+  settle(10min);
+  EXPECT_EQ(api.writes.size(), writes) << "no ping-pong";
+  // When the owner goes, and its child with it, the other gets the name.
+  api.erase(widgets, "ns", owner);
+  api.erase(deployments, "ns", "shared");
+  settle(20min);
+  EXPECT_EQ(api.at(deployments, "ns", "shared", "/metadata/ownerReferences/0/name"), other);
+  EXPECT_EQ(condition("Stalled", "status", other), "False");
 }
 
 TEST(complete_patch, says_for_which_object_it_is) {

@@ -148,16 +148,21 @@ class swarm {
         return cluster_.patch_deployment(
             name, R"({"metadata":{"annotations":{"oarlock.dev/applied":"edited"}}})");
       default:
-        if (random_.chance(0.3)) stranger(name);
+        if (random_.chance(0.5)) race_for(name);
         return;
     }
   }
 
-  // Only while no MyApp asks for the name. In the race with our first apply there is a known gap
-  // (README.md): an apply that lands on the stranger's object and whose answer is lost is not
-  // withdrawn.
-  void stranger(const std::string& name) {
-    if (!cluster_.wished().apps.contains(name)) cluster_.create_stranger(name);
+  // Somebody else makes a Deployment of that name; often just when a MyApp is about to, and with
+  // nothing in it that an unforced apply would be refused for.
+  void race_for(const std::string& name) {
+    if (random_.chance(0.7)) {
+      cluster_.create_app(name, {1, "app:1"});
+      cluster_.patch_app(name, R"({"spec":{"replicas":1}})");
+      cluster_.delete_deployment(name);
+      cluster_.advance(up_to(10ms));
+    }
+    cluster_.create_stranger(name);
   }
 
   // --- the end ---

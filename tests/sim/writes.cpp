@@ -316,9 +316,6 @@ server_answer model_server::apply(call& c, js::object intent) {
     return insert(c, std::move(made.object), std::move(made.managers), "apply");
   }
   const auto live = *found;
-  if (!at.empty() && at != meta_text(*live.body, "resourceVersion")) {
-    return refusal(409, "Conflict", c.title() + ": the object has been modified", c.details());
-  }
   if (auto* meta = object_at(intent, "metadata")) {
     for (const auto* f : system_fields)
       meta->stable_erase(f);
@@ -334,6 +331,9 @@ server_answer model_server::apply(call& c, js::object intent) {
     }
     return refusal(409, "Conflict", "Apply failed: conflict",
                    object_of("causes", std::move(causes)));
+  }
+  if (!at.empty() && at != meta_text(*live.body, "resourceVersion")) {
+    return refusal(409, "Conflict", c.title() + ": the object has been modified", c.details());
   }
   auto& meta = meta_of(made.object);
   if (!uid.empty()) meta["uid"] = uid;  // another one is found out by validation
