@@ -8,6 +8,7 @@
 #include "core/base/random.hpp"
 #include "core/base/result.hpp"
 #include "core/base/sha256.hpp"
+#include "core/base/uuid.hpp"
 
 namespace oarlock {
 namespace {
@@ -53,6 +54,33 @@ TEST(Log, KeepsValidUtf8AndDropsLowerLevels) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
+class two_fields final : public log_context {
+ public:
+  explicit two_fields(std::string id) : id_(std::move(id)) {}
+  void add_to(std::vector<log_field>& fields) const override {
+    fields.emplace_back("name", "x y");
+    fields.emplace_back("reconcileID", id_);
+  }
+
+ private:
+  std::string id_;
+};
+
+TEST(Log, RecordsInAScopeCarryItsContext) {
+  const log_scope outer(std::make_shared<two_fields>("1"));
+  EXPECT_THAT(logged(log_format::json, "hello", {{"a", 1}}),
+              HasSubstr(R"("msg":"hello","a":1,"name":"x y","reconcileID":"1"})"));
+  EXPECT_THAT(logged(log_format::text, "hello", {}), HasSubstr("hello name=\"x y\" reconcileID=1"));
+  {
+    const log_scope inner(std::make_shared<two_fields>("2"));
+    EXPECT_THAT(logged(log_format::text, "hello", {{"name", "own"}}),
+                HasSubstr("hello name=own reconcileID=2\n"));
+    const log_scope none(nullptr);
+    EXPECT_THAT(logged(log_format::text, "hello", {}), HasSubstr("hello\n"));
+  }
+  EXPECT_THAT(logged(log_format::text, "hello", {}), HasSubstr("reconcileID=1\n"));
+}
+
 TEST(MetricRegistry, SameNameAndLabelsGiveTheSameMetric) {
   const auto registry = make_prometheus_registry();
   registry->make_counter("x_total", "help", {{"plugin", "a"}}).add();
@@ -78,6 +106,13 @@ class fixed_random final : public random_source {
   std::uint64_t value = 0;
   std::uint64_t next() override { return value; }
 };
+
+TEST(Uuid, IsOfVersion4) {
+  fixed_random random;
+  EXPECT_EQ(uuid(random).text(), "00000000-0000-4000-8000-000000000000");
+  random.value = ~std::uint64_t{0};
+  EXPECT_EQ(uuid(random).text(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+}
 
 TEST(Random, JitterStaysInItsBand) {
   using namespace std::chrono_literals;

@@ -4,8 +4,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
-#include <memory>
+#include <utility>
 
 namespace oarlock {
 
@@ -13,6 +14,7 @@ namespace {
 
 std::atomic<log_level> lowest_level{log_level::info};
 std::atomic<log_format> line_format{log_format::text};
+thread_local log_context_ptr context_of_thread;
 
 spdlog::logger& sink() {
   static const auto logger = [] {
@@ -89,7 +91,7 @@ void append_quoted(std::string& out, std::string_view text) {
 }
 
 std::string json_line(log_level level, std::string_view message,
-                      std::initializer_list<log_field> fields) {
+                      std::span<const log_field> fields) {
   std::string out = fmt::format("\"level\":\"{}\",\"msg\":", name_of(level));
   append_quoted(out, message);
   for (const auto& field : fields) {
@@ -106,7 +108,7 @@ std::string json_line(log_level level, std::string_view message,
 }
 
 std::string text_line(log_level level, std::string_view message,
-                      std::initializer_list<log_field> fields) {
+                      std::span<const log_field> fields) {
   std::string out = fmt::format("{:<5} ", name_of(level));
   append_escaped(out, message);
   for (const auto& field : fields) {
@@ -124,6 +126,18 @@ std::string text_line(log_level level, std::string_view message,
   return out;
 }
 
+// Empty where there is no context.
+std::vector<log_field> with_context(std::span<const log_field> own) {
+  std::vector<log_field> fields;
+  if (!context_of_thread) return fields;
+  context_of_thread->add_to(fields);
+  std::erase_if(fields, [&](const log_field& f) {
+    return std::any_of(own.begin(), own.end(), [&](const auto& o) { return o.key == f.key; });
+  });
+  fields.insert(fields.begin(), own.begin(), own.end());
+  return fields;
+}
+
 }  // namespace
 
 void log_configure(log_level lowest, log_format format) {
@@ -138,8 +152,16 @@ bool log_enabled(log_level level) {
   return level >= lowest_level.load(std::memory_order_relaxed);
 }
 
-void log(log_level level, std::string_view message, std::initializer_list<log_field> fields) {
+log_scope::log_scope(log_context_ptr context)
+    : outer_(std::exchange(context_of_thread, std::move(context))) {}
+log_scope::~log_scope() {
+  context_of_thread = std::move(outer_);
+}
+
+void log(log_level level, std::string_view message, std::span<const log_field> own) {
   if (!log_enabled(level)) return;
+  const auto joined = with_context(own);
+  const auto fields = joined.empty() ? own : std::span<const log_field>(joined);
   const auto line = line_format == log_format::json ? json_line(level, message, fields)
                                                     : text_line(level, message, fields);
   sink().log(spdlog::level::info, "{}", line);

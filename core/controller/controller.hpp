@@ -6,6 +6,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/base/metric_registry.hpp"
+#include "core/base/random.hpp"
 #include "core/base/task.hpp"
 #include "core/base/timers.hpp"
 #include "core/cache/informer_cache.hpp"
@@ -30,6 +31,7 @@ class controller {
     const clock* clock_source;
     timers* timer_source;
     metric_registry* metrics;
+    random_source* random;  ///< for the ids of reconciles
   };
   controller(controller_spec spec, parts p);
   ~controller();

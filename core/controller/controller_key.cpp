@@ -4,6 +4,7 @@
 #include "core/controller/controller_state.hpp"
 #include "core/controller/errors.hpp"
 #include "core/controller/finalizer.hpp"
+#include "core/controller/reconcile_log.hpp"
 #include "core/election/errors.hpp"
 #include "core/kube/errors.hpp"
 
@@ -60,8 +61,10 @@ live_check controller::state::check_of(const cache::object_key& key) const {
   return existing ? live_check::existing : live_check::none;
 }
 
-step_runner::parts controller::state::runner_parts() {
-  return {parts_.loop, parts_.client, parts_.events, &writes, &spec, children(), &primaries()};
+step_runner::parts controller::state::runner_parts(const cache::object_key& key) {
+  auto log = std::make_shared<const reconcile_log>(spec, key, *parts_.random);
+  return {parts_.loop, parts_.client, parts_.events, &writes,
+          &spec,       children(),    &primaries(),  std::move(log)};
 }
 
 task<> controller::state::reconcile(cache::object_key key) {
@@ -84,10 +87,11 @@ task<> controller::state::reconcile(cache::object_key key) {
     co_return;
   }
   const auto begin = now();
+  step_runner runner(runner_parts(key), primary);
   if (std::exchange(first_reconcile, false)) {
-    log_info("first reconcile", {{"plugin", spec.plugin}, {"controller", spec.name}});
+    const log_scope said(runner.log());
+    log_info("first reconcile");
   }
-  step_runner runner(runner_parts(), primary);
   attempt outcome;
   const bool held = co_await hold(&runner, &primary, &outcome);
   if (!held) {
@@ -95,10 +99,11 @@ task<> controller::state::reconcile(cache::object_key key) {
     plan_output none;
     none.verdict = plan_verdict::retry;
     if (outcome.failure) outcome = co_await tell(&runner, &none, key, std::move(outcome));
-    if (leading) settle(key, none, outcome);
+    if (leading) settle(key, none, outcome, runner.log());
     co_return;
   }
-  const auto input = gather(key, primary);
+  auto input = gather(key, primary);
+  input.log = runner.log();
   const auto lookup = children();
   auto made = co_await run_on(
       parts_.lane,
@@ -114,7 +119,7 @@ task<> controller::state::reconcile(cache::object_key key) {
     unproven.erase(key);
     if (rewinds > 0) converged.insert(key);
   }
-  if (leading) settle(key, plan, outcome);
+  if (leading) settle(key, plan, outcome, runner.log());
   metrics.reconcile_seconds.observe(seconds(now() - begin));
 }
 
@@ -160,7 +165,7 @@ task<> controller::state::keep_paused(cache::object_key key, cache::object_ptr p
   last_failures.erase(key);
   const auto body = render_paused(spec, *primary, parts_.clock_source->wall_now());
   if (!body || !*body) co_return;
-  step_runner runner(runner_parts(), primary);
+  step_runner runner(runner_parts(key), primary);
   const auto written = co_await runner.write_status(**body);
   if (written) {
     runner.event(false, "Paused", "Reconcile",
@@ -227,7 +232,8 @@ task<attempt> controller::state::tell(step_runner* runner, const plan_output* pl
 }
 
 void controller::state::settle(const cache::object_key& key, const plan_output& plan,
-                               const attempt& outcome) {
+                               const attempt& outcome, const log_context_ptr& log) {
+  const log_scope said(log);
   if (outcome.abandoned) {
     queue.add_at(key, now() + abandoned_recheck, now());
     return;
@@ -241,15 +247,13 @@ void controller::state::settle(const cache::object_key& key, const plan_output& 
       queue.add_at(key, now() + unseen_child_recheck, now());
     }
     (plan.requeue_after ? metrics.requeued : metrics.succeeded).add();
+    log_debug("reconciled");
     return;
   }
   metrics.failed.add();
   metrics.errors.add();
   const bool terminal = plan.verdict == plan_verdict::terminal;
-  log_warn("reconcile failed", {{"plugin", spec.plugin},
-                                {"controller", spec.name},
-                                {"object", key.text()},
-                                {"step", outcome.failure->step},
+  log_warn("reconcile failed", {{"step", outcome.failure->step},
                                 {"reason", outcome.failure->reason},
                                 {"error", outcome.failure->message}});
   last_failures[key] = *outcome.failure;

@@ -43,11 +43,12 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
                      attempt outcome);
   task<attempt> let_go(step_runner* runner);
   [[nodiscard]] attempt failed_at(std::string step, const error& why);
-  [[nodiscard]] step_runner::parts runner_parts();
+  [[nodiscard]] step_runner::parts runner_parts(const cache::object_key& key);
   task<> keep_paused(cache::object_key key, cache::object_ptr primary);
   task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan,
                           cache::object_key key);
-  void settle(const cache::object_key& key, const plan_output& plan, const attempt& outcome);
+  void settle(const cache::object_key& key, const plan_output& plan, const attempt& outcome,
+              const log_context_ptr& log);
   plan_input gather(const cache::object_key& key, cache::object_ptr primary);
   [[nodiscard]] child_lookup children() const;
   void forget(const cache::object_key& key);

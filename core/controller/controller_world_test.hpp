@@ -57,8 +57,8 @@ class controller_world : public ::testing::Test {
     log_configure(log_level::info, log_format::text);
   }
   [[nodiscard]] controller::parts parts() {
-    return {loop.loop(), loop.loop(), &client,      &cache,       &events,
-            &plan,       &loop.clock, &loop.timers, metrics.get()};
+    return {loop.loop(), loop.loop(), &client,      &cache,        &events,
+            &plan,       &loop.clock, &loop.timers, metrics.get(), &ids};
   }
   /// Starts the controller as the leader and lets it settle.
   void lead() {
@@ -94,6 +94,7 @@ class controller_world : public ::testing::Test {
   test::test_loop loop;
   small_api api{loop, {widgets, deployments, services, secrets, {"", "v1", "Pod", "pods", true}}};
   test::fixed_random random{0};
+  test::seeded_random ids{1};
   std::unique_ptr<metric_registry> metrics = make_prometheus_registry();
   kube::client client{
       {loop.loop(), &api.transport, nullptr, &loop.clock, &loop.timers, metrics.get(), nullptr}};

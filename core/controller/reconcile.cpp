@@ -169,6 +169,7 @@ class drafting {
 }  // namespace
 
 work make_work(reconciler& decide, const plan_input& input, const child_lookup& children) {
+  const log_scope said(input.log);
   work out;
   out.plan = decide.plan(input);
   if (out.plan.verdict == plan_verdict::done) drafting(input, children, out).run();

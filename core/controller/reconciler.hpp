@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/log.hpp"
 #include "core/base/result.hpp"
 #include "core/cache/object.hpp"
 #include "core/controller/spec.hpp"
@@ -38,6 +39,8 @@ struct plan_input {
   std::optional<step_failure> last_failure;
   /// The primary is being deleted, and waits for this plugin's finalizer.
   bool deleting = false;
+  /// What the log records of this reconcile carry; null: nothing.
+  log_context_ptr log = nullptr;
 };
 
 enum class condition_status { no, yes, unknown };

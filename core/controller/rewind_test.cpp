@@ -105,7 +105,7 @@ class rewound : public ::testing::Test {
   wants_nothing plan;
   controller subject{{"widget", "widget", widgets, {deployments}, {}, 16, {}},
                      {loop.loop(), loop.loop(), &client, &cache, &events, &plan, &loop.clock,
-                      &loop.timers, metrics.get()}};
+                      &loop.timers, metrics.get(), &random}};
   bool rewinding = false;
   test::scripted_call_ptr watch;  // the widgets'
   test::scripted_call_ptr children;

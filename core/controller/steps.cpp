@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "core/base/log.hpp"
 #include "core/base/mutant.hpp"
 #include "core/cache/object_decoder.hpp"
 #include "core/controller/errors.hpp"
@@ -51,7 +50,9 @@ error stranger(const child& wanted) {
 }
 
 step_runner::step_runner(parts p, cache::object_ptr primary)
-    : parts_(std::move(p)), primary_(std::move(primary)) {}
+    : parts_(std::move(p)),
+      client_(parts_.client->logged_as(parts_.log)),
+      primary_(std::move(primary)) {}
 
 const cache::informer* step_runner::informer_of(const kube::resource& r) const {
   const auto found = std::find_if(parts_.children.begin(), parts_.children.end(),
@@ -92,8 +93,8 @@ task<result<>> step_runner::create(child wanted, bool verify_live) {
   }
   if (!OARLOCK_MUTANT("first_apply_takes_what_is_there")) create_only(wanted);
   const auto answer =
-      co_await parts_.client->apply(wanted.resource, wanted.key.ns, wanted.key.name, wanted.body,
-                                    {field_manager(*parts_.spec), false, {}, false});
+      co_await client_.apply(wanted.resource, wanted.key.ns, wanted.key.name, wanted.body,
+                             {field_manager(*parts_.spec), false, {}, false});
   if (!answer) {
     if (answer.error().code != kube_error::conflict) co_return answer.error();
     const auto nothing = co_await look_for(wanted);
@@ -107,8 +108,8 @@ task<result<>> step_runner::create(child wanted, bool verify_live) {
 
 task<result<>> step_runner::update(child wanted) {
   const auto answer =
-      co_await parts_.client->apply(wanted.resource, wanted.key.ns, wanted.key.name, wanted.body,
-                                    {field_manager(*parts_.spec), true, {}, false});
+      co_await client_.apply(wanted.resource, wanted.key.ns, wanted.key.name, wanted.body,
+                             {field_manager(*parts_.spec), true, {}, false});
   if (!answer) {
     if (!is_other_object(answer.error())) co_return answer.error();
     co_return error{controller_error::changed_meanwhile, answer.error().message};
@@ -124,7 +125,7 @@ task<result<>> step_runner::confirm(kube::resource r, cache::object_ptr cached) 
                       "expected " + r.kind + " " + meta.key.text() +
                           " in the API server as in the cache, found another or none: the "
                           "cache may be behind, looking again"};
-  const auto live = co_await parts_.client->get(r, meta.key.ns, meta.key.name);
+  const auto live = co_await client_.get(r, meta.key.ns, meta.key.name);
   if (!live) co_return live.error().code == kube_error::not_found ? differs : live.error();
   const auto parsed = json::parse(*live);
   if (!parsed) co_return parsed.error();
@@ -164,7 +165,7 @@ task<std::optional<failed_step>> step_runner::apply_one(child_write write, live_
 task<result<>> step_runner::remove(kube::resource r, cache::object_key key,
                                    kube::delete_options options) {
   const auto uid = options.uid;
-  const auto answer = co_await parts_.client->remove(r, key.ns, key.name, std::move(options));
+  const auto answer = co_await client_.remove(r, key.ns, key.name, std::move(options));
   if (!answer && answer.error().code != kube_error::not_found) {
     if (answer.error().code != kube_error::conflict) co_return answer.error();
     co_return error{controller_error::changed_meanwhile, answer.error().message};
@@ -246,8 +247,8 @@ task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
 
 task<result<cache::object_ptr>> step_runner::add_finalizer() {
   const auto& key = primary_->meta().key;
-  const auto answer = co_await parts_.client->json_patch(
-      parts_.spec->primary, key.ns, key.name, add_finalizer_patch(*parts_.spec, *primary_));
+  const auto answer = co_await client_.json_patch(parts_.spec->primary, key.ns, key.name,
+                                                  add_finalizer_patch(*parts_.spec, *primary_));
   if (!answer) {
     // 422: a test failed, or it is being deleted and takes no finalizer any more.
     if (answer.error().code != kube_error::invalid) co_return answer.error();
@@ -263,8 +264,8 @@ task<result<cache::object_ptr>> step_runner::add_finalizer() {
 
 task<result<>> step_runner::remove_finalizer() {
   const auto key = primary_->meta().key;
-  const auto answer = co_await parts_.client->json_patch(
-      parts_.spec->primary, key.ns, key.name, remove_finalizer_patch(*parts_.spec, *primary_));
+  const auto answer = co_await client_.json_patch(parts_.spec->primary, key.ns, key.name,
+                                                  remove_finalizer_patch(*parts_.spec, *primary_));
   if (!answer && answer.error().code != kube_error::not_found) {
     if (answer.error().code != kube_error::invalid) co_return answer.error();
     co_return error{controller_error::changed_meanwhile, answer.error().message};
@@ -277,8 +278,8 @@ task<result<>> step_runner::remove_finalizer() {
 task<result<>> step_runner::write_status(std::string body) {
   const auto& key = primary_->meta().key;
   const auto answer =
-      co_await parts_.client->apply(parts_.spec->primary, key.ns, key.name, std::move(body),
-                                    {status_field_manager(*parts_.spec), true, "status", false});
+      co_await client_.apply(parts_.spec->primary, key.ns, key.name, std::move(body),
+                             {status_field_manager(*parts_.spec), true, "status", false});
   if (!answer) {
     // Gone or replaced meanwhile: its own event brings the key back if there is a successor.
     const auto& code = answer.error().code;

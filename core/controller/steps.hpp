@@ -46,8 +46,11 @@ class step_runner {
     const controller_spec* spec;
     child_lookup children;
     const cache::informer* primaries;
+    log_context_ptr log = nullptr;  ///< what the records of this reconcile carry
   };
   step_runner(parts p, cache::object_ptr primary);
+  step_runner(const step_runner&) = delete;
+  step_runner& operator=(const step_runner&) = delete;
 
   /// Carries out the steps in order. Stops at the first that fails, and returns that failure.
   task<std::optional<failed_step>> run(work w, live_check check);
@@ -62,6 +65,7 @@ class step_runner {
   void event(bool warning, std::string reason, std::string action, std::string note);
   /// The primary as it was after the last write to it by a step.
   [[nodiscard]] const cache::object_ptr& primary() const { return primary_; }
+  [[nodiscard]] const log_context_ptr& log() const { return parts_.log; }
 
  private:
   using failure = std::optional<failed_step>;
@@ -93,6 +97,7 @@ class step_runner {
   [[nodiscard]] const cache::informer* informer_of(const kube::resource& r) const;
 
   parts parts_;
+  kube::client client_;  // the same, with this reconcile's context in its log
   cache::object_ptr primary_;
 };
 

@@ -14,6 +14,7 @@
 
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
+#include "core/base/uuid.hpp"
 #include "core/cache/informer_cache.hpp"
 #include "core/controller/events.hpp"
 #include "core/daemon/api_monitor.hpp"
@@ -43,14 +44,6 @@ constexpr auto shutdown_margin = 10s;
 constexpr auto renewal_tolerance = 20s;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
-
-// A random (version 4) UUID: two processes on one host are two candidates.
-std::string make_uuid(random_source& random) {
-  const auto a = (random.next() & 0xFFFFFFFFFFFF0FFFU) | 0x4000U;
-  const auto b = (random.next() & 0x3FFFFFFFFFFFFFFFU) | 0x8000000000000000U;
-  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32U, (a >> 16U) & 0xFFFFU,
-                     a & 0xFFFFU, b >> 48U, b & 0xFFFFFFFFFFFFU);
-}
 
 // The second signal: no more patience. Only async-signal-safe calls.
 void exit_at_once(int number) {
@@ -404,6 +397,7 @@ void daemon::state::start_controllers() {
     shared.clock_source = p.clock_source;
     shared.timer_source = p.timer_source;
     shared.metrics = p.metrics;
+    shared.random = p.random;
     plugins.start_controllers(o, shared);
   });
   started = true;
@@ -432,7 +426,8 @@ void daemon::state::start_election() {
   config.lease_duration = o.leader_election_lease_duration;
   config.renew_deadline = o.leader_election_renew_deadline;
   config.retry_period = o.leader_election_retry_period;
-  config.identity = p.host_name + "_" + make_uuid(*p.random);
+  // Two processes on one host are two candidates.
+  config.identity = p.host_name + "_" + uuid(*p.random).text();
   probe.call([&] {
     elector = std::make_unique<election::elector>(
         std::move(config),

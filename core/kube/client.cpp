@@ -36,9 +36,10 @@ struct call_parts {
   const client::parts* with;
   warning_memory* warnings;
   std::shared_ptr<const void> owner;  // keeps both alive
-  std::shared_ptr<const api_request> request;
-  steady_time deadline;
-  std::stop_token stop;
+  log_context_ptr log;
+  std::shared_ptr<const api_request> request{};
+  steady_time deadline{};
+  std::stop_token stop{};
   bool dedicated = false;
 };
 
@@ -80,6 +81,7 @@ task<result<std::string>> read_body(net::http_exchange* exchange, steady_time de
 }
 
 void log_warnings(const call_parts& call, const net::http_head& head) {
+  const log_scope said(call.log);
   for (const auto& text : warning_texts(head)) {
     if (!call.warnings->is_new(text)) continue;
     log_warn("the API server warns",
@@ -199,12 +201,14 @@ task<result<exchange_ptr>> open_stream(call_parts call) {
 }
 
 // Deadlines count from here, the caller's side: waiting for the loop is part of the call.
-call_parts begin(const client::parts& with, warning_memory& warnings,
-                 std::shared_ptr<const void> owner, api_request request, std::stop_token stop) {
-  const auto deadline = with.clock_source->now() + limits::request_timeout;
-  return {
-      &with,    &warnings,      std::move(owner), std::make_shared<api_request>(std::move(request)),
-      deadline, std::move(stop)};
+template <class State>
+call_parts begin(const std::shared_ptr<State>& owner, log_context_ptr log, api_request request,
+                 std::stop_token stop) {
+  call_parts call{&owner->with, &owner->warnings, owner, std::move(log)};
+  call.request = std::make_shared<api_request>(std::move(request));
+  call.deadline = owner->with.clock_source->now() + limits::request_timeout;
+  call.stop = std::move(stop);
+  return call;
 }
 
 task<result<std::string>> read_call(executor loop, call_parts call) {
@@ -233,34 +237,40 @@ constexpr auto no_name = "expected the name of an object, found an empty one";
 
 client::client(parts p) : state_(std::make_shared<state>(std::move(p))) {}
 
+client::client(std::shared_ptr<state> shared, log_context_ptr context)
+    : state_(std::move(shared)), log_(std::move(context)) {}
+
 client::~client() = default;
+
+client client::logged_as(log_context_ptr context) const {
+  return {state_, std::move(context)};
+}
 
 task<result<std::string>> client::get(resource r, std::string ns, std::string name,
                                       std::stop_token stop) {
   if (name.empty()) return refuse<std::string>(no_name);
-  return read_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
-                                            get_request(r, ns, name), std::move(stop)));
+  return read_call(state_->with.loop,
+                   begin(state_, log_, get_request(r, ns, name), std::move(stop)));
 }
 
 task<result<std::string>> client::list_page(resource r, list_options options,
                                             std::stop_token stop) {
-  return read_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
-                                            list_request(r, options), std::move(stop)));
+  return read_call(state_->with.loop,
+                   begin(state_, log_, list_request(r, options), std::move(stop)));
 }
 
 task<result<std::string>> client::get_path(std::string path, std::stop_token stop,
                                            std::string accept) {
   api_request request{"GET", std::move(path)};
   request.accept = std::move(accept);
-  return read_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
-                                            std::move(request), std::move(stop)));
+  return read_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::create(resource r, std::string ns, std::string body,
                                           std::stop_token stop, write_options how) {
-  return write_call(state_->with.loop,
-                    begin(state_->with, state_->warnings, state_,
-                          create_request(r.path(ns), std::move(body), how), std::move(stop)));
+  return write_call(
+      state_->with.loop,
+      begin(state_, log_, create_request(r.path(ns), std::move(body), how), std::move(stop)));
 }
 
 task<result<write_answer>> client::create_for(resource r, std::string ns, std::string name,
@@ -268,17 +278,16 @@ task<result<write_answer>> client::create_for(resource r, std::string ns, std::s
                                               std::stop_token stop, write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
   auto request = create_request(r.path(ns, name, subresource), std::move(body), how);
-  return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
-                                             std::move(request), std::move(stop)));
+  return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::update(resource r, std::string ns, std::string name,
                                           std::string body, std::stop_token stop,
                                           write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
-  return write_call(state_->with.loop,
-                    begin(state_->with, state_->warnings, state_,
-                          update_request(r, ns, name, std::move(body), how), std::move(stop)));
+  return write_call(
+      state_->with.loop,
+      begin(state_, log_, update_request(r, ns, name, std::move(body), how), std::move(stop)));
 }
 
 task<result<write_answer>> client::apply(resource r, std::string ns, std::string name,
@@ -288,9 +297,9 @@ task<result<write_answer>> client::apply(resource r, std::string ns, std::string
   if (options.field_manager.empty()) {
     return refuse<write_answer>("apply: expected a field manager, found none");
   }
-  return write_call(state_->with.loop,
-                    begin(state_->with, state_->warnings, state_,
-                          apply_request(r, ns, name, std::move(body), options), std::move(stop)));
+  return write_call(
+      state_->with.loop,
+      begin(state_, log_, apply_request(r, ns, name, std::move(body), options), std::move(stop)));
 }
 
 task<result<write_answer>> client::json_patch(resource r, std::string ns, std::string name,
@@ -299,8 +308,7 @@ task<result<write_answer>> client::json_patch(resource r, std::string ns, std::s
   if (name.empty()) return refuse<write_answer>(no_name);
   auto request =
       patch_request(r.path(ns, name, subresource), std::move(body), json_patch_type, how);
-  return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
-                                             std::move(request), std::move(stop)));
+  return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::merge_patch(resource r, std::string ns, std::string name,
@@ -309,22 +317,19 @@ task<result<write_answer>> client::merge_patch(resource r, std::string ns, std::
   if (name.empty()) return refuse<write_answer>(no_name);
   auto request =
       patch_request(r.path(ns, name, subresource), std::move(body), merge_patch_type, how);
-  return write_call(state_->with.loop, begin(state_->with, state_->warnings, state_,
-                                             std::move(request), std::move(stop)));
+  return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::remove(resource r, std::string ns, std::string name,
                                           delete_options options, std::stop_token stop) {
   if (name.empty()) return refuse<write_answer>(no_name);
   return write_call(state_->with.loop,
-                    begin(state_->with, state_->warnings, state_,
-                          delete_request(r, ns, name, options), std::move(stop)));
+                    begin(state_, log_, delete_request(r, ns, name, options), std::move(stop)));
 }
 
 task<result<std::unique_ptr<net::http_exchange>>> client::watch(resource r, watch_options options,
                                                                 std::stop_token stop) {
-  auto call =
-      begin(state_->with, state_->warnings, state_, watch_request(r, options), std::move(stop));
+  auto call = begin(state_, log_, watch_request(r, options), std::move(stop));
   call.dedicated = true;
   return run_on(state_->with.loop, open_stream(std::move(call)));
 }
@@ -333,8 +338,7 @@ task<result<std::unique_ptr<net::http_exchange>>> client::pod_log(std::string ns
                                                                   log_options options,
                                                                   std::stop_token stop) {
   if (ns.empty() || pod.empty()) return refuse<std::unique_ptr<net::http_exchange>>(no_name);
-  auto call =
-      begin(state_->with, state_->warnings, state_, log_request(ns, pod, options), std::move(stop));
+  auto call = begin(state_, log_, log_request(ns, pod, options), std::move(stop));
   call.dedicated = true;
   return run_on(state_->with.loop, open_stream(std::move(call)));
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/base/clock.hpp"
+#include "core/base/log.hpp"
 #include "core/base/metric_registry.hpp"
 #include "core/base/timers.hpp"
 #include "core/kube/errors.hpp"
@@ -152,9 +153,14 @@ class client {
                                                             log_options options,
                                                             std::stop_token stop = {});
 
+  /// The same client, whose log records about its calls carry `context`.
+  [[nodiscard]] client logged_as(log_context_ptr context) const;
+
  private:
   struct state;
+  client(std::shared_ptr<state> shared, log_context_ptr context);
   std::shared_ptr<state> state_;
+  log_context_ptr log_;
 };
 
 }  // namespace oarlock::kube

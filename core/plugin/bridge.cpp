@@ -16,7 +16,6 @@ namespace {
 
 plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
                  const plan_input& input, plan_sink& sink) {
-  const plan_scope scope(input.key);
   const oarlock_plan_out* out = sink.open(input);
   try {
     return sink.close(parts.table->plan(parts.self, view, out));

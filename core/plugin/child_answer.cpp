@@ -19,7 +19,6 @@ void write_log(const wire::taken_log& record, const host_table& host) {
 std::optional<controller::plan_output> replay_answer(std::string_view payload,
                                                      const controller::plan_input& input,
                                                      plan_sink& sink, const host_table& host) {
-  const plan_scope scope(input.key);
   wire::reader r(payload);
   const oarlock_status returned = r.i32();
   const bool threw = r.u8() != 0;

@@ -160,10 +160,8 @@ plan_output child_home::note_crash(const std::string& id, const plan_input& inpu
     crashed_keys_ = all.size();
     return ++count.crashes;
   });
-  log_error("plugin's child ended during a plan", {{"plugin", request_.plugin},
-                                                   {"object", input.key.text()},
-                                                   {"how", death.how},
-                                                   {"in_a_row", crashes}});
+  log_error("plugin's child ended during a plan",
+            {{"plugin", request_.plugin}, {"how", death.how}, {"in_a_row", crashes}});
   if (crashes == settings_.crashes_per_key) quarantined_keys_.add(1);
   if (auto refused = quarantined(id, version)) return *refused;
   return failed_plan(plan_verdict::retry, crashed_reason,

@@ -15,9 +15,6 @@ namespace {
 
 constexpr std::size_t pairs_max = 12;
 constexpr std::size_t key_bytes_max = 64;
-constexpr std::size_t host_fields_max = 3;  // plugin, object, dropped_pairs
-
-thread_local const cache::object_key* planned_key = nullptr;
 
 const host_table* host_of(oarlock_host_ctx* ctx) {
   return reinterpret_cast<host_table*>(ctx);
@@ -30,8 +27,10 @@ std::string_view text_of(oarlock_str_view lent) {
 
 // The log writes keys as they are, so a foreign one is made harmless first.
 std::string key_of(oarlock_str_view lent) {
-  static constexpr std::array<std::string_view, 6> taken = {"plugin", "object", "level",
-                                                            "msg",    "time",   "dropped_pairs"};
+  static constexpr std::array<std::string_view, 11> taken = {
+      "plugin",    "controller", "controllerGroup", "controllerKind",
+      "namespace", "name",       "reconcileID",     "level",
+      "msg",       "time",       "dropped_pairs"};
   std::string key(text_of(lent).substr(0, key_bytes_max));
   for (char& c : key) {
     const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -41,21 +40,6 @@ std::string key_of(oarlock_str_view lent) {
   if (key.empty()) return "_";
   if (std::find(taken.begin(), taken.end(), key) != taken.end()) key.insert(0, "plugin_");
   return key;
-}
-
-// log() takes a braced list: this spells one out for each number of fields there can be.
-template <std::size_t... I>
-void log_some(log_level level, std::string_view message, const std::vector<log_field>& fields,
-              std::index_sequence<I...>) {
-  log(level, message, {fields[I]...});
-}
-
-template <std::size_t Count = 1>
-void log_all(log_level level, std::string_view message, const std::vector<log_field>& fields) {
-  if constexpr (Count <= pairs_max + host_fields_max) {
-    if (fields.size() != Count) return log_all<Count + 1>(level, message, fields);
-    log_some(level, message, fields, std::make_index_sequence<Count>());
-  }
 }
 
 log_level level_of(oarlock_log_level level) {
@@ -80,13 +64,12 @@ void write_record(const host_table& host, log_level level, std::string_view mess
   keys.reserve(kept);  // fields hold views of these
   std::vector<log_field> fields;
   fields.emplace_back("plugin", host.plugin());
-  if (planned_key != nullptr) fields.emplace_back("object", planned_key->text());
   for (std::size_t i = 0; i < kept; ++i) {
     keys.push_back(key_of(pairs[i].key));
     fields.emplace_back(keys.back(), text_of(pairs[i].value));
   }
   if (pair_count > kept) fields.emplace_back("dropped_pairs", pair_count - kept);
-  log_all(level, message, fields);
+  log(level, message, std::span<const log_field>(fields));
 }
 
 extern "C" {
@@ -128,11 +111,6 @@ host_table::host_table(std::string plugin) : plugin_(std::move(plugin)) {
 const std::vector<std::string_view>& host_table::extensions() {
   static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG};
   return ids;
-}
-
-plan_scope::plan_scope(const cache::object_key& key) : outer_(std::exchange(planned_key, &key)) {}
-plan_scope::~plan_scope() {
-  planned_key = outer_;
 }
 
 }  // namespace oarlock::plugin

@@ -4,7 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/cache/object.hpp"
 #include "oarlock/host.h"
 
 namespace oarlock::plugin {
@@ -24,18 +23,6 @@ class host_table {
  private:
   std::string plugin_;
   oarlock_host table_{};
-};
-
-/// Names the object that this thread plans for, so that the plugin's log records carry it.
-class plan_scope {
- public:
-  explicit plan_scope(const cache::object_key& key);
-  ~plan_scope();
-  plan_scope(const plan_scope&) = delete;
-  plan_scope& operator=(const plan_scope&) = delete;
-
- private:
-  const cache::object_key* outer_;
 };
 
 }  // namespace oarlock::plugin

@@ -190,7 +190,7 @@ void plan_sink::refuse(const char* call, const answer& a) {
   if (!refused_.empty()) return;
   refused_ = fmt::format("{}(): {}", call, a.why);
   log_warn("plugin breaks the contract of plan",
-           {{"plugin", plugin_}, {"object", input_->key.text()}, {"call", call}, {"error", a.why}});
+           {{"plugin", plugin_}, {"call", call}, {"error", a.why}});
 }
 
 plan_output plan_sink::take(plan_verdict verdict, std::string reason, std::string message) {

@@ -4,8 +4,10 @@
 #include <thread>
 #include <vector>
 
+#include "core/controller/reconcile_log.hpp"
 #include "core/controller/reconciler.hpp"
 #include "tests/abi/zoo.hpp"
+#include "tests/support/fake_clock.hpp"
 
 namespace oarlock::abi {
 namespace {
@@ -41,7 +43,10 @@ class started {
     input.key = {"shop", name};
     input.primary = animal(name);
     input.owned.push_back({&input.spec->owns.front(), animal("owned")});
+    test::fixed_random random;
+    input.log = std::make_shared<controller::reconcile_log>(*input.spec, input.key, random);
     input.watched.push_back({&input.spec->watches.front().resource, animal("watched")});
+    const log_scope said(input.log);  // as the lane does it
     return plugin_->reconciler_for("zoo").plan(input);
   }
   plugin::loaded_plugin& plugin() { return *plugin_; }
@@ -149,8 +154,7 @@ TEST_P(plan_contract, a_refused_call_fails_the_plan) {
     EXPECT_EQ(out.fail_reason, "PlanRefused");
     EXPECT_THAT(out.fail_message, HasSubstr(r.words));
     EXPECT_TRUE(out.apply_set.empty());
-    EXPECT_THAT(log,
-                AllOf(HasSubstr("plugin=zoo"), HasSubstr(std::string("object=shop/") + r.how)));
+    EXPECT_THAT(log, AllOf(HasSubstr("plugin=zoo"), HasSubstr(std::string("name=") + r.how)));
   }
   EXPECT_EQ(rogue.plan("all-well").verdict, plan_verdict::done);
 }
@@ -283,10 +287,12 @@ TEST_P(plan_contract, log_records_carry_plugin_and_object) {
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(rogue.plan("log").verdict, plan_verdict::done);
   const std::string log = ::testing::internal::GetCapturedStderr();
-  EXPECT_THAT(log, HasSubstr("the rogue speaks plugin=zoo object=shop/log replicas=3 "
+  EXPECT_THAT(log, HasSubstr("the rogue speaks plugin=zoo replicas=3 "
                              "plugin_plugin=myself bad_key__=line\\u000abreak"));
   EXPECT_THAT(log, HasSubstr("dropped_pairs=8"));
-  EXPECT_THAT(log, HasSubstr("no pairs plugin=zoo object=shop/log dropped_pairs=3"));
+  EXPECT_THAT(log, HasSubstr("no pairs plugin=zoo dropped_pairs=3 controller=zoo "
+                             "controllerGroup=example.com controllerKind=Animal namespace=shop "
+                             "name=log reconcileID=00000000-0000-4000-8000-000000000000\n"));
   EXPECT_EQ(log.find("no context"), std::string::npos);
 }
 

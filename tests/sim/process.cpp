@@ -41,7 +41,7 @@ process::process(test::timeline& time, network& net, plugin::loaded_plugin& plug
   controller_ = std::make_unique<controller::controller>(
       spec, controller::controller::parts{loop_.loop(), loop_.loop(), &stream_client_, cache_.get(),
                                           events_.get(), &plugin.reconciler_for(spec.name),
-                                          &loop_.clock, &loop_.timers, metrics_.get()});
+                                          &loop_.clock, &loop_.timers, metrics_.get(), &ids_});
   controller_->start();
   election::elector_config config;
   config.lease_name = "oarlock";

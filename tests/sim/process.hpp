@@ -46,6 +46,7 @@ class process {
   test::test_loop loop_;
   test::scripted_transport wire_{loop_};
   test::seeded_random random_;
+  test::seeded_random ids_{0};  // only in logs: no part of a schedule
   std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
   election::write_window window_{loop_.clock};
   kube::client stream_client_;

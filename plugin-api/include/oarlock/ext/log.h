@@ -1,5 +1,6 @@
 /*
- * Extension "oarlock.log/1": structured log records. The host adds plugin, object and reconcile id.
+ * Extension "oarlock.log/1": structured log records. The host adds plugin,
+ * controller, namespace, name and reconcileID.
  */
 #ifndef OARLOCK_EXT_LOG_H
 #define OARLOCK_EXT_LOG_H
