@@ -2,11 +2,14 @@
 
 #include <pthread.h>
 
+#include "core/daemon/crash_record.hpp"
+
 namespace oarlock::daemon {
 
 void loop_thread::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), name_.c_str());
+    end_without_memory();
     loop_.run();
   });
 }

@@ -12,6 +12,7 @@
 #include "core/base/log.hpp"
 #include "core/base/system_clock.hpp"
 #include "core/base/system_random.hpp"
+#include "core/daemon/crash_record.hpp"
 #include "core/daemon/daemon.hpp"
 #include "core/daemon/flags.hpp"
 #include "core/kube/connect.hpp"
@@ -65,6 +66,8 @@ int main(int argc, char** argv) {
   std::cerr << flags.err << std::flush;
   if (!flags.run) return flags.exit_code;
   oarlock::log_configure(flags.run->log_level, flags.run->log_format);
+  oarlock::daemon::record_crashes(flags.run->state_dir, version);
+  oarlock::daemon::end_without_memory();
 
   auto cluster = oarlock::kube::load_cluster_config(
       oarlock::kube::config_sources::from_environment(flags.run->kubeconfig));

@@ -1,0 +1,142 @@
+#include "core/daemon/crash_record.hpp"
+
+#include <execinfo.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <new>
+
+#include "core/base/log.hpp"
+
+namespace oarlock::daemon {
+
+namespace {
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool under_a_sanitizer = true;
+#else
+constexpr bool under_a_sanitizer = false;
+#endif
+#else
+constexpr bool under_a_sanitizer = false;
+#endif
+
+constexpr std::size_t frames_max = 32;
+constexpr std::array<int, 6> fatal_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
+
+// Filled once by record_crashes and never freed: what follows may not allocate.
+const char* record_file = nullptr;
+const char* headline = "oarlockd";
+
+thread_local bool needs_memory = false;
+
+void put(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto done = ::write(fd, text.data(), text.size());
+    if (done <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(done));
+  }
+}
+
+// No allocation and no lock of our own: backtrace() is warm.
+void write_record(int fd, std::string_view what, void* const* frames, int count) {
+  std::array<char, 17> thread{};
+  ::prctl(PR_GET_NAME, thread.data());
+  for (const std::string_view part :
+       {std::string_view(headline), std::string_view(" ended: "), what,
+        std::string_view(" in thread "), std::string_view(thread.data()), std::string_view("\n")}) {
+    put(fd, part);
+  }
+  ::backtrace_symbols_fd(frames, count, fd);
+}
+
+void record(std::string_view what) {
+  std::array<void*, frames_max> frames{};
+  const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+  write_record(STDERR_FILENO, what, frames.data(), count);
+  if (record_file == nullptr) return;
+  const int fd =
+      ::open(record_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+  if (fd < 0) return;
+  write_record(fd, what, frames.data(), count);
+  ::close(fd);
+}
+
+std::string_view name_of(int signal) {
+  switch (signal) {
+    case SIGSEGV:
+      return "SIGSEGV";
+    case SIGBUS:
+      return "SIGBUS";
+    case SIGFPE:
+      return "SIGFPE";
+    case SIGILL:
+      return "SIGILL";
+    case SIGABRT:
+      return "SIGABRT";
+    default:
+      return "SIGSYS";
+  }
+}
+
+void on_fatal_signal(int signal) {
+  record(name_of(signal));
+  ::syscall(SYS_tgkill, ::getpid(), ::syscall(SYS_gettid), signal);  // the default action now
+}
+
+void on_no_memory() {
+  if (!needs_memory) throw std::bad_alloc();
+  record("out of memory");
+  std::signal(SIGABRT, SIG_DFL);
+  std::abort();
+}
+
+// What the last run left.
+void show_last(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string first;
+  if (!std::getline(in, first)) return;
+  const auto seen = file.parent_path() / "seen-crash.log";
+  std::error_code ec;
+  std::filesystem::rename(file, seen, ec);
+  log_warn("an earlier run crashed", {{"record", first}, {"file", seen.string()}});
+}
+
+}  // namespace
+
+void record_crashes(const std::string& state_dir, std::string_view version) {
+  static const std::string title = "oarlockd " + std::string(version);
+  headline = title.c_str();
+  if (!state_dir.empty()) {
+    static const std::string file = (std::filesystem::path(state_dir) / "last-crash.log").string();
+    std::error_code ec;
+    std::filesystem::create_directories(state_dir, ec);
+    show_last(file);
+    record_file = file.c_str();
+  }
+  std::array<void*, 4> warm{};
+  ::backtrace(warm.data(), static_cast<int>(warm.size()));  // loads its library
+  std::set_new_handler(&on_no_memory);
+  if (under_a_sanitizer) return;
+  struct sigaction how{};
+  how.sa_handler = &on_fatal_signal;
+  // NODEFER: a crash of the handler ends the process instead of hanging it.
+  how.sa_flags = SA_NODEFER | static_cast<int>(SA_RESETHAND);
+  sigemptyset(&how.sa_mask);
+  for (const int signal : fatal_signals)
+    ::sigaction(signal, &how, nullptr);
+}
+
+void end_without_memory() {
+  needs_memory = true;
+}
+
+}  // namespace oarlock::daemon

@@ -1,0 +1,19 @@
+#pragma once
+// How the process died, for whoever looks at it afterwards.
+#include <string>
+#include <string_view>
+
+namespace oarlock::daemon {
+
+/// From now on a fatal signal, and memory that runs out where that cannot be survived, leave a
+/// record before the process ends: what it was, in which thread, and the addresses on its stack. On
+/// standard error, and in `<state_dir>/last-crash.log` unless `state_dir` is empty. A record of an
+/// earlier run is logged and renamed to seen-crash.log. Thread: main, before there are others.
+/// Under a sanitizer, which reports by itself, signals are left alone.
+void record_crashes(const std::string& state_dir, std::string_view version);
+
+/// For this thread running out of memory ends the process. All others get a std::bad_alloc: on a
+/// plugin's lane one plan fails and is made again.
+void end_without_memory();
+
+}  // namespace oarlock::daemon
