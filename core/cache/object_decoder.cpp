@@ -149,7 +149,11 @@ result<object_ptr> object_decoder::build(std::string& text, json::span where) {
 }
 
 result<object_ptr> object_decoder::decode(std::string json) {
-  return build(json, {0, json.size()});
+  const json::span whole{0, json.size()};
+  // The reader takes the three bytes after the first of a character before it looks at them: a
+  // text that ends inside one needs more behind it than the NUL of a string.
+  json.append(3, '\0');
+  return build(json, whole);
 }
 
 result<watch_event> object_decoder::decode_watch_line(std::string line) {

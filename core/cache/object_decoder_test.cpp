@@ -120,6 +120,8 @@ INSTANTIATE_TEST_SUITE_P(
     table, bad_objects,
     testing::Values(
         bad{"7", "expected an object, found a number"},
+        bad{"{\"metadata\":{\"name\":\"a name beyond the inline buffer\xf2", "at byte"},
+        bad{"{\"metadata\":{\"name\":\"a name beyond the inline buffer\xf2}", "at byte"},
         bad{"[]", "expected an object, found a list"}, bad{"{}", "expected metadata.name"},
         bad{R"({"metadata":null})", "expected metadata.name"},
         bad{R"({"metadata":{"name":"n","namespace":"s"},"x":"\ude00"})", "surrogate"},

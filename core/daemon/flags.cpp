@@ -148,6 +148,12 @@ result<> apply_flags(const CLI::App& app, const raw_flags& raw, std::vector<std:
     const auto values =
         list != raw.lists.end() ? list->second : std::vector<std::string>{raw.texts.at(s.name)};
     for (const auto& value : values) {
+      // A file cannot say it otherwise, and what is printed has to read back.
+      if (const auto at = json::first_not_utf8(value)) {
+        return error{option_error::bad_value,
+                     fmt::format("--{}: expected UTF-8, found byte 0x{:02x} at offset {}", s.name,
+                                 static_cast<unsigned char>(value[*at]), *at)};
+      }
       if (auto done = s.set(o, value); !done) {
         return error{option_error::bad_value,
                      fmt::format("--{}: {}", s.name, done.error().message)};

@@ -126,6 +126,7 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--leader-election-renew-deadline=2400ms"},
        "expected more than 1.2 times leader-election-retry-period, 2s, found \"2400ms\""},
       {{"--leader-election-retry-period=99ms"}, "expected at least 100ms, found \"99ms\""},
+      {{"--plugin=a\xce"}, "--plugin: expected UTF-8, found byte 0xce at offset 1"},
       {{"--unknown"}, "--unknown"},
       {{"stray"}, "stray"},
       {{"--plugin"}, "--plugin"},

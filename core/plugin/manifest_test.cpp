@@ -170,8 +170,9 @@ TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
 }
 
 TEST_F(manifest_file, other_documents_are_refused) {
-  EXPECT_THAT(read("").error().message, HasSubstr("expected one YAML document, found 0"));
+  EXPECT_THAT(read("").error().message, HasSubstr("expected one YAML document, found none"));
   EXPECT_THAT(read("a: 1\n---\nb: 2\n").error().message, HasSubstr("found 2"));
+  EXPECT_THAT(read(",1\n").error().message, HasSubstr("found 2")) << "and comes back";
   EXPECT_THAT(read("[1, 2]").error().message, HasSubstr("expected the manifest to be a map"));
   EXPECT_THAT(read("a: [1").error().message, HasSubstr("expected YAML, found: "));
   EXPECT_THAT(read(std::string(5U << 20U, '#')).error().message,

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <set>
-#include <vector>
+#include <sstream>
 
 #include "core/base/limits.hpp"
 #include "core/json/utf8.hpp"
@@ -177,6 +178,35 @@ class json_writer {
   std::optional<error> failure_;
 };
 
+// Listens to a document without keeping any of it.
+class unheard final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// 0, 1, or 2 for more. LoadAll() would not come back: it finds documents without end where a text
+// begins with a comma.
+int count_documents(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  unheard nobody;
+  int found = 0;
+  while (found < 2 && parser.HandleNextDocument(nobody))
+    ++found;
+  return found;
+}
+
 }  // namespace
 
 result<YAML::Node> load_yaml(const std::filesystem::path& file) {
@@ -187,13 +217,12 @@ result<YAML::Node> load_yaml(const std::filesystem::path& file) {
                  file.string() + ": expected UTF-8 text without control characters"};
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(*bytes);
-    if (documents.size() != 1) {
-      return error{
-          plugin_error::bad_manifest,
-          fmt::format("{}: expected one YAML document, found {}", file.string(), documents.size())};
+    if (const int found = count_documents(*bytes); found != 1) {
+      return error{plugin_error::bad_manifest,
+                   fmt::format("{}: expected one YAML document, found {}", file.string(),
+                               found == 0 ? "none" : "2 or more")};
     }
-    return documents.front();
+    return YAML::Load(*bytes);
   } catch (const YAML::Exception& e) {
     return bad(file.string(), e.mark, "expected YAML, found: " + e.msg);
   }
