@@ -4,12 +4,13 @@
 #   tools/coverage.sh [FOLDER...]     FOLDER: also lists the longest uncovered places of core/FOLDER
 #
 # COVERAGE_API=1 runs the integration tests too, if build/bin/devcluster is there. A test that fails
-# is reported and still counted: coverage is no verdict.
+# is reported and still counted. Fails when one of the folders below is under its floor.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly build=build/coverage profiles=build/coverage/profiles llvm=/usr/lib/llvm-19/bin
 readonly lcov=$build/coverage.lcov test_seconds=600 places_max=10
+readonly floor_percent=90 floor_folders="kube cache controller election"
 
 fail() {
   echo "coverage: $*" >&2
@@ -45,6 +46,20 @@ table() {
     }' "$lcov"
 }
 
+# The folders that run too few of their lines, or none.
+below_floor() {
+  awk -F '[:,]' -v floor="$floor_percent" -v folders="$floor_folders" '
+    /^SF:/ { n = split($2, part, "/"); folder = part[n - 1] }
+    /^DA:/ { all[folder]++; if ($3 > 0) hit[folder]++ }
+    END {
+      n = split(folders, wanted, " ")
+      for (i = 1; i <= n; i++) {
+        f = wanted[i]
+        if (100 * hit[f] <= floor * all[f]) printf "core/%s ", f
+      }
+    }' "$lcov"
+}
+
 places() { # FOLDER
   awk -F '[:,]' -v folder="/core/$1/" -v root="$PWD/" '
     function flush() { if (from) printf "%4d  %s:%d-%d\n", count, file, from, last; from = 0 }
@@ -57,7 +72,7 @@ places() { # FOLDER
 }
 
 main() {
-  local folder arguments=()
+  local folder low arguments=()
   [[ -x $llvm/llvm-profdata && -x $llvm/llvm-cov ]] ||
     fail "expected llvm-profdata and llvm-cov in $llvm; install llvm-19 (make deps)"
   cmake --preset coverage >/dev/null
@@ -81,6 +96,9 @@ main() {
     places "$folder"
   done
   echo "written: $lcov"
+  low=$(below_floor)
+  [[ -z $low ]] || fail "expected more than $floor_percent % of the lines of each of:" \
+    "$floor_folders; found less in: $low"
 }
 
 main "$@"

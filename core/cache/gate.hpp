@@ -24,7 +24,6 @@ class gate {
       boost::asio::post(waiter.where, std::move(waiter.resume));
     }
   }
-  [[nodiscard]] std::size_t inside() const { return inside_; }
   /// Resumes when nobody is inside.
   task<> wait_empty() {
     auto where = co_await boost::asio::this_coro::executor;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/cache/errors.hpp"
 #include "core/cache/watch_backoff.hpp"
 #include "core/kube/errors.hpp"
@@ -125,6 +127,26 @@ TEST(version_ladder, takes_versions_without_an_order_as_they_come) {
   EXPECT_EQ(ladder.position(), "abb");
   EXPECT_TRUE(ladder.advance(""));
   EXPECT_EQ(ladder.position(), "abb");
+}
+
+// Names are for logs and labels: none stands for two things.
+TEST(names, are_different_for_every_value) {
+  std::set<std::string_view> states;
+  for (int i = 0; i <= static_cast<int>(reflector_state::stopped); ++i) {
+    const auto name = name_of(static_cast<reflector_state>(i));
+    EXPECT_TRUE(states.insert(name).second && name != "unknown") << name;
+  }
+  std::set<std::string_view> reasons{"other"};
+  for (int i = 1; i <= static_cast<int>(cache_error::bad_list); ++i) {
+    const auto code = make_error_code(static_cast<cache_error>(i));
+    EXPECT_TRUE(reasons.insert(reason_of(code)).second) << reason_of(code);
+    EXPECT_EQ(code.message().find("unknown"), std::string::npos) << code.message();
+  }
+  for (int i = 1; i <= static_cast<int>(kube_error::cancelled); ++i) {
+    const auto code = make_error_code(static_cast<kube_error>(i));
+    EXPECT_TRUE(reasons.insert(reason_of(code)).second) << reason_of(code);
+  }
+  EXPECT_EQ(reason_of(make_error_code(boost::system::errc::io_error)), "other");
 }
 
 TEST(watch_backoff, doubles_to_its_cap_and_forgets) {

@@ -45,6 +45,7 @@ std::string reason_of(const error& e) {
   if (e.code == kube_error::invalid) return "Invalid";
   if (e.code == kube_error::unavailable) return "Unavailable";
   if (e.code == kube_error::unknown_outcome) return "UnknownOutcome";
+  if (e.code == kube_error::bad_answer) return "BadAnswer";
   if (e.code == kube_error::cancelled) return "Cancelled";
   return "Error";
 }

@@ -24,7 +24,6 @@ using allocator = rapidjson::Document::AllocatorType;
 // on the server at most every 30 s here.
 constexpr duration series_end = 6min;
 constexpr duration series_refresh = 30s;
-constexpr std::size_t series_max = 4096;
 // The API refuses longer notes.
 constexpr std::size_t note_bytes_max = 1024;
 constexpr std::size_t name_base_bytes_max = 230;

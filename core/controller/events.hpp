@@ -1,5 +1,6 @@
 #pragma once
 // Events (events.k8s.io/v1) about primary objects: what happened, for people who use kubectl.
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ struct event_note {
 /// bounded: past limits::event_queue_max the newest is dropped and counted.
 class event_recorder {
  public:
+  /// Series that are remembered; past it those go first that have ended.
+  static constexpr std::size_t series_max = 4096;
   struct parts {
     executor loop;
     kube::client* client;

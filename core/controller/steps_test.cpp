@@ -477,6 +477,32 @@ TEST_F(steps, V11_a_child_that_two_name_has_one_owner_and_the_other_says_so) {
   EXPECT_EQ(condition("Stalled", "status", other), "False");
 }
 
+TEST_F(steps, what_was_created_without_an_answer_is_looked_for_before_it_is_created_again) {
+  wanted = [](const plan_input&) {
+    plan_output out;
+    out.steps.emplace_back(create_once{deployment("d").json});
+    return out;
+  };
+  api.intercept = [this](const test::scripted_call_ptr& call) {
+    if (call->request().method != "POST") return false;
+    api.intercept = {};
+    api.deliver = false;  // the watch has not said so yet
+    api.put(deployments, call->request().body);
+    call->break_off();
+    call->answer(200);
+    return true;
+  };
+  lead();
+  api.deliver = true;
+  again();
+  settle(20s);
+  EXPECT_TRUE(
+      std::any_of(api.transport.calls().begin(), api.transport.calls().end(), [](const auto& call) {
+        return call->request().method == "GET" && call->path().ends_with("/deployments/d");
+      }));
+  EXPECT_EQ(std::count(api.writes.begin(), api.writes.end(), "create deployments d"), 0);
+}
+
 TEST(complete_patch, says_for_which_object_it_is) {
   const patch_existing apply{{pods, "p", "u", "7"}, false, R"({"spec":{"a":1}})"};
   const auto body = complete_patch(apply, stepping(), "ns", nullptr);

@@ -106,11 +106,6 @@ duration work_queue::next_backoff(const cache::object_key& key, steady_time now)
   return std::max(std::min<duration>(own, backoff_max), turn);
 }
 
-std::size_t work_queue::failures(const cache::object_key& key) const {
-  const auto found = failures_.find(key);
-  return found == failures_.end() ? 0 : found->second;
-}
-
 void work_queue::forget(const cache::object_key& key) {
   failures_.erase(key);
 }

@@ -71,7 +71,6 @@ class work_queue {
   /// Counts one more failure of `key` and returns how long to wait: its own backoff, or its turn
   /// among the retries of all keys if that is later.
   [[nodiscard]] duration next_backoff(const cache::object_key& key, steady_time now);
-  [[nodiscard]] std::size_t failures(const cache::object_key& key) const;
   /// Forgets the failures of `key`.
   void forget(const cache::object_key& key);
 

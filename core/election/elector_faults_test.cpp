@@ -182,6 +182,27 @@ TEST_F(ElectorFaults, T3_renewals_that_were_applied_and_whose_replies_are_lost_d
   EXPECT_EQ(b.started, 1);
 }
 
+// A proxy's page, answered as 200.
+TEST_F(ElectorFaults, T3_an_answer_that_is_no_lease_extends_nothing) {
+  start_both();
+  ASSERT_TRUE(a.standing->renewed_at());
+  a.wire.decide = [](const auto& r) {
+    return is_write(r) ? fate{.fail_status = 200} : fate{.reaches_server = false};
+  };
+  advance(20s);
+  EXPECT_FALSE(a.standing->leading());
+  EXPECT_FALSE(a.standing->renewed_at());
+  EXPECT_TRUE(b.standing->leading());
+  a.wire.decide = [](const auto& r) { return is_watch(r) ? fate{} : fate{.fail_status = 200}; };
+  b.wire.decide = [](const auto&) { return fate{.reaches_server = false}; };
+  advance(60s);
+  EXPECT_FALSE(a.standing->leading());
+  EXPECT_NE(a.standing->trouble().find("Lease"), std::string::npos) << a.standing->trouble();
+  a.wire.decide = [](const auto&) { return fate{}; };
+  advance(20s);
+  EXPECT_TRUE(a.standing->leading());
+}
+
 TEST_F(ElectorFaults, T3_a_renewal_whose_reply_is_lost_once_goes_on_without_a_gap) {
   start_both();
   bool lost = false;

@@ -43,6 +43,12 @@ TEST(write_window, is_open_only_until_its_limit) {
   EXPECT_FALSE(window.check());
 }
 
+TEST(election_error, has_a_message_for_every_value) {
+  EXPECT_THAT(make_error_code(election_error::not_leading).message(), HasSubstr("hold the lease"));
+  EXPECT_THAT(make_error_code(election_error::bad_lease).message(), HasSubstr("Lease"));
+  EXPECT_THAT(make_error_code(static_cast<election_error>(99)).message(), HasSubstr("unknown"));
+}
+
 TEST(elector, creates_a_lease_that_is_not_there) {
   world w;
   auto& a = w.add("a");

@@ -46,6 +46,30 @@ TEST_F(connect_test, takes_the_server_and_the_token) {
   EXPECT_EQ(*make(config)->identity->bearer_token(), "");
 }
 
+TEST_F(connect_test, asks_the_credential_plugin_rather_than_the_static_token) {
+  cluster_config config;
+  config.server = "https://127.0.0.1:1";
+  config.token = "static";
+  config.exec.emplace();
+  config.exec->api_version = "client.authentication.k8s.io/v1";
+  config.exec->command = "/bin/sh";
+  config.exec->args = {"-c", R"(echo '{"kind":"ExecCredential","apiVersion":)"
+                             R"("client.authentication.k8s.io/v1","status":{"token":"made"}}')"};
+  const auto got = make(config);
+  ASSERT_TRUE(got.has_value());
+  std::string trouble = "not asked";
+  boost::asio::co_spawn(io_, got->identity->prepare(), [&](std::exception_ptr, result<> outcome) {
+    trouble = outcome ? "" : outcome.error().message;
+  });
+  io_.run();
+  EXPECT_EQ(trouble, "");
+  EXPECT_EQ(*got->identity->bearer_token(), "made");
+  config.ca_file = "/nonexistent/ca.crt";
+  const auto no_ca = make(config);
+  ASSERT_FALSE(no_ca.has_value());
+  EXPECT_NE(no_ca.error().message.find("certificate authority"), std::string::npos);
+}
+
 TEST_F(connect_test, refuses_a_bad_server) {
   EXPECT_FALSE(make({}).has_value());
 }

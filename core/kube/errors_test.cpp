@@ -84,6 +84,8 @@ INSTANTIATE_TEST_SUITE_P(
                     kube_error::unavailable, "HTTP 504: m"},
         status_case{"no_message", 422, R"({"kind":"Status","status":"Failure","reason":"Invalid"})",
                     kube_error::invalid, "HTTP 422: Invalid"},
+        status_case{"plain_gone", 410, "x", kube_error::gone, "HTTP 410: x"},
+        status_case{"request_timeout", 408, "x", kube_error::unavailable, "HTTP 408: x"},
         status_case{"teapot", 418, "x", kube_error::invalid, "HTTP 418: x"},
         status_case{"unauthorized", 401, "Unauthorized", kube_error::unauthorized,
                     "HTTP 401: Unauthorized"},

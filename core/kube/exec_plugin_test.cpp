@@ -77,6 +77,12 @@ TEST(exec_info, tells_the_cluster_only_where_asked) {
   ASSERT_TRUE(full);
   EXPECT_EQ(json::string_at(*full, "/spec/cluster/server"), "https://api:6443");
   EXPECT_EQ(json::string_at(*full, "/spec/cluster/certificate-authority-data"), "Y2E=");
+  EXPECT_EQ(json::find(*full, "/spec/cluster/insecure-skip-tls-verify"), nullptr);
+  auto unsafe = config_with(plugin);
+  unsafe.insecure_skip_tls_verify = true;
+  const auto told = json::parse(exec_info(unsafe, "ca"));
+  ASSERT_TRUE(told);
+  EXPECT_EQ(json::bool_at(*told, "/spec/cluster/insecure-skip-tls-verify"), true);
 }
 
 // The identity over a scripted plugin and a clock that the test moves.
