@@ -3,6 +3,7 @@
 #
 #   BENCH_PEERS=oarlock,controller-runtime,kube-rs   who is compared
 #   CACHE_PODS=100000                                how many Pods each of them caches
+#   KUBE_RS_FORM=partial|typed                       spec and status as JSON values, or its types
 #   BENCH_ONLY=cache|operators                       this one alone
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,7 +31,8 @@ cache() {
   [[ $(nproc) == 1 ]] || core=1
   compare '' 1200 --pods "${CACHE_PODS:-100000}" --subject-core "$core" --replay "$out/replay" \
     --oarlock build/release/bench-peers/cache_subject \
-    --neighbour build/release/bench-peers/neighbour_subject
+    --neighbour build/release/bench-peers/neighbour_subject --devcluster build/bin/devcluster \
+    --kube-rs-form "${KUBE_RS_FORM:-partial}"
 }
 
 operators() { compare -operator 900 operators; }

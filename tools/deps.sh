@@ -51,6 +51,7 @@ libyaml-cpp-dev
 libgtest-dev
 libgmock-dev
 libbenchmark-dev
+libzstd-dev
 libseccomp-dev
 libssl-dev
 zlib1g-dev

@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,6 +34,7 @@ type row struct {
 
 type settings struct {
 	templates, replay, out string
+	devcluster, crds       string
 	pods, deployments      int
 	rate, events           int
 	stubCore, subjectCore  string
@@ -77,6 +79,8 @@ func main() {
 	var o settings
 	flag.StringVar(&o.templates, "templates", "bench/peers", "folder of the recorded objects")
 	flag.StringVar(&o.replay, "replay", "", "the stub API server")
+	flag.StringVar(&o.devcluster, "devcluster", "", "starts a real API server; none without it")
+	flag.StringVar(&o.crds, "crds", "plugins/myapp/crds", "folder of CRDs for that server")
 	flag.StringVar(&o.out, "out", "build/bench/cache.json", "result for machines")
 	flag.IntVar(&o.pods, "pods", 100000, "Pods in cache")
 	flag.IntVar(&o.deployments, "deployments", 5000, "Deployments in cache")
@@ -104,13 +108,16 @@ func main() {
 	none := deployments
 	none.name, none.objects = "none", 0
 	known := subjects(*ours, *controllerRuntime, *kubeRS, *kubeRSForm)
+	known = slices.DeleteFunc(known, func(s subject) bool { return !listed(*peers, s.name) })
+	for i := range known {
+		known[i].version = versionOf(*versions, known[i].name)
+	}
 	for _, sc := range []scenario{pods, none, deployments} {
 		wanted := sc.objects > 0 || (sc.name == none.name && o.deployments > 0)
 		for _, who := range known {
-			if !wanted || !listed(*peers, who.name) {
+			if !wanted {
 				continue
 			}
-			who.version = versionOf(*versions, who.name)
 			if who.command("", sc)[0] == "" {
 				rows = append(rows, row{Scenario: sc.name, Subject: who.name,
 					Skipped: reasonOf(*skipped, who.name)})
@@ -124,26 +131,36 @@ func main() {
 	}
 	printTable(os.Stdout, rows)
 	all := map[string]any{"rows": rows}
+	failed := slices.ContainsFunc(rows, func(r row) bool { return r.Failure != "" })
 	if *neighbour != "" && o.pods > 0 {
 		beside := o.measureNeighbour(*neighbour, versionOf(*versions, "oarlock"))
 		beside.print(os.Stdout)
 		all["neighbour"] = beside
+		failed = failed || beside.Failure != ""
 	}
-	text, err := json.MarshalIndent(all, "", " ")
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(o.out), 0o755)
+	if o.devcluster != "" {
+		real := o.measureReal(known, *skipped)
+		printReal(os.Stdout, real)
+		all["real"] = real
+		failed = failed || slices.ContainsFunc(real, func(r realRow) bool { return r.Failure != "" })
 	}
-	if err == nil {
-		err = os.WriteFile(o.out, append(text, '\n'), 0o644)
-	}
-	if err != nil {
+	if err := writeJSON(o.out, all); err != nil {
 		log.Fatal(err)
 	}
-	for _, r := range rows {
-		if r.Failure != "" {
-			os.Exit(1)
-		}
+	if failed {
+		os.Exit(1)
 	}
+}
+
+func writeJSON(file string, value any) error {
+	text, err := json.MarshalIndent(value, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
 func listed(list, name string) bool {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
@@ -111,11 +110,7 @@ func runOperators(argv []string) {
 	}
 	server.stop()
 	printOperators(os.Stdout, rows)
-	text, err := json.MarshalIndent(rows, "", " ")
-	if err == nil {
-		err = os.WriteFile(*out, append(text, '\n'), 0o644)
-	}
-	if err != nil {
+	if err := writeJSON(*out, rows); err != nil {
 		log.Fatal(err)
 	}
 	if slices.ContainsFunc(rows, func(r operatorRow) bool { return r.Failure != "" }) {
