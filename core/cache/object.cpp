@@ -38,7 +38,7 @@ const owner_reference* object_meta::controller() const {
 }
 
 std::size_t object::bytes() const {
-  std::size_t total = sizeof(object) + heap_bytes(json_) + heap_bytes(meta_.key.ns) +
+  std::size_t total = sizeof(object) + heap_bytes(json_.bytes()) + heap_bytes(meta_.key.ns) +
                       heap_bytes(meta_.key.name) + heap_bytes(meta_.uid) +
                       heap_bytes(meta_.resource_version) + heap_bytes(meta_.labels) +
                       heap_bytes(meta_.annotations);

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/cache/text_packer.hpp"
+
 namespace oarlock::cache {
 
 /// namespace/name; the namespace is empty for cluster-scoped kinds.
@@ -45,16 +47,19 @@ struct object_meta {
 /// Immutable after construction: safe to read on any thread.
 class object {
  public:
-  object(object_meta meta, std::string json) : meta_(std::move(meta)), json_(std::move(json)) {}
+  object(object_meta meta, packed_text json) : meta_(std::move(meta)), json_(std::move(json)) {}
+  object(object_meta meta, std::string json)
+      : object(std::move(meta), packed_text(std::move(json))) {}
   [[nodiscard]] const object_meta& meta() const { return meta_; }
   /// The whole object as compact JSON without metadata.managedFields. apiVersion and kind are set.
-  [[nodiscard]] std::string_view json() const { return json_; }
+  /// A copy, unpacked when it is stored packed.
+  [[nodiscard]] std::string json() const { return json_.text(); }
   /// What it occupies in memory, its strings and maps included.
   [[nodiscard]] std::size_t bytes() const;
 
  private:
   const object_meta meta_;
-  const std::string json_;
+  const packed_text json_;
 };
 
 using object_ptr = std::shared_ptr<const object>;

@@ -93,8 +93,10 @@ std::string_view name_of(watch_event_type t) {
 
 struct object_decoder::sink : object_sink {};
 
-object_decoder::object_decoder(kube::resource what)
-    : what_(std::move(what)), sink_(std::make_unique<sink>()) {}
+object_decoder::object_decoder(kube::resource what, bool packs)
+    : what_(std::move(what)),
+      sink_(std::make_unique<sink>()),
+      packer_(packs ? std::make_unique<text_packer>() : nullptr) {}
 object_decoder::~object_decoder() = default;
 
 result<> object_decoder::scan(std::string& text, json::span where) {
@@ -145,7 +147,8 @@ result<object_ptr> object_decoder::build(std::string& text, json::span where) {
   std::string json;
   json.reserve(packed.size() + missing.size());
   json.append("{").append(missing).append(packed.substr(1));
-  return std::make_shared<const object>(std::move(s.meta), std::move(json));
+  if (!packer_) return std::make_shared<const object>(std::move(s.meta), std::move(json));
+  return std::make_shared<const object>(std::move(s.meta), packer_->pack(std::move(json)));
 }
 
 result<object_ptr> object_decoder::decode(std::string json) {

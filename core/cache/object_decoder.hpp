@@ -32,7 +32,8 @@ struct watch_event {
 /// Decodes objects of one resource. Keeps its buffers between calls; one thread at a time.
 class object_decoder {
  public:
-  explicit object_decoder(kube::resource what);
+  /// `packs`: objects are for a store that may get many of them, see text_packer.
+  explicit object_decoder(kube::resource what, bool packs = false);
   ~object_decoder();
   object_decoder(const object_decoder&) = delete;
   object_decoder& operator=(const object_decoder&) = delete;
@@ -52,6 +53,7 @@ class object_decoder {
   struct sink;
   const kube::resource what_;
   std::unique_ptr<sink> sink_;
+  std::unique_ptr<text_packer> packer_;
 };
 
 /// One element of a list: the object, or why it cannot be cached.

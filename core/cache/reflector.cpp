@@ -40,7 +40,7 @@ struct reflector::stream {
 reflector::reflector(scope what, parts p)
     : what_(std::move(what)),
       parts_(p),
-      decoder_(what_.resource),
+      decoder_(what_.resource, true),
       metrics_(*p.metrics, what_.resource) {}
 reflector::~reflector() = default;
 

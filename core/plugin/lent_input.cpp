@@ -41,7 +41,7 @@ oarlock_object_view lent_input::view_of(const kube::resource& resource,
                                         const cache::object& object) {
   std::string& name = names_[&resource];
   if (name.empty()) name = resource.name();
-  const std::string_view json = object.json();
+  const std::string& json = texts_.emplace_back(object.json());
   return {sizeof(oarlock_object_view),
           OARLOCK_ENCODING_JSON,
           lend(name),

@@ -1,4 +1,5 @@
 #pragma once
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,8 +9,8 @@
 
 namespace oarlock::plugin {
 
-/// The C view of a plan's inputs. The objects' JSON is lent as it lies in the cache: nothing is
-/// copied. Both arguments must outlive it.
+/// The C view of a plan's inputs. Holds the objects' JSON, which may lie packed in the cache;
+/// the rest is lent: both arguments must outlive it.
 class lent_input {
  public:
   lent_input(const controller::plan_input& input, const std::string& controller);
@@ -23,7 +24,8 @@ class lent_input {
   void fill(std::vector<oarlock_object_view>& views,
             const std::vector<controller::input_object>& objects);
 
-  std::map<const kube::resource*, std::string> names_;  // a map's nodes stay where they are
+  std::deque<std::string> texts_;  // stay where they are, as do a map's nodes
+  std::map<const kube::resource*, std::string> names_;
   oarlock_object_view primary_{};
   std::vector<oarlock_object_view> owned_;
   std::vector<oarlock_object_view> watched_;
