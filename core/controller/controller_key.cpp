@@ -221,12 +221,19 @@ task<attempt> controller::state::tell(step_runner* runner, const plan_output* pl
   auto body = render_status(spec, *primary, *plan, outcome, parts_.clock_source->wall_now());
   if (body && body->has_value()) {
     const auto written = co_await runner->write_status(std::move(**body));
-    outcome.abandoned = !written && is_cancelled(written.error());
-    if (written || outcome.abandoned || outcome.failure) co_return outcome;
-    outcome.failure = step_failure{"status", reason_of(written.error()), written.error().message};
-    outcome.retry_after = written.error().retry_after;
+    if (written) co_return outcome;
+    auto untold = failed_at("status", written.error());
+    if (outcome.failure && !untold.abandoned) co_return outcome;
+    outcome = std::move(untold);
   } else if (!body) {
-    outcome.failure = step_failure{"status", reason_of(body.error()), body.error().message};
+    outcome = failed_at("status", body.error());
+  } else {
+    co_return outcome;
+  }
+  // Where the status cannot say it, an event does.
+  if (outcome.failure_needs_a_person) {
+    runner->event(true, outcome.failure->reason, "Reconcile",
+                  "status: " + outcome.failure->message);
   }
   co_return outcome;
 }

@@ -70,6 +70,29 @@ TEST_F(status_writes, of_others_are_put_right_also_in_the_middle_of_a_plan) {
   EXPECT_EQ(written_phase(), "B");
 }
 
+TEST_F(status_writes, that_are_refused_are_told_by_an_event_and_to_the_next_plan) {
+  std::string step;
+  plan.run = [&](const plan_input& input) {
+    if (input.last_failure) step = input.last_failure->step + " " + input.last_failure->reason;
+    plan_output out;
+    out.status_json = R"({"phase":"A"})";
+    return out;
+  };
+  std::string told;
+  api.intercept = [&](const test::scripted_call_ptr& call) {
+    if (call->path().find("/events") != std::string::npos) told += call->request().body;
+    if (!call->path().ends_with("/status")) return false;
+    call->reply(403, R"({"kind":"Status","status":"Failure","message":"not you","code":403})");
+    return true;
+  };
+  lead();
+  settle(30s);
+  EXPECT_EQ(step, "status Forbidden");
+  EXPECT_THAT(told, ::testing::HasSubstr("status: "));
+  EXPECT_THAT(told, ::testing::HasSubstr("not you"));
+  EXPECT_THAT(told, ::testing::HasSubstr(R"("reason":"Forbidden")"));
+}
+
 TEST_F(status_writes, of_our_own_call_for_no_plan) {
   lead();
   const int plans = plan.plans;
