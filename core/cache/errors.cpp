@@ -74,6 +74,7 @@ std::string_view reason_of(const boost::system::error_code& code) {
       {kube_error::unknown_outcome, "unknown_outcome"},
       {kube_error::bad_answer, "bad_answer"},
       {kube_error::cancelled, "cancelled"},
+      {kube_error::untrusted, "untrusted"},
   };
   for (const auto& r : table) {
     if (r.code == code) return r.reason;

@@ -52,7 +52,7 @@ reaction react_paging(const boost::system::error_code& code) {
   // "invalid", "bad_answer" and "bad_list" too: a list at "0" ignores the page size, so that its
   // body may be over our limit where pages of the most recent one are not.
   const bool retry = code == kube_error::throttled || code == kube_error::unauthorized ||
-                     code == kube_error::unavailable;
+                     code == kube_error::unavailable || code == kube_error::untrusted;
   return retry ? reaction::again : reaction::relist_recent;
 }
 

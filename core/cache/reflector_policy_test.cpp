@@ -59,6 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(row{phase::paging, kube_error::gone, reaction::relist_recent},
                     row{phase::paging, kube_error::version_too_large, reaction::relist_recent},
                     row{phase::paging, kube_error::bad_answer, reaction::relist_recent},
+                    row{phase::paging, kube_error::untrusted, reaction::again},
                     row{phase::paging, cache_error::bad_list, reaction::relist_recent},
                     row{phase::paging, cache_error::stale_list, reaction::relist_recent},
                     row{phase::paging, kube_error::throttled, reaction::again},

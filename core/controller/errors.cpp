@@ -44,6 +44,7 @@ std::string reason_of(const error& e) {
   if (e.code == kube_error::not_found) return "NotFound";
   if (e.code == kube_error::invalid) return "Invalid";
   if (e.code == kube_error::unavailable) return "Unavailable";
+  if (e.code == kube_error::untrusted) return "Untrusted";
   if (e.code == kube_error::unknown_outcome) return "UnknownOutcome";
   if (e.code == kube_error::bad_answer) return "BadAnswer";
   if (e.code == kube_error::cancelled) return "Cancelled";

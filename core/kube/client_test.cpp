@@ -113,6 +113,7 @@ constexpr int ok = 0;
 constexpr int unavailable = static_cast<int>(kube_error::unavailable);
 constexpr int throttled = static_cast<int>(kube_error::throttled);
 constexpr int unknown = static_cast<int>(kube_error::unknown_outcome);
+constexpr int untrusted = static_cast<int>(kube_error::untrusted);
 constexpr int bad_answer = static_cast<int>(kube_error::bad_answer);
 constexpr int cancelled = static_cast<int>(kube_error::cancelled);
 constexpr int invalid = static_cast<int>(kube_error::invalid);
@@ -167,6 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
                    false,
                    static_cast<int>(kube_error::forbidden)},
         retry_case{"redirect", {answers(302, "")}, false, bad_answer},
+        retry_case{"untrusted", {fails_with(net_error::untrusted)}, false, untrusted},
         retry_case{"too_large", {too_large()}, false, bad_answer}),
     [](const auto& info) { return info.param.name; });
 
@@ -175,6 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         retry_case{"ok", {answers(201, "{}")}, true, ok},
         retry_case{"not_sent", {fails_with(net_error::not_sent), good()}, true, ok, 2, {100ms}},
+        retry_case{"untrusted", {fails_with(net_error::untrusted)}, true, untrusted},
         retry_case{"never_sent", {fails_with(net_error::not_sent)}, true, unavailable, 9},
         retry_case{"no_answer", {fails_with(net_error::no_answer), good()}, true, unknown},
         retry_case{"broken_body", {cut_body(), good()}, true, unknown},

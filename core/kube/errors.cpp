@@ -41,6 +41,8 @@ class kube_category final : public boost::system::error_category {
         return "the server's answer is not what the API promises";
       case kube_error::cancelled:
         return "cancelled by the caller";
+      case kube_error::untrusted:
+        return "the server's certificate is not trusted";
     }
     return "unknown API error " + std::to_string(value);
   }
@@ -191,6 +193,7 @@ error decode_status(int http_status, std::string_view body, std::string_view ret
 error from_net(const error& e, bool is_write) {
   const auto with = [&](kube_error code) { return error{code, e.message, e.retry_after}; };
   if (e.code == net::net_error::cancelled) return with(kube_error::cancelled);
+  if (e.code == net::net_error::untrusted) return with(kube_error::untrusted);
   if (e.code == net::net_error::not_sent) return with(kube_error::unavailable);
   if (is_write) return with(kube_error::unknown_outcome);
   if (e.code == net::net_error::bad_answer) return with(kube_error::bad_answer);

@@ -24,6 +24,7 @@ enum class kube_error {
   unknown_outcome,    ///< a write was sent and its answer lost: read before writing again
   bad_answer,         ///< the answer is not what the API promises
   cancelled,          ///< the caller stopped
+  untrusted,          ///< nothing was sent: the server's certificate is not trusted
 };
 [[nodiscard]] boost::system::error_code make_error_code(kube_error e);
 

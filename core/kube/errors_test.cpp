@@ -133,6 +133,7 @@ TEST(from_net, tells_reads_from_writes) {
       {net_error::broken_body, kube_error::unavailable, kube_error::unknown_outcome},
       {net_error::bad_answer, kube_error::bad_answer, kube_error::unknown_outcome},
       {net_error::cancelled, kube_error::cancelled, kube_error::cancelled},
+      {net_error::untrusted, kube_error::untrusted, kube_error::untrusted},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(from_net({c.from, "m"}, false).code, c.read);

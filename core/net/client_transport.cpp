@@ -137,7 +137,9 @@ struct shared_parts {
 using shared = std::shared_ptr<const shared_parts>;
 
 error open_error(const shared_parts& s, const io_outcome& out) {
-  const auto code = out.end == io_end::cancelled ? net_error::cancelled : net_error::not_sent;
+  const auto code = out.end == io_end::cancelled   ? net_error::cancelled
+                    : out.end == io_end::untrusted ? net_error::untrusted
+                                                   : net_error::not_sent;
   return failed(code, s.host, out.message);
 }
 

@@ -38,7 +38,7 @@ TEST_P(tls_trust, is_given_to_the_right_certificate_only) {
     EXPECT_EQ(server.connections(), 1) << "keep-alive works under TLS";
     return;
   }
-  EXPECT_EQ(failure(*t), net_error::not_sent);
+  EXPECT_EQ(failure(*t), net_error::untrusted);
   EXPECT_NE(last_message_.find(c.complaint), std::string::npos) << last_message_;
 }
 

@@ -214,6 +214,7 @@ task<io_outcome> tcp_connection::handshake(steady_time deadline) {
   auto out = outcome(ec, 0, "TLS handshake");
   if (out.end != io_end::failed) co_return out;
   if (const auto why = trust_failure(tls_->native_handle()); !why.empty()) {
+    out.end = io_end::untrusted;
     out.message = "TLS handshake: the server's certificate for '" + name +
                   "' is not trusted: " + why + "; check the certificate authority and the name";
   }

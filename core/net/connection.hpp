@@ -19,6 +19,7 @@ enum class io_end {
   failed,     ///< the peer, the network or TLS failed
   deadline,   ///< its time was over
   cancelled,  ///< the stop token fired, or the connection was closed here
+  untrusted,  ///< the peer's certificate did not pass
 };
 
 struct io_outcome {

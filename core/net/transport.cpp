@@ -21,6 +21,8 @@ class net_category final : public boost::system::error_category {
         return "the answer is not legal HTTP or over a limit";
       case net_error::cancelled:
         return "cancelled by the caller";
+      case net_error::untrusted:
+        return "the server's certificate is not trusted";
     }
     return "unknown transport error " + std::to_string(value);
   }

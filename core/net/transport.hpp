@@ -28,6 +28,9 @@ enum class net_error {
   bad_answer,
   /// The caller's stop token fired.
   cancelled,
+  /// Nothing was sent: the server's certificate is not trusted. Another attempt does not help until
+  /// somebody mends it.
+  untrusted,
 };
 [[nodiscard]] boost::system::error_code make_error_code(net_error e);
 
