@@ -56,6 +56,10 @@ class fault_subject {
   const cache::informer& watch(const std::string& ns, const kube::resource& r = config_maps);
   /// Watches, and waits for the first list.
   const cache::informer& follow(const std::string& ns, const kube::resource& r = config_maps);
+  /// Ends the waits of who is parked, as the daemon does when it sees the API server again.
+  void wake() {
+    on_loop([this] { cache_->wake(); });
+  }
   /// What the watches showed, each as "+name", "~name" or "-name".
   [[nodiscard]] std::vector<std::string> story() const;
   /// A metric of the cache's; 0 when there is none yet.

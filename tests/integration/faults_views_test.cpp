@@ -1,5 +1,5 @@
-// Rows V4, V6, V8 of docs/fault-catalogue.md for the cache: what it shows when servers lag, repeat
-// themselves and reorder. The daemon's rows are in faults_daemon_test.cpp.
+// Rows V4, V6, V8, V14 of docs/fault-catalogue.md for the cache: what it shows when servers lag,
+// repeat themselves and reorder. The daemon's rows are in faults_daemon_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -122,6 +122,92 @@ TEST_F(FaultViews, V8_DuplicateReorderedAndReplayedEventsChangeNothing) {
     if (step == "-b") EXPECT_EQ(--depth, 0);
   }
   EXPECT_EQ(depth, 0) << "b came and went, or was never seen";
+}
+
+const kube::resource buoys{"v14.test", "v1", "Buoy", "buoys", true};
+const kube::resource buoys_v2{"v14.test", "v2", "Buoy", "buoys", true};
+
+class FaultKinds : public ::testing::Test {
+ protected:
+  FaultKinds() { c.make_namespace(ns); }
+  ~FaultKinds() override {
+    (void)c.kubectl({"delete", "crd", "buoys.v14.test", "--ignore-not-found"});
+  }
+  // v1 and v2; what is stored and what is served.
+  void define(const std::string& stored, bool v1_served) {
+    const auto version = [&](const std::string& name, bool served) {
+      return R"({"name":")" + name + R"(","served":)" + (served ? "true" : "false") +
+             R"(,"storage":)" + (name == stored ? "true" : "false") +
+             R"(,"schema":{"openAPIV3Schema":{"type":"object"}}})";
+    };
+    c.must({"apply", "-f", "-"},
+           R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",)"
+           R"("metadata":{"name":"buoys.v14.test"},"spec":{"group":"v14.test",)"
+           R"("scope":"Namespaced","names":{"kind":"Buoy","plural":"buoys","singular":"buoy"},)"
+           R"("versions":[)" +
+               version("v1", v1_served) + "," + version("v2", true) + "]}}");
+    c.must({"wait", "--for=condition=Established", "crd/buoys.v14.test"});
+  }
+  // The API server may need a moment to serve a kind that is established.
+  void put(const std::string& version) {
+    const auto body =
+        R"({"apiVersion":"v14.test/)" + version + R"(","kind":"Buoy","metadata":{"name":"b"}})";
+    ASSERT_TRUE(eventually(
+        [&] { return c.kubectl({"create", "-n", ns, "-f", "-"}, body).exit_code == 0; }, 60s));
+  }
+  bool live(const cache::informer& view, std::size_t objects) {
+    return eventually(
+        [&] {
+          subject.wake();
+          return view.synced() && view.trouble().empty() && view.object_count() == objects;
+        },
+        60s);
+  }
+  bool parked(const cache::informer& view) {
+    return eventually([&] { return view.trouble().find("not found") != std::string::npos; }, 60s);
+  }
+
+  cluster& c = shared_cluster();
+  const std::string ns = "v14-" + std::to_string(++tests_);
+  fault_subject subject{admin_kubeconfig()};
+
+ private:
+  static inline int tests_ = 0;
+};
+
+TEST_F(FaultKinds, V14_AKindThatIsRemovedIsParkedAndComesBackWithoutItsOldObjects) {
+  define("v1", true);
+  put("v1");
+  const auto& view = subject.follow(ns, buoys);
+  ASSERT_EQ(view.object_count(), 1U);
+  // With a conversion that nobody answers: watches end before the objects are deleted.
+  c.must({"patch", "crd", "buoys.v14.test", "--type=merge", "-p",
+          R"({"spec":{"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":)"
+          R"(["v1"],"clientConfig":{"url":"https://127.0.0.1:1/convert"}}}}})"});
+  c.must({"delete", "crd", "buoys.v14.test"});
+  ASSERT_TRUE(parked(view)) << view.trouble();
+  const auto& maps = subject.follow(ns);
+  put_config_map(ns, "a", "1");
+  EXPECT_TRUE(eventually([&] { return data_in(maps, ns, "a") == "1"; }, 60s)) << "others go on";
+  define("v1", true);
+  EXPECT_TRUE(live(view, 0)) << view.trouble() << view.object_count();
+  put("v1");
+  EXPECT_TRUE(live(view, 1)) << view.trouble() << view.object_count();
+}
+
+TEST_F(FaultKinds, V14_AVersionThatIsNoLongerServedIsParkedAndTheOtherGoesOn) {
+  define("v1", true);
+  put("v1");
+  const auto& one = subject.follow(ns, buoys);
+  const auto& two = subject.follow(ns, buoys_v2);
+  ASSERT_EQ(two.object_count(), 1U);
+  define("v2", false);
+  ASSERT_TRUE(parked(one)) << one.trouble();
+  EXPECT_TRUE(live(two, 1)) << two.trouble();
+  c.must({"delete", "buoys.v2.v14.test", "b", "-n", ns});
+  EXPECT_TRUE(live(two, 0)) << two.trouble();
+  define("v2", true);
+  EXPECT_TRUE(live(one, 0)) << one.trouble() << one.object_count();
 }
 
 }  // namespace
