@@ -118,9 +118,19 @@ Value status_body(const controller_spec& spec, const cache::object& primary, Val
   return body;
 }
 
-bool says_paused(const Value* live_status) {
-  const auto* status = member(live_condition(live_status, "Paused"), "status");
+bool says(const Value* live_status, const char* type) {
+  const auto* status = member(live_condition(live_status, type), "status");
   return status != nullptr && status->IsString() && std::string_view(status->GetString()) == "True";
+}
+
+bool says_paused(const Value* live_status) {
+  return says(live_status, "Paused");
+}
+
+// A plan that has no status to report leaves none, but what was said of a failure before it ends.
+bool says_unsettled(const Value* live_status) {
+  return says_paused(live_status) || says(live_status, "Reconciling") ||
+         says(live_status, "Stalled");
 }
 
 }  // namespace
@@ -226,7 +236,9 @@ result<std::optional<std::string>> render_status(const controller_spec& spec,
   if (!live) return live.error().within("cached " + primary.meta().key.text());
   auto& memory = wanted->GetAllocator();
   const auto* live_status = member(&*live, "status");
-  if (silent && !outcome.failure && !says_paused(live_status)) return std::optional<std::string>{};
+  if (silent && !outcome.failure && !says_unsettled(live_status)) {
+    return std::optional<std::string>{};
+  }
   const auto generation = primary.meta().generation;
   Value status(rapidjson::kObjectType);
   // A plan that failed says nothing about the fields it keeps: they stay as they are.

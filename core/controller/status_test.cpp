@@ -188,6 +188,19 @@ TEST(RenderPaused, AddsOneConditionAndKeepsTheRest) {
   EXPECT_FALSE(*again) << "said once";
 }
 
+TEST(RenderStatus, OfAPlanWithNothingToSayTakesBackWhatWasSaidOfAFailure) {
+  EXPECT_FALSE(*render_status(widget_spec(), *widget(), plan_output{}, {}, noon));
+  for (const bool stuck : {false, true}) {
+    attempt failed;
+    failed.failure = step_failure{"plan", "Broken", "bang"};
+    failed.failure_needs_a_person = stuck;
+    const auto broken = widget(status_in(rendered(*widget(), plan_output{}, failed)));
+    const auto after = status_in(rendered(*broken, plan_output{}, {}));
+    EXPECT_THAT(after, ::testing::Not(::testing::HasSubstr("Broken")));
+    EXPECT_FALSE(*render_status(widget_spec(), *widget(after), plan_output{}, {}, noon));
+  }
+}
+
 TEST(RenderPaused, IsTakenBackByTheNextPlan) {
   const auto ready = status_in(rendered(*widget(), ready_plan(), {}));
   const auto body = render_paused(widget_spec(), *widget(ready), noon);
