@@ -27,16 +27,25 @@ std::string kind_text(const kube::resource& r) {
   return fmt::format("{} ({})", r.name(), r.api_version());
 }
 
+std::string mapping_text(const controller::watch_spec& watch) {
+  if (watch.map_by_owner) return "owner reference";
+  if (!watch.map_by_pointer.empty()) return "the primary's " + watch.map_by_pointer;
+  return "the label " + watch.map_by_label;
+}
+
 void add_controller(std::string& out, const controller::controller_spec& c) {
   line(out, "controller", c.name);
   line(out, "  primary", kind_text(c.primary));
   for (const auto& owned : c.owns)
     line(out, "  owns", kind_text(owned));
+  for (const auto& owned : c.owns_uncached)
+    line(out, "  owns", kind_text(owned) + ", not cached");
+  if (c.finalizer) line(out, "  finalizer", "oarlock.dev/" + c.plugin);
   for (const auto& watch : c.watches) {
     line(out, "  watches",
-         fmt::format("{}{}{}, mapped by the label {}", kind_text(watch.resource),
+         fmt::format("{}{}{}, mapped by {}", kind_text(watch.resource),
                      watch.label_selector.empty() ? "" : " with ", watch.label_selector,
-                     watch.map_by_label));
+                     mapping_text(watch)));
   }
 }
 

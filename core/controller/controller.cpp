@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/log.hpp"
 #include "core/controller/controller_state.hpp"
 
 namespace oarlock::controller {
@@ -30,12 +31,16 @@ void controller::state::pump() {
     arm(now() + sync_poll);
     return;
   }
-  while (active < spec.max_concurrent_reconciles) {
+  const auto workers = spec.max_concurrent_reconciles;
+  // Plans that hang gave their workers away but hold threads of the lane: not without end.
+  while (active < workers && active + hung.size() < 2 * workers) {
     auto taken = queue.take(now());
     if (!taken) break;
     ++active;
     spawn(parts_.loop, run_key(shared_from_this(), std::move(*taken)));
   }
+  // Also when no worker is free: a delay that is over must not be waited for again and again.
+  queue.promote(now());
   report_depth();
   if (const auto next = queue.next_delayed()) arm(*next);
 }
@@ -66,16 +71,78 @@ task<> controller::state::run_key(std::shared_ptr<state> self, work_queue::taken
   const auto begin = self->now();
   self->metrics.active_workers.set(static_cast<double>(self->active));
   self->metrics.queue_seconds.observe(seconds(begin - taken.added));
-  co_await self->reconcile(taken.key);
+  const auto run = std::make_shared<key_run>();
+  run->key = taken.key;
+  run->began = begin;
+  self->running.with([&](auto& keys) { keys.emplace(run->key, begin); });
+  spawn(self->parts_.loop, keep_deadline(self, run));
+  co_await self->reconcile(run);
+  run->over.request_stop();
+  // What it says about a plan that hung must not come after what is said next.
+  while (run->reporting)
+    (void)co_await self->parts_.timer_source->sleep_for(drain_poll, {});
+  self->running.with([&](auto& keys) { keys.erase(run->key); });
   const auto other = self->unclaimed.extract(taken.key);
   if (other && !self->writes.wrote(taken.key, self->primaries(), other.mapped())) {
     self->queue.add(taken.key, self->now());
   }
   self->metrics.work_seconds.observe(seconds(self->now() - begin));
-  --self->active;
+  if (self->hung.erase(run->key) == 0) --self->active;
   self->metrics.active_workers.set(static_cast<double>(self->active));
   self->queue.done(taken.key, self->now());
   self->pump();
+}
+
+// The deadline of one reconcile. Steps are stopped; a plan cannot be: it keeps its key and its
+// thread, and gives its worker to another key.
+task<> controller::state::keep_deadline(std::shared_ptr<state> self, key_run_ptr run) {
+  const bool elapsed = co_await self->parts_.timer_source->sleep_for(self->spec.reconcile_timeout,
+                                                                     run->over.get_token());
+  if (!elapsed) co_return;
+  run->late = true;
+  self->metrics.timeouts.add();
+  log_error("a reconcile is past its deadline", {{"plugin", self->spec.plugin},
+                                                 {"controller", self->spec.name},
+                                                 {"object", run->key.text()},
+                                                 {"in", run->planning ? "plan" : "steps"}});
+  run->steps.request_stop();
+  if (!run->planning) co_return;
+  self->hung.emplace(run->key, run);
+  --self->active;
+  self->metrics.active_workers.set(static_cast<double>(self->active));
+  self->pump();
+  run->reporting = true;
+  co_await self->report_hung(run);
+  run->reporting = false;
+}
+
+std::string controller::state::hung_plans() const {
+  std::string all;
+  for (const auto& [key, run] : hung) {
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - run->began);
+    all += (all.empty() ? "" : "; ") + spec.name + ": plan of " + key.text() +
+           " has not returned for " + std::to_string(age.count()) + " s";
+  }
+  return all;
+}
+
+void controller::state::report_running() {
+  const std::weak_ptr<state> weak = weak_from_this();
+  parts_.metrics->before_scrape([weak] {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto time = self->now();
+    double all = 0;
+    double longest = 0;
+    self->running.with([&](const auto& keys) {
+      for (const auto& [key, since] : keys) {
+        all += seconds(time - since);
+        longest = std::max(longest, seconds(time - since));
+      }
+    });
+    self->metrics.unfinished_seconds.set(all);
+    self->metrics.longest_seconds.set(longest);
+  });
 }
 
 // --- the controller ----------------------------------------------------------------------------
@@ -112,7 +179,7 @@ task<> controller::drain() {
   const auto self = state_;
   self->draining = true;
   self->sleeper.request_stop();
-  while (self->active > 0)
+  while (self->active > 0 || !self->hung.empty())
     (void)co_await self->parts_.timer_source->sleep_for(drain_poll, {});
   self->leading = false;
   self->watching.with([](bool& still) { still = false; });
@@ -125,6 +192,10 @@ const controller_spec& controller::spec() const {
 
 bool controller::synced() const {
   return state_->synced();
+}
+
+std::string controller::hung_plans() const {
+  return state_->hung_plans();
 }
 
 std::string controller::trouble() const {

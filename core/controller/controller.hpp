@@ -56,6 +56,8 @@ class controller {
   /// Whether it may take keys, and what its queue holds: at most `most` keys of each kind.
   [[nodiscard]] bool leading() const;
   [[nodiscard]] queue_snapshot snapshot(std::size_t most) const;
+  /// Which plans are past their deadline and have not returned, for /readyz; empty: none.
+  [[nodiscard]] std::string hung_plans() const;
 
  private:
   struct state;

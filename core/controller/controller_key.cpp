@@ -29,6 +29,23 @@ bool is_cancelled(const error& e) {
   return e.code == kube::kube_error::cancelled || e.code == election::election_error::not_leading;
 }
 
+// Runs on the lane. Nothing may be thrown there: not by the plugin, whose bridge catches, and not
+// by the core; what is, costs this key a retry and nobody else anything.
+task<work> plan_and_compare(reconciler* decide, const plan_input* input,
+                            const child_lookup* children) {
+  std::string what;
+  try {
+    co_return make_work(*decide, *input, *children);
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+    what = "something that is not a std::exception";
+  }
+  work broken;
+  broken.refused = error{controller_error::panicked, "an exception left the core: " + what};
+  co_return broken;
+}
+
 }  // namespace
 
 void controller::state::forget(const cache::object_key& key) {
@@ -61,13 +78,45 @@ live_check controller::state::check_of(const cache::object_key& key) const {
   return existing ? live_check::existing : live_check::none;
 }
 
-step_runner::parts controller::state::runner_parts(const cache::object_key& key) {
+step_runner::parts controller::state::runner_parts(const cache::object_key& key,
+                                                   std::stop_token stop) {
   auto log = std::make_shared<const reconcile_log>(spec, key, *parts_.random);
-  return {parts_.loop, parts_.client, parts_.events, &writes,
-          &spec,       children(),    &primaries(),  std::move(log)};
+  return {parts_.loop, parts_.client, parts_.events,  &writes,        &spec,
+          children(),  &primaries(),  std::move(log), std::move(stop)};
 }
 
-task<> controller::state::reconcile(cache::object_key key) {
+std::string controller::state::words_of_timeout() const {
+  return "expected a reconcile to end within " + std::to_string(spec.reconcile_timeout.count()) +
+         " s";
+}
+
+task<work> controller::state::make_in_time(key_run_ptr run, const plan_input* input,
+                                           const child_lookup* lookup) {
+  run->planning = true;
+  auto made = co_await run_on(parts_.lane, plan_and_compare(parts_.plan, input, lookup));
+  run->planning = false;
+  const bool threw =
+      (made.refused && made.refused->code == controller_error::panicked) ||
+      (made.plan.verdict == plan_verdict::terminal && made.plan.fail_reason == threw_reason);
+  if (threw) metrics.panics.add();
+  co_return made;
+}
+
+// Says on the object that its plan hangs, while it does.
+task<> controller::state::report_hung(key_run_ptr run) {
+  const auto primary = primaries().get(run->key);
+  if (!primary || !leading) co_return;
+  step_runner runner(runner_parts(run->key, {}), primary);
+  plan_output none;
+  none.verdict = plan_verdict::retry;
+  attempt outcome;
+  outcome.failure =
+      step_failure{"plan", "ReconcileTimeout", words_of_timeout() + ", found plan() still running"};
+  (void)co_await tell(&runner, &none, run->key, std::move(outcome));
+}
+
+task<> controller::state::reconcile(key_run_ptr run) {
+  const auto key = run->key;
   auto primary = primaries().get(key);
   if (!primary || (primary->meta().deleting && !has_finalizer(spec, *primary))) {
     forget(key);
@@ -87,7 +136,7 @@ task<> controller::state::reconcile(cache::object_key key) {
     co_return;
   }
   const auto begin = now();
-  step_runner runner(runner_parts(key), primary);
+  step_runner runner(runner_parts(key, run->steps.get_token()), primary);
   if (std::exchange(first_reconcile, false)) {
     const log_scope said(runner.log());
     log_info("first reconcile");
@@ -105,15 +154,11 @@ task<> controller::state::reconcile(cache::object_key key) {
   auto input = gather(key, primary);
   input.log = runner.log();
   const auto lookup = children();
-  auto made = co_await run_on(
-      parts_.lane,
-      [](reconciler* decide, const plan_input* in, const child_lookup* l) -> task<work> {
-        co_return make_work(*decide, *in, *l);
-      }(parts_.plan, &input, &lookup));
+  auto made = co_await make_in_time(run, &input, &lookup);
   const auto plan = made.plan;
   for (const auto& e : plan.events)
     runner.event(e.warning, e.reason, "Reconcile", e.message);
-  outcome = co_await carry_out(&runner, std::move(made), &plan, key);
+  outcome = co_await carry_out(&runner, std::move(made), &plan, run);
   note_rewinds();
   if (rewinds == began_in && !outcome.failure && !outcome.abandoned) {
     unproven.erase(key);
@@ -165,7 +210,7 @@ task<> controller::state::keep_paused(cache::object_key key, cache::object_ptr p
   last_failures.erase(key);
   const auto body = render_paused(spec, *primary, parts_.clock_source->wall_now());
   if (!body || !*body) co_return;
-  step_runner runner(runner_parts(key), primary);
+  step_runner runner(runner_parts(key, {}), primary);
   const auto written = co_await runner.write_status(**body);
   if (written) {
     runner.event(false, "Paused", "Reconcile",
@@ -176,17 +221,29 @@ task<> controller::state::keep_paused(cache::object_key key, cache::object_ptr p
 }
 
 task<attempt> controller::state::carry_out(step_runner* runner, work w, const plan_output* plan,
-                                           cache::object_key key) {
+                                           key_run_ptr run) {
+  const auto key = run->key;
   attempt outcome;
+  if (run->late) {
+    // Its answer is about a time long ago, and what is to be said about it is said.
+    outcome.failure = step_failure{"plan", "ReconcileTimeout", words_of_timeout()};
+    co_return outcome;
+  }
   if (plan->verdict != plan_verdict::done) {
     outcome.failure = step_failure{"plan", plan->fail_reason, plan->fail_message};
     outcome.failure_needs_a_person = plan->verdict == plan_verdict::terminal;
   } else if (w.refused) {
     outcome.failure = step_failure{"plan", reason_of(*w.refused), w.refused->message};
-    outcome.failure_needs_a_person = true;
+    outcome.failure_needs_a_person = w.refused->code != controller_error::panicked;
   } else {
     note_rewinds();
     auto failed = co_await runner->run(std::move(w), check_of(key));
+    if (failed && run->late) {
+      // A write may have been on its way.
+      verify_live.insert(key);
+      outcome.failure = step_failure{failed->step, "ReconcileTimeout", words_of_timeout()};
+      co_return co_await tell(runner, plan, key, std::move(outcome));
+    }
     if (failed) {
       outcome = failed_at(failed->step, failed->why);
       if (outcome.abandoned) co_return outcome;

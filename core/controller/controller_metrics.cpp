@@ -48,6 +48,11 @@ controller_metrics::controller_metrics(metric_registry& r, const controller_spec
       terminal_errors(r.make_counter("controller_runtime_terminal_reconcile_errors_total",
                                      "Total number of terminal reconciliation errors",
                                      of_controller(s))),
+      panics(r.make_counter("controller_runtime_reconcile_panics_total",
+                            "Total number of exceptions out of a reconcile, of core or plugin",
+                            of_controller(s))),
+      timeouts(r.make_counter("controller_runtime_reconcile_timeouts_total",
+                              "Total number of reconciles past their deadline", of_controller(s))),
       reconcile_seconds(r.make_histogram("controller_runtime_reconcile_time_seconds",
                                          "Length of time per reconciliation per controller",
                                          of_controller(s), reconcile_buckets)),
@@ -69,9 +74,16 @@ controller_metrics::controller_metrics(metric_registry& r, const controller_spec
       work_seconds(r.make_histogram("workqueue_work_duration_seconds",
                                     "How long the work on a key takes", of_queue(s),
                                     queue_buckets)),
+      unfinished_seconds(r.make_gauge("workqueue_unfinished_work_seconds",
+                                      "Seconds of work in progress that work_duration has not seen",
+                                      of_queue(s))),
+      longest_seconds(r.make_gauge("workqueue_longest_running_processor_seconds",
+                                   "Seconds that the longest running reconcile has run for",
+                                   of_queue(s))),
       stale_skips(r.make_counter("oarlock_stale_cache_skips_total",
                                  "Reconciles put off because the cache had not seen own writes",
                                  of_controller(s))) {
+  total(r, s, "requeue");  // there, and 0: an outcome that this queue does not have
   concurrency_max.set(static_cast<double>(s.max_concurrent_reconciles));
 }
 

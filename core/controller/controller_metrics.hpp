@@ -16,6 +16,8 @@ struct controller_metrics {
   counter& requeued;
   counter& errors;
   counter& terminal_errors;
+  counter& panics;
+  counter& timeouts;
   histogram& reconcile_seconds;
   gauge& active_workers;
   gauge& concurrency_max;
@@ -25,6 +27,8 @@ struct controller_metrics {
   counter& retries;
   histogram& queue_seconds;
   histogram& work_seconds;
+  gauge& unfinished_seconds;  ///< of all keys that are worked on, together
+  gauge& longest_seconds;     ///< of the one that takes longest
   counter& stale_skips;
 };
 

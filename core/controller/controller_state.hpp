@@ -19,6 +19,18 @@
 
 namespace oarlock::controller {
 
+/// One reconcile under way.
+struct key_run {
+  cache::object_key key;
+  steady_time began;
+  std::stop_source steps;  ///< stopped at the deadline
+  std::stop_source over;   ///< stopped when it has ended
+  bool planning = false;
+  bool late = false;
+  bool reporting = false;
+};
+using key_run_ptr = std::shared_ptr<key_run>;
+
 /// Thread: the stream loop, but for the refresh of gauges.
 struct controller::state : std::enable_shared_from_this<controller::state> {
   state(controller_spec s, parts p) : spec(std::move(s)), parts_(p), metrics(*p.metrics, spec) {}
@@ -37,16 +49,23 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   void arm(steady_time when);
   static task<> sleep_then_pump(std::shared_ptr<state> self, duration wait, std::stop_token stop);
   static task<> run_key(std::shared_ptr<state> self, work_queue::taken taken);
-  task<> reconcile(cache::object_key key);
+  static task<> keep_deadline(std::shared_ptr<state> self, key_run_ptr run);
+  task<> reconcile(key_run_ptr run);
+  task<work> make_in_time(key_run_ptr run, const plan_input* input, const child_lookup* lookup);
+  task<> report_hung(key_run_ptr run);
+  [[nodiscard]] std::string words_of_timeout() const;
+  [[nodiscard]] std::string hung_plans() const;
   task<bool> hold(step_runner* runner, cache::object_ptr* primary, attempt* outcome);
   task<attempt> tell(step_runner* runner, const plan_output* plan, cache::object_key key,
                      attempt outcome);
   task<attempt> let_go(step_runner* runner);
   [[nodiscard]] attempt failed_at(std::string step, const error& why);
-  [[nodiscard]] step_runner::parts runner_parts(const cache::object_key& key);
+  [[nodiscard]] step_runner::parts runner_parts(const cache::object_key& key, std::stop_token stop);
+  [[nodiscard]] bool passes(const watch_spec& w, const cache::change& c) const;
+  void enqueue_mapped(const watch_spec& w, const cache::object_ptr& other, priority p);
+  void report_running();
   task<> keep_paused(cache::object_key key, cache::object_ptr primary);
-  task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan,
-                          cache::object_key key);
+  task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan, key_run_ptr run);
   void settle(const cache::object_key& key, const plan_output& plan, const attempt& outcome,
               const log_context_ptr& log);
   plan_input gather(const cache::object_key& key, cache::object_ptr primary);
@@ -80,6 +99,10 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   std::uint64_t rewinds = 0;
   std::set<cache::object_key> converged;
   std::size_t active = 0;
+  // Plans past their deadline: they hold their key and a thread of the lane, but no worker.
+  std::map<cache::object_key, key_run_ptr> hung;
+  // What is worked on since when; scrapes come from another thread.
+  guarded<std::map<cache::object_key, steady_time>> running;
   bool leading = false;
   bool draining = false;
   bool first_reconcile = true;

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "core/base/mutant.hpp"
+#include "core/json/parse.hpp"
+
 namespace oarlock::controller {
 
 namespace {
@@ -34,12 +37,17 @@ void controller::state::join_watches() {
   for (const auto& s : subscriptions)
     epochs.push_back(s->view().epoch());
   report_cache_size();
+  report_running();
 }
 
 void controller::state::watch_primary() {
   const std::weak_ptr<state> weak = weak_from_this();
+  cache::index_set lookups;
+  for (const auto& w : spec.watches) {
+    if (!w.map_by_pointer.empty()) lookups.pointers.push_back(w.map_by_pointer);
+  }
   subscriptions.push_back(
-      parts_.cache->acquire({spec.primary, spec.ns, {}}, {}, [weak](const cache::change& c) {
+      parts_.cache->acquire({spec.primary, spec.ns, {}}, lookups, [weak](const cache::change& c) {
         const auto self = weak.lock();
         if (!self) return;
         const auto& key = (c.after ? c.after : c.before)->meta().key;
@@ -84,23 +92,69 @@ void controller::state::watch_owned(const kube::resource& r) {
       }));
 }
 
+// Moving from one primary to another counts, whatever the predicates say.
+bool controller::state::passes(const watch_spec& w, const cache::change& c) const {
+  const bool any = !w.on_generation && !w.on_labels && !w.on_annotations;
+  if (any || !c.before || !c.after) return true;
+  const auto& before = c.before->meta();
+  const auto& after = c.after->meta();
+  const auto label = [&](const cache::object_meta& meta) {
+    const auto found = meta.labels.find(w.map_by_label);
+    return found == meta.labels.end() ? std::string() : found->second;
+  };
+  const auto owners = [](const cache::object_meta& meta) {
+    std::set<std::string> uids;
+    for (const auto& owner : meta.owners)
+      uids.insert(owner.uid);
+    return uids;
+  };
+  return (w.on_generation && before.generation != after.generation) ||
+         (w.on_labels && before.labels != after.labels) ||
+         (w.on_annotations && before.annotations != after.annotations) ||
+         before.deleting != after.deleting ||
+         (!w.map_by_label.empty() && label(before) != label(after)) ||
+         (w.map_by_owner && owners(before) != owners(after));
+}
+
+void controller::state::enqueue_mapped(const watch_spec& w, const cache::object_ptr& other,
+                                       priority p) {
+  if (!other) return;
+  const auto& meta = other->meta();
+  if (!w.map_by_pointer.empty()) {
+    for (const auto& primary :
+         primaries().with_value(meta.key.ns, w.map_by_pointer, meta.key.name)) {
+      enqueue(primary->meta().key, p);
+    }
+    return;
+  }
+  if (w.map_by_owner) {
+    for (const auto& owner : meta.owners) {
+      const cache::object_key key{spec.primary.namespaced ? meta.key.ns : "", owner.name};
+      const auto primary = primaries().get(key);
+      if (primary && primary->meta().uid == owner.uid) enqueue(key, p);
+    }
+    return;
+  }
+  const auto found = meta.labels.find(w.map_by_label);
+  if (found == meta.labels.end()) return;
+  const cache::object_key key{meta.key.ns, found->second};
+  if (primaries().get(key)) enqueue(key, p);
+}
+
 void controller::state::watch_other(const watch_spec& w) {
   const std::weak_ptr<state> weak = weak_from_this();
-  const auto enqueue_named = [weak, label = w.map_by_label](const cache::object_ptr& other,
-                                                            priority p) {
-    const auto self = weak.lock();
-    if (!self || !other) return;
-    const auto found = other->meta().labels.find(label);
-    if (found == other->meta().labels.end()) return;
-    const cache::object_key key{other->meta().key.ns, found->second};
-    if (self->primaries().get(key)) self->enqueue(key, p);
-  };
-  subscriptions.push_back(parts_.cache->acquire({w.resource, spec.ns, w.label_selector},
-                                                {{w.map_by_label}},
-                                                [enqueue_named](const cache::change& c) {
-                                                  enqueue_named(c.before, priority_of(c));
-                                                  enqueue_named(c.after, priority_of(c));
-                                                }));
+  cache::index_set lookups;
+  if (!w.map_by_label.empty()) lookups.labels.push_back(w.map_by_label);
+  // Old and new: an object that moves from one primary to another concerns both.
+  subscriptions.push_back(parts_.cache->acquire(
+      {w.resource, spec.ns, w.label_selector}, lookups, [weak, w](const cache::change& c) {
+        const auto self = weak.lock();
+        if (!self || !self->passes(w, c)) return;
+        if (!OARLOCK_MUTANT("old_target_forgotten")) {
+          self->enqueue_mapped(w, c.before, priority_of(c));
+        }
+        self->enqueue_mapped(w, c.after, priority_of(c));
+      }));
 }
 
 void controller::state::report_cache_size() {
@@ -168,9 +222,19 @@ plan_input controller::state::gather(const cache::object_key& key, cache::object
   for (std::size_t i = 0; i < spec.watches.size(); ++i) {
     const auto& watched = spec.watches[i];
     auto& view = subscriptions[1 + spec.owns.size() + i]->view();
-    for (auto& other : view.labelled(key.ns, watched.map_by_label, key.name)) {
-      input.watched.push_back({&watched.resource, std::move(other)});
+    std::vector<cache::object_ptr> found;
+    if (watched.map_by_owner) {
+      found = view.owned_by(primary->meta().uid);
+    } else if (!watched.map_by_pointer.empty()) {
+      const auto parsed = json::parse(primary->json());
+      const auto name =
+          parsed ? json::string_at(*parsed, watched.map_by_pointer) : std::string_view();
+      if (auto other = view.get({key.ns, std::string(name)})) found.push_back(std::move(other));
+    } else {
+      found = view.labelled(key.ns, watched.map_by_label, key.name);
     }
+    for (auto& other : found)
+      input.watched.push_back({&watched.resource, std::move(other)});
   }
   input.deleting = primary->meta().deleting;
   const auto failed = last_failures.find(key);

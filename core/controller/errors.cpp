@@ -17,6 +17,8 @@ class category final : public boost::system::error_category {
         return "name taken";
       case controller_error::changed_meanwhile:
         return "changed meanwhile";
+      case controller_error::panicked:
+        return "panicked";
     }
     return "unknown";
   }
@@ -34,6 +36,7 @@ std::string reason_of(const error& e) {
   if (e.code == controller_error::invalid_intent) return "InvalidChild";
   if (e.code == controller_error::name_taken) return "NameTaken";
   if (e.code == controller_error::changed_meanwhile) return "ChangedMeanwhile";
+  if (e.code == controller_error::panicked) return "ReconcilePanicked";
   if (e.code == kube_error::conflict) return "Conflict";
   if (e.code == kube_error::already_exists) return "AlreadyExists";
   if (e.code == kube_error::gone) return "Gone";

@@ -12,6 +12,7 @@ enum class controller_error {
   invalid_intent = 1,  ///< a plugin asked for a child that it may not or cannot have
   name_taken,          ///< the child's name belongs to an object that is not ours
   changed_meanwhile,   ///< the object is not the one that was read: look again
+  panicked,            ///< an exception where none may come from
 };
 [[nodiscard]] boost::system::error_code make_error_code(controller_error e);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -93,6 +94,9 @@ struct status_swap {
   std::string resource_version;
 };
 using plan_step = std::variant<create_once, patch_existing, delete_object, status_swap>;
+
+/// The fail_reason of a terminal plan out of which an exception came.
+inline constexpr std::string_view threw_reason = "PluginThrew";
 
 enum class plan_verdict {
   done,      ///< the outputs are to be carried out

@@ -1,5 +1,6 @@
 #pragma once
 // What a controller is, as its plugin's manifest declares it.
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -12,12 +13,21 @@ namespace oarlock::controller {
 /// A kind whose objects are inputs without being children, and how one finds its primary.
 struct watch_spec {
   kube::resource resource;
-  std::string label_selector;
+  std::string label_selector = {};
   /// The label whose value is the primary's name, in the object's own namespace.
-  std::string map_by_label;
+  std::string map_by_label = {};
   /// What plans may do to these objects besides looking at them.
   bool may_patch = false;
   bool may_delete = false;
+  /// Instead of a label: primaries whose string at this JSON pointer is the object's name, in its
+  /// namespace.
+  std::string map_by_pointer = {};
+  /// Instead of a label: primaries that an owner reference of the object names.
+  bool map_by_owner = false;
+  /// Which updates count; none of them: all do. Objects that come or go always count.
+  bool on_generation = false;
+  bool on_labels = false;
+  bool on_annotations = false;
 };
 
 struct controller_spec {
@@ -34,6 +44,8 @@ struct controller_spec {
   bool finalizer = false;
   /// Kinds of children that are not cached (Secrets): read live by name, never listed or pruned.
   std::vector<kube::resource> owns_uncached = {};
+  /// How long one reconcile may take, plan and steps together.
+  std::chrono::seconds reconcile_timeout{60};
 };
 
 }  // namespace oarlock::controller

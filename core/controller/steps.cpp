@@ -94,7 +94,7 @@ task<result<>> step_runner::create(child wanted, bool verify_live) {
   if (!OARLOCK_MUTANT("first_apply_takes_what_is_there")) create_only(wanted);
   const auto answer =
       co_await client_.apply(wanted.resource, wanted.key.ns, wanted.key.name, wanted.body,
-                             {field_manager(*parts_.spec), false, {}, false});
+                             {field_manager(*parts_.spec), false, {}, false}, parts_.stop);
   if (!answer) {
     if (answer.error().code != kube_error::conflict) co_return answer.error();
     const auto nothing = co_await look_for(wanted);
@@ -109,7 +109,7 @@ task<result<>> step_runner::create(child wanted, bool verify_live) {
 task<result<>> step_runner::update(child wanted) {
   const auto answer =
       co_await client_.apply(wanted.resource, wanted.key.ns, wanted.key.name, wanted.body,
-                             {field_manager(*parts_.spec), true, {}, false});
+                             {field_manager(*parts_.spec), true, {}, false}, parts_.stop);
   if (!answer) {
     if (!is_other_object(answer.error())) co_return answer.error();
     co_return error{controller_error::changed_meanwhile, answer.error().message};
@@ -125,7 +125,7 @@ task<result<>> step_runner::confirm(kube::resource r, cache::object_ptr cached) 
                       "expected " + r.kind + " " + meta.key.text() +
                           " in the API server as in the cache, found another or none: the "
                           "cache may be behind, looking again"};
-  const auto live = co_await client_.get(r, meta.key.ns, meta.key.name);
+  const auto live = co_await client_.get(r, meta.key.ns, meta.key.name, parts_.stop);
   if (!live) co_return live.error().code == kube_error::not_found ? differs : live.error();
   const auto parsed = json::parse(*live);
   if (!parsed) co_return parsed.error();
@@ -165,7 +165,7 @@ task<std::optional<failed_step>> step_runner::apply_one(child_write write, live_
 task<result<>> step_runner::remove(kube::resource r, cache::object_key key,
                                    kube::delete_options options) {
   const auto uid = options.uid;
-  const auto answer = co_await client_.remove(r, key.ns, key.name, std::move(options));
+  const auto answer = co_await client_.remove(r, key.ns, key.name, std::move(options), parts_.stop);
   if (!answer && answer.error().code != kube_error::not_found) {
     if (answer.error().code != kube_error::conflict) co_return answer.error();
     co_return error{controller_error::changed_meanwhile, answer.error().message};
@@ -247,8 +247,9 @@ task<std::optional<failed_step>> step_runner::run(work w, live_check check) {
 
 task<result<cache::object_ptr>> step_runner::add_finalizer() {
   const auto& key = primary_->meta().key;
-  const auto answer = co_await client_.json_patch(parts_.spec->primary, key.ns, key.name,
-                                                  add_finalizer_patch(*parts_.spec, *primary_));
+  const auto answer =
+      co_await client_.json_patch(parts_.spec->primary, key.ns, key.name,
+                                  add_finalizer_patch(*parts_.spec, *primary_), {}, parts_.stop);
   if (!answer) {
     // 422: a test failed, or it is being deleted and takes no finalizer any more.
     if (answer.error().code != kube_error::invalid) co_return answer.error();
@@ -264,8 +265,9 @@ task<result<cache::object_ptr>> step_runner::add_finalizer() {
 
 task<result<>> step_runner::remove_finalizer() {
   const auto key = primary_->meta().key;
-  const auto answer = co_await client_.json_patch(parts_.spec->primary, key.ns, key.name,
-                                                  remove_finalizer_patch(*parts_.spec, *primary_));
+  const auto answer =
+      co_await client_.json_patch(parts_.spec->primary, key.ns, key.name,
+                                  remove_finalizer_patch(*parts_.spec, *primary_), {}, parts_.stop);
   if (!answer && answer.error().code != kube_error::not_found) {
     if (answer.error().code != kube_error::invalid) co_return answer.error();
     co_return error{controller_error::changed_meanwhile, answer.error().message};

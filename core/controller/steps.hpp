@@ -2,6 +2,7 @@
 // The writing half of a reconcile: carries out what reconcile.hpp found to be different, in order,
 // each group only after the one before is known to have happened.
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,7 @@ class step_runner {
     child_lookup children;
     const cache::informer* primaries;
     log_context_ptr log = nullptr;  ///< what the records of this reconcile carry
+    std::stop_token stop = {};      ///< the deadline: steps end, the status is still written
   };
   step_runner(parts p, cache::object_ptr primary);
   step_runner(const step_runner&) = delete;

@@ -32,7 +32,7 @@ error as_change(const error& e) {
 }  // namespace
 
 task<result<cache::object_ptr>> step_runner::read(kube::resource r, cache::object_key key) {
-  auto live = co_await client_.get(r, key.ns, key.name);
+  auto live = co_await client_.get(r, key.ns, key.name, parts_.stop);
   if (!live) {
     if (live.error().code == kube_error::not_found) co_return cache::object_ptr();
     co_return live.error();
@@ -62,7 +62,8 @@ task<result<>> step_runner::create_if_missing(child wanted, live_check check) {
     const auto nothing = co_await look_for(wanted);
     if (!nothing) co_return nothing;
   }
-  const auto answer = co_await client_.create(wanted.resource, wanted.key.ns, wanted.body);
+  const auto answer =
+      co_await client_.create(wanted.resource, wanted.key.ns, wanted.body, parts_.stop);
   if (answer) {
     saw(wanted.resource, answer->body);
     event(false, "Created", "Create", "Created " + wanted.title());
@@ -100,10 +101,10 @@ task<step_runner::failure> step_runner::run_step(patch_work* step, live_check ch
   }
   result<kube::write_answer> answer = kube::write_answer{};
   if (step->merge) {
-    answer = co_await client_.merge_patch(r, ns, step->target.name, step->body);
+    answer = co_await client_.merge_patch(r, ns, step->target.name, step->body, {}, parts_.stop);
   } else {
     answer = co_await client_.apply(r, ns, step->target.name, step->body,
-                                    {field_manager(*parts_.spec), false, {}, false});
+                                    {field_manager(*parts_.spec), false, {}, false}, parts_.stop);
   }
   if (!answer) co_return failed_step{title, as_change(answer.error())};
   // An object outside of what is watched would never be seen.
@@ -151,9 +152,9 @@ task<step_runner::failure> step_runner::run_step(delete_work* step, live_check c
 task<step_runner::failure> step_runner::run_step(status_work* step, live_check) {
   const auto title = "status " + primary_->meta().key.text();
   const auto& key = primary_->meta().key;
-  const auto answer =
-      co_await client_.apply(parts_.spec->primary, key.ns, key.name, step->body,
-                             {status_field_manager(*parts_.spec), true, "status", false});
+  const auto answer = co_await client_.apply(
+      parts_.spec->primary, key.ns, key.name, step->body,
+      {status_field_manager(*parts_.spec), true, "status", false}, parts_.stop);
   if (!answer) co_return failed_step{title, as_change(answer.error())};
   auto fresh = cache::object_decoder(parts_.spec->primary).decode(answer->body);
   if (!fresh) co_return failed_step{title, fresh.error()};

@@ -13,7 +13,7 @@ const kube::resource pods{"", "v1", "Pod", "pods", true};
 controller_spec stepping() {
   auto spec = widget_spec();
   spec.owns_uncached = {secrets};
-  watch_spec watched{pods, "", "app"};
+  watch_spec watched{pods, {}, "app"};
   watched.may_patch = watched.may_delete = true;
   spec.watches.push_back(watched);
   return spec;

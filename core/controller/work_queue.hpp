@@ -81,6 +81,8 @@ class work_queue {
   [[nodiscard]] bool is_processing(const cache::object_key& key) const {
     return processing_.contains(key);
   }
+  /// Makes delayed keys ready whose time has come; take() does so too.
+  void promote(steady_time now);
   /// When the earliest delayed key becomes ready; nothing when none is delayed.
   [[nodiscard]] std::optional<steady_time> next_delayed() const;
   /// At most `most` keys of each kind.
@@ -104,7 +106,6 @@ class work_queue {
     steady_time since;
   };
   priority drop_delay(const cache::object_key& key, priority p);
-  void promote(steady_time now);
 
   std::map<place, taken> ready_;
   std::map<cache::object_key, place> queued_;

@@ -31,7 +31,7 @@ std::string name_of_path(const std::string& path) {
 
 std::size_t plugin_set::lane_threads(std::size_t max_concurrent, unsigned processors) {
   const auto wanted = std::clamp<std::size_t>(processors, 2, lane_threads_max);
-  return std::clamp<std::size_t>(max_concurrent, 1, wanted);
+  return std::clamp<std::size_t>(max_concurrent, 2, wanted);
 }
 
 plugin_set::~plugin_set() {
@@ -144,6 +144,9 @@ std::vector<check> plugin_set::checks() const {
     for (const auto& made : one.controllers) {
       auto why = made->trouble();
       if (why.empty() && !made->synced()) why = "the caches are not filled yet";
+      if (const auto hung = made->hung_plans(); !hung.empty()) {
+        c.note += (c.note.empty() ? "" : "; ") + hung;
+      }
       if (!why.empty()) c.trouble += (c.trouble.empty() ? "" : "; ") + why;
     }
     out.push_back(std::move(c));

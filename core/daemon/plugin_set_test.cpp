@@ -131,7 +131,7 @@ TEST(lane_threads, few_and_never_none) {
     unsigned processors;
     std::size_t threads;
   } cases[] = {{16, 1, 2}, {16, 2, 2}, {16, 3, 3}, {16, 64, 4},
-               {1, 64, 1}, {3, 64, 3}, {16, 0, 2}, {0, 4, 1}};
+               {1, 64, 2}, {3, 64, 3}, {16, 0, 2}, {0, 4, 2}};
   for (const auto& c : cases) {
     EXPECT_EQ(plugin_set::lane_threads(c.concurrent, c.processors), c.threads)
         << c.concurrent << " " << c.processors;

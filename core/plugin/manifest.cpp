@@ -19,6 +19,7 @@ constexpr std::size_t controllers_max = 32;
 constexpr std::size_t kinds_max = 64;
 constexpr std::int64_t abi_max = 65535;
 constexpr std::int64_t concurrent_reconciles_max = 1000;
+constexpr std::int64_t reconcile_timeout_max = 3600;
 constexpr std::size_t name_max = 63;
 
 constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
@@ -80,6 +81,16 @@ bool is_label_key(std::string_view s) {
          is_alphanumeric(name.back()) && std::all_of(name.begin(), name.end(), [](char c) {
            return is_alphanumeric(c) || holds("._-", c);
          });
+}
+
+// RFC 6901, of an object's member: not the whole document.
+bool is_pointer(std::string_view s) {
+  if (s.size() < 2 || s.size() > 1024 || s.front() != '/') return false;
+  for (std::size_t at = s.find('~'); at != std::string_view::npos; at = s.find('~', at + 1)) {
+    if (at + 1 == s.size() || (s[at + 1] != '0' && s[at + 1] != '1')) return false;
+  }
+  return std::all_of(s.begin(), s.end(),
+                     [](char c) { return static_cast<unsigned char>(c) > 0x20; });
 }
 
 bool is_line(std::string_view s) {
@@ -157,9 +168,9 @@ class manifest_reader {
                                               const std::string& plugin) {
     controller::controller_spec c;
     c.plugin = plugin;
-    if (!yaml_.expect_map(
-            node, path,
-            {"name", "primary", "owns", "watches", "maxConcurrentReconciles", "finalizer"})) {
+    if (!yaml_.expect_map(node, path,
+                          {"name", "primary", "owns", "watches", "maxConcurrentReconciles",
+                           "finalizer", "reconcileTimeoutSeconds"})) {
       return c;
     }
     c.name = yaml_.text(node, path, "name", is_name, name_rule);
@@ -173,6 +184,8 @@ class manifest_reader {
     read_watches(node["watches"], path + ".watches", c);
     c.max_concurrent_reconciles = static_cast<std::size_t>(
         yaml_.integer(node, path, "maxConcurrentReconciles", 1, concurrent_reconciles_max, 16));
+    c.reconcile_timeout = std::chrono::seconds(
+        yaml_.integer(node, path, "reconcileTimeoutSeconds", 1, reconcile_timeout_max, 60));
     c.finalizer = yaml_.flag(node, path, "finalizer");
     return c;
   }
@@ -213,9 +226,9 @@ class manifest_reader {
     if (!yaml_.expect_list(list, path, kinds_max, false)) return;
     for (std::size_t i = 0; i < list.size() && !yaml_.failure(); ++i) {
       const std::string item = fmt::format("{}[{}]", path, i);
-      if (!yaml_.expect_map(
-              list[i], item,
-              {"apiVersion", "kind", "plural", "scope", "labelSelector", "mapByLabel", "writes"})) {
+      if (!yaml_.expect_map(list[i], item,
+                            {"apiVersion", "kind", "plural", "scope", "labelSelector", "mapByLabel",
+                             "mapByOwner", "mapByPointer", "predicates", "writes"})) {
         return;
       }
       controller::watch_spec watch;
@@ -225,10 +238,56 @@ class manifest_reader {
         watch.label_selector =
             yaml_.text(list[i], item, "labelSelector", is_selector, "a label selector");
       }
-      watch.map_by_label = yaml_.text(list[i], item, "mapByLabel", is_label_key,
-                                      "the key of the label whose value is the primary's name");
+      read_mapping(list[i], item, c.primary, watch);
+      read_predicates(list[i]["predicates"], item + ".predicates", watch);
       read_writes(list[i]["writes"], item + ".writes", watch);
       c.watches.push_back(std::move(watch));
+    }
+  }
+
+  // Exactly one way from the object to its primaries.
+  void read_mapping(const YAML::Node& node, const std::string& path, const kube::resource& primary,
+                    controller::watch_spec& watch) {
+    const bool by_label = node["mapByLabel"].IsDefined();
+    const bool by_pointer = node["mapByPointer"].IsDefined();
+    watch.map_by_owner = yaml_.flag(node, path, "mapByOwner");
+    if ((by_label ? 1 : 0) + (by_pointer ? 1 : 0) + (watch.map_by_owner ? 1 : 0) != 1) {
+      yaml_.fail(node, fmt::format("expected exactly one of mapByLabel, mapByOwner: true and "
+                                   "mapByPointer in {}",
+                                   path));
+      return;
+    }
+    if (by_label) {
+      watch.map_by_label = yaml_.text(node, path, "mapByLabel", is_label_key,
+                                      "the key of the label whose value is the primary's name");
+    }
+    if (!by_pointer) return;
+    watch.map_by_pointer = yaml_.text(node, path, "mapByPointer", is_pointer,
+                                      "a JSON pointer such as /spec/configName");
+    if (watch.resource.namespaced != primary.namespaced) {
+      yaml_.fail(node["mapByPointer"],
+                 fmt::format("expected {} to be of the same scope as the primary: mapByPointer "
+                             "names an object of the primary's own namespace",
+                             path));
+    }
+  }
+
+  void read_predicates(const YAML::Node& list, const std::string& path,
+                       controller::watch_spec& watch) {
+    if (!list.IsDefined() || !yaml_.expect_list(list, path, 3, true)) return;
+    for (const auto& item : list) {
+      const std::string name = item.IsScalar() ? item.Scalar() : "";
+      bool* const chosen = name == "generation"    ? &watch.on_generation
+                           : name == "labels"      ? &watch.on_labels
+                           : name == "annotations" ? &watch.on_annotations
+                                                   : nullptr;
+      if (chosen != nullptr) {
+        *chosen = true;
+        continue;
+      }
+      yaml_.fail(item, fmt::format("expected {} to list generation, labels or annotations, found "
+                                   "\"{}\"",
+                                   path, name));
     }
   }
 

@@ -39,7 +39,7 @@ spec:
           plural: namespaces
           scope: Cluster
         - {apiVersion: v1, kind: Secret, plural: secrets}
-        - {apiVersion: v1, kind: ConfigMap, plural: configmaps, uncached: true}
+        - {apiVersion: v1, kind: Service, plural: services, uncached: true}
       watches:
         - apiVersion: v1
           kind: Pod
@@ -47,8 +47,15 @@ spec:
           labelSelector: a=b,c in (d, e)
           mapByLabel: app.kubernetes.io/name
           writes: [patch]
+        - apiVersion: v1
+          kind: ConfigMap
+          plural: configmaps
+          mapByPointer: /spec/config~1ref/name
+          predicates: [generation, labels]
+        - {apiVersion: apps/v1, kind: ReplicaSet, plural: replicasets, mapByOwner: true}
       maxConcurrentReconciles: 3
       finalizer: true
+      reconcileTimeoutSeconds: 90
     - name: kitten
       primary: {apiVersion: example.com/v1, kind: Kitten, plural: kittens, scope: Cluster}
 )";
@@ -92,16 +99,22 @@ TEST_F(manifest_file, is_read_whole) {
   ASSERT_EQ(c.owns.size(), 2U);
   EXPECT_EQ(c.owns[0], (kube::resource{"apps", "v1", "Deployment", "deployments", true}));
   EXPECT_EQ(c.owns[1], (kube::resource{"", "v1", "Namespace", "namespaces", false}));
-  ASSERT_EQ(c.watches.size(), 1U);
+  ASSERT_EQ(c.watches.size(), 3U);
   EXPECT_EQ(c.watches[0].resource, (kube::resource{"", "v1", "Pod", "pods", true}));
   EXPECT_EQ(c.watches[0].label_selector, "a=b,c in (d, e)");
   EXPECT_EQ(c.watches[0].map_by_label, "app.kubernetes.io/name");
   EXPECT_EQ(c.max_concurrent_reconciles, 3U);
   ASSERT_EQ(c.owns_uncached.size(), 2U);
   EXPECT_EQ(c.owns_uncached[0].kind, "Secret");
-  EXPECT_EQ(c.owns_uncached[1].kind, "ConfigMap");
+  EXPECT_EQ(c.owns_uncached[1].kind, "Service");
   EXPECT_TRUE(c.watches[0].may_patch);
   EXPECT_FALSE(c.watches[0].may_delete);
+  EXPECT_EQ(c.watches[1].map_by_pointer, "/spec/config~1ref/name");
+  EXPECT_TRUE(c.watches[1].on_generation && c.watches[1].on_labels);
+  EXPECT_FALSE(c.watches[1].on_annotations);
+  EXPECT_TRUE(c.watches[2].map_by_owner);
+  EXPECT_EQ(c.reconcile_timeout, std::chrono::seconds(90));
+  EXPECT_EQ(m->controllers[1].reconcile_timeout, std::chrono::seconds(60));
   EXPECT_TRUE(c.finalizer);
   EXPECT_FALSE(m->controllers[1].finalizer);
   EXPECT_EQ(m->controllers[1].max_concurrent_reconciles, 16U);
@@ -141,7 +154,16 @@ TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
       {"scope: Cluster", "scope: World",
        "owns[1].scope to be Namespaced or Cluster, found \"World\""},
       {"mapByLabel: app.kubernetes.io/name", "mapByLabel: a b", "watches[0].mapByLabel"},
-      {"          mapByLabel: app.kubernetes.io/name\n", "", "expected the key \"mapByLabel\""},
+      {"          mapByLabel: app.kubernetes.io/name\n", "",
+       "expected exactly one of mapByLabel, mapByOwner: true and mapByPointer in spec.contr"},
+      {"mapByOwner: true", "mapByOwner: true, mapByLabel: app", "expected exactly one of mapBy"},
+      {"mapByOwner: true", "mapByOwner: false", "expected exactly one of mapByLabel"},
+      {"/spec/config~1ref/name", "spec.config", "a JSON pointer such as /spec/configName"},
+      {"/spec/config~1ref/name", "/spec/~2", "a JSON pointer such as /spec/configName"},
+      {"mapByPointer: /spec", "scope: Cluster\n          mapByPointer: /spec",
+       "of the same scope as the primary"},
+      {"[generation, labels]", "[status]", "to list generation, labels or annotations, found"},
+      {"reconcileTimeoutSeconds: 90", "reconcileTimeoutSeconds: 0", "integer from 1 to 3600"},
       {"maxConcurrentReconciles: 3", "maxConcurrentReconciles: 0",
        "integer from 1 to 1000, found 0"},
       {"finalizer: true", "finalizer: 'true'", "controllers[0].finalizer to be true or false"},

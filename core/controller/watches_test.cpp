@@ -1,0 +1,112 @@
+// From a changed object to the keys that it concerns, and into the inputs of their plans.
+#include "core/controller/controller_world_test.hpp"
+
+namespace oarlock::controller {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing;
+
+const kube::resource pods{"", "v1", "Pod", "pods", true};
+
+std::string pod(const std::string& name, const std::string& meta = "") {
+  return R"({"metadata":{"namespace":"ns","name":")" + name + R"(","uid":"u-)" + name + "\"" +
+         (meta.empty() ? "" : "," + meta) + "}}";
+}
+
+class watched : public controller_world {
+ protected:
+  watched() {
+    plan.run = [this](const plan_input& input) {
+      planned_keys.push_back(input.key.name);
+      for (const auto& given : input.watched)
+        inputs[input.key.name] = given.object->meta().key.name;
+      return plan_output{};
+    };
+  }
+  void watch(const std::function<void(watch_spec&)>& how) {
+    watch_spec w{pods};
+    how(w);
+    spec.watches = {w};
+  }
+  // The keys that were planned since the last look, each once.
+  strings planned_since() {
+    settle();
+    std::sort(planned_keys.begin(), planned_keys.end());
+    planned_keys.erase(std::unique(planned_keys.begin(), planned_keys.end()), planned_keys.end());
+    return std::exchange(planned_keys, {});
+  }
+  strings planned_keys;
+  std::map<std::string, std::string> inputs;
+};
+
+TEST_F(watched, a_json_pointer_of_the_primary_names_the_object) {
+  watch([](watch_spec& w) { w.map_by_pointer = "/spec/uses/name"; });
+  api.put(pods, pod("p"));
+  api.put(widgets, widget_json("a", R"("spec":{"uses":{"name":"p"}})"));
+  api.put(widgets, widget_json("b", R"("spec":{"uses":{"name":"p"}})"));
+  api.put(widgets, widget_json("c", R"("spec":{"uses":{"name":"q"}})"));
+  lead();
+  EXPECT_EQ(planned_since(), (strings{"a", "b", "c"}));
+  EXPECT_EQ(inputs, (std::map<std::string, std::string>{{"a", "p"}, {"b", "p"}}));
+  api.put(pods, pod("p", R"("labels":{"x":"y"})"));
+  EXPECT_EQ(planned_since(), (strings{"a", "b"}));
+  api.put(pods, pod("q"));
+  EXPECT_EQ(planned_since(), strings{"c"}) << "one that was missing has come";
+  api.erase(pods, "ns", "q");
+  EXPECT_EQ(planned_since(), strings{"c"});
+  api.put(widgets, widget_json("a", R"("spec":{"uses":{"name":"q"}})", R"("labels":{"n":"1"})"));
+  EXPECT_EQ(planned_since(), strings{"a"});
+  api.put(pods, pod("p"));
+  EXPECT_EQ(planned_since(), strings{"b"}) << "a looks elsewhere now";
+}
+
+TEST_F(watched, an_object_that_moves_concerns_its_old_and_its_new_primary) {
+  watch([](watch_spec& w) {
+    w.map_by_label = "app";
+    w.on_annotations = true;
+  });
+  api.put(widgets, widget_json("a"));
+  api.put(widgets, widget_json("b"));
+  api.put(pods, pod("p", R"("labels":{"app":"a"})"));
+  lead();
+  (void)planned_since();
+  api.put(pods, pod("p", R"("labels":{"app":"b"})"));
+  EXPECT_EQ(planned_since(), (strings{"a", "b"}));
+}
+
+TEST_F(watched, an_owner_reference_names_the_primary_if_the_uid_fits) {
+  watch([](watch_spec& w) { w.map_by_owner = true; });
+  api.put(widgets, widget_json("a"));
+  api.put(widgets, widget_json("b"));
+  lead();
+  (void)planned_since();
+  const auto owner = [](const std::string& name, const std::string& uid) {
+    return R"("ownerReferences":[{"apiVersion":"example.com/v1","kind":"Widget","name":")" + name +
+           R"(","uid":")" + uid + "\"}]";
+  };
+  api.put(pods, pod("p", owner("a", "u-a")));
+  api.put(pods, pod("q", owner("b", "of-an-earlier-b")));
+  EXPECT_EQ(planned_since(), strings{"a"});
+  EXPECT_EQ(inputs["a"], "p");
+}
+
+TEST_F(watched, predicates_say_which_updates_count) {
+  watch([](watch_spec& w) {
+    w.map_by_pointer = "/spec/uses";
+    w.on_labels = true;
+  });
+  api.put(widgets, widget_json("a", R"("spec":{"uses":"p"})"));
+  api.put(pods, pod("p"));
+  lead();
+  (void)planned_since();
+  api.put(pods, pod("p", R"("annotations":{"x":"y"})"));
+  EXPECT_EQ(planned_since(), strings{});
+  api.put(pods, pod("p", R"("labels":{"x":"y"})"));
+  EXPECT_EQ(planned_since(), strings{"a"});
+  api.erase(pods, "ns", "p");
+  EXPECT_EQ(planned_since(), strings{"a"}) << "what goes always counts";
+}
+
+}  // namespace
+}  // namespace oarlock::controller
