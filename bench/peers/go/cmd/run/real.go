@@ -24,9 +24,9 @@ const (
 	realWrites  = 2000
 )
 
-// A realRow is a cache behind a real API server that writes as fast as it can. An object carries the
-// time when its write was sent, so the latency has the write in it; Answer is that of the write
-// alone, as its writer sees it. Milliseconds.
+// A realRow is a cache behind a real API server that writes as fast as it can. An object carries
+// the time when its write was sent, so the latency has the write in it; Answer is that of the
+// write alone, as its writer sees it. Milliseconds.
 type realRow struct {
 	Subject, Version     string
 	WritesPerSecond      float64
@@ -188,8 +188,8 @@ func printReal(out io.Writer, rows []realRow) {
 			fmt.Fprintf(out, "%-26s FAILED: %s\n", r.Subject, r.Failure)
 		default:
 			fmt.Fprintf(out, "%-26s %8.0f %8.2f/%8.2f %8.2f/%8.2f %12.1f\n",
-				r.Subject+" "+r.Version, r.WritesPerSecond, r.AnswerP50, r.AnswerP99, r.SeenP50, r.SeenP99,
-				r.CPUPerThousandEvents*1000)
+				r.Subject+" "+r.Version, r.WritesPerSecond, r.AnswerP50, r.AnswerP99,
+				r.SeenP50, r.SeenP99, r.CPUPerThousandEvents*1000)
 		}
 	}
 }
