@@ -28,6 +28,16 @@ constexpr bool under_a_sanitizer = true;
 #else
 constexpr bool under_a_sanitizer = false;
 #endif
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define OARLOCK_UNDER_UBSAN 1
+#endif
+#endif
+#ifdef OARLOCK_UNDER_UBSAN
+constexpr bool under_ubsan = true;
+#else
+constexpr bool under_ubsan = false;
+#endif
 
 class FaultProcess : public ::testing::Test {
  protected:
@@ -85,6 +95,8 @@ class FaultProcess : public ::testing::Test {
 };
 
 TEST_F(FaultProcess, Q2_WithoutDescriptorsItWaitsAndThenGoesOn) {
+  if (under_ubsan)
+    GTEST_SKIP() << "UBSan reads a vptr through a pipe, and takes none for a bad one";
   start();
   ASSERT_TRUE(oarlockd->wait_ready(30s)) << oarlockd->process().log();
   const auto pid = oarlockd->process().pid();

@@ -123,8 +123,9 @@ TEST_F(Walkthrough, DeletionTakesTheDeploymentAlong) {
   apply(myapp_yaml("gone", 1));
   ASSERT_TRUE(becomes("deployment", "gone", "walk", ".spec.replicas", "1"));
   shared_cluster().must({"delete", "myapp", "gone", "-n", "walk"});
+  // The garbage collector learns of a new kind when it looks for some, every 30 s, and then syncs.
   EXPECT_TRUE(
-      eventually([] { return shared_cluster().get("deployment", "gone", "walk").empty(); }, 30s));
+      eventually([] { return shared_cluster().get("deployment", "gone", "walk").empty(); }, 90s));
 }
 
 TEST_F(Walkthrough, AStrangersDeploymentIsLeftAlone) {
