@@ -60,8 +60,10 @@ void add_terms(const object& o, const index_set& by, std::vector<std::string>& t
     const auto found = o.meta().labels.find(label);
     if (found != o.meta().labels.end()) terms.push_back(value_term('l', ns, label, found->second));
   }
+  if (by.pointers.empty()) return;
+  const std::string text = o.json();  // once: it may lie packed
   for (const auto& pointer : by.pointers) {
-    const auto value = json::scan_string(o.json(), pointer);
+    const auto value = json::scan_string(text, pointer);
     if (value) terms.push_back(value_term('p', ns, pointer, *value));
   }
 }

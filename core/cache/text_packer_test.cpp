@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdint>
 #include <thread>
 #include <vector>
 
 #include "core/cache/object_decoder.hpp"
+#include "tests/support/fake_clock.hpp"
 
 namespace oarlock::cache {
 namespace {
@@ -22,14 +22,11 @@ std::string pod(int n) {
          R"(,"status":{"phase":"Running","message":"nothing to say, as always"}})";
 }
 
-// Bytes that nothing can shrink, other ones with each call (splitmix64).
-std::string noise(std::uint64_t& seed, std::size_t bytes) {
+// Bytes that nothing can shrink, other ones with each call.
+std::string noise(test::seeded_random& random, std::size_t bytes) {
   std::string out;
-  for (std::size_t i = 0; i < bytes; ++i) {
-    std::uint64_t z = seed += 0x9e3779b97f4a7c15U;
-    z = (z ^ z >> 30U) * 0xbf58476d1ce4e5b9U;
-    out += static_cast<char>(z >> 48U);
-  }
+  for (std::size_t i = 0; i < bytes; ++i)
+    out += static_cast<char>(random.next());
   return out;
 }
 
@@ -58,9 +55,9 @@ TEST(text_packer, a_text_outlives_its_packer) {
 
 TEST(text_packer, a_kind_that_does_not_shrink_is_left_alone) {
   text_packer packer;
-  std::uint64_t seed = 1;
+  test::seeded_random random(1);
   for (int n = 0; n < 2 * learnt; ++n) {
-    const auto text = noise(seed, 400);
+    const auto text = noise(random, 400);
     const auto kept = packer.pack(text);
     EXPECT_EQ(kept.text(), text);
     EXPECT_FALSE(kept.packed());
@@ -71,10 +68,10 @@ TEST(text_packer, a_kind_that_does_not_shrink_is_left_alone) {
 
 TEST(text_packer, one_odd_text_does_not_end_it) {
   text_packer packer;
-  std::uint64_t seed = 1;
+  test::seeded_random random(1);
   for (int n = 0; n < learnt; ++n)
     (void)packer.pack(pod(n));
-  const auto odd = noise(seed, 3000);
+  const auto odd = noise(random, 3000);
   EXPECT_FALSE(packer.pack(odd).packed());
   for (int n = 0; n < learnt; ++n)
     EXPECT_TRUE(packer.pack(pod(n)).packed()) << n;

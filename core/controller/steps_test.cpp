@@ -43,6 +43,19 @@ class steps : public controller_world {
     };
     api.put(widgets, widget_json());
   }
+  /// The first request of that method gets no answer, whatever `meanwhile` does with it.
+  void lose_answer_to(const std::string& method,
+                      std::function<void(const test::scripted_call_ptr&)> meanwhile = {}) {
+    api.intercept = [this, method, meanwhile](const test::scripted_call_ptr& call) {
+      if (call->request().method != method) return false;
+      const auto act = meanwhile;  // outlives the function it is part of
+      api.intercept = {};
+      if (act) act(call);
+      call->break_off();
+      call->answer(200);
+      return true;
+    };
+  }
   // Another reconcile, as somebody's change of the object would cause it.
   void again() {
     api.put(widgets, widget_json("w", R"("status":)" + status(), labels()));
@@ -362,13 +375,7 @@ TEST_F(steps, after_a_lost_answer_the_server_is_read_before_anything_is_written)
     out.apply_set = {deployment("d", 2)};
     return out;
   };
-  api.intercept = [this](const test::scripted_call_ptr& call) {
-    if (call->request().method != "PATCH") return false;
-    api.intercept = {};
-    call->break_off();
-    call->answer(200);
-    return true;
-  };
+  lose_answer_to("PATCH");
   lead();
   settle(5s);
   EXPECT_EQ(std::count(api.writes.begin(), api.writes.end(), "apply deployments d"), 1);
@@ -385,16 +392,11 @@ TEST_F(steps, a_first_apply_leaves_a_strangers_object_alone_also_when_its_answer
     out.apply_set = {deployment("d", 2)};
     return out;
   };
-  api.intercept = [this](const test::scripted_call_ptr& call) {
-    if (call->request().method != "PATCH") return false;
-    api.intercept = {};
+  lose_answer_to("PATCH", [this](const test::scripted_call_ptr& call) {
     api.put(deployments,
             R"({"metadata":{"namespace":"ns","name":"d","uid":"u-d"},"spec":{"x":1}})");
     api.serve(std::make_shared<test::scripted_call>(call->request(), call->options()));
-    call->break_off();
-    call->answer(200);
-    return true;
-  };
+  });
   lead();
   settle(60s);
   EXPECT_EQ(api.at(deployments, "ns", "d", "/metadata/ownerReferences"), "");
@@ -483,15 +485,10 @@ TEST_F(steps, what_was_created_without_an_answer_is_looked_for_before_it_is_crea
     out.steps.emplace_back(create_once{deployment("d").json});
     return out;
   };
-  api.intercept = [this](const test::scripted_call_ptr& call) {
-    if (call->request().method != "POST") return false;
-    api.intercept = {};
+  lose_answer_to("POST", [this](const test::scripted_call_ptr& call) {
     api.deliver = false;  // the watch has not said so yet
     api.put(deployments, call->request().body);
-    call->break_off();
-    call->answer(200);
-    return true;
-  };
+  });
   lead();
   api.deliver = true;
   again();
