@@ -6,6 +6,7 @@
 
 #include "core/cache/object_sink.hpp"
 #include "core/json/parse.hpp"
+#include "core/json/utf8.hpp"
 #include "core/kube/status.hpp"
 
 namespace oarlock::cache {
@@ -15,8 +16,9 @@ using json::span_cursor;
 
 namespace {
 
-constexpr unsigned parse_flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                                 rapidjson::kParseValidateEncodingFlag |
+// The reader recurses: object_sink ends it at limits::json_depth_max. It does not look at the
+// encoding, which is several times faster to check of the whole text.
+constexpr unsigned parse_flags = rapidjson::kParseInsituFlag | rapidjson::kParseStopWhenDoneFlag |
                                  rapidjson::kParseNumbersAsStringsFlag;
 constexpr const char* initial_events_end = "k8s.io/initial-events-end";
 
@@ -38,37 +40,8 @@ watch_event_type type_of(std::string_view quoted) {
   return watch_event_type::unknown;
 }
 
-struct event_spans {
-  json::span type, object;
-};
-
-// {"type":...,"object":...} in any order.
-result<event_spans> split_event(const std::string& line) {
-  span_cursor cursor(line);
-  event_spans found;
-  if (!cursor.open('{')) return broken("a watch event", 0);
-  while (true) {
-    std::string_view key;
-    const auto step = cursor.next_member(key);
-    if (step == span_cursor::step::end) break;
-    json::span value;
-    if (step == span_cursor::step::broken || !cursor.skip_value(value)) {
-      return broken("a member of a watch event", cursor.offset());
-    }
-    auto* known = key == "type" ? &found.type : key == "object" ? &found.object : nullptr;
-    if (known == nullptr) continue;
-    if (known->end != 0) {
-      return error{json_error::duplicate_key,
-                   "expected '" + std::string(key) + "' once in a watch event, found it twice"};
-    }
-    *known = value;
-  }
-  if (!cursor.at_end()) return broken("the end of a watch event", cursor.offset());
-  if (found.type.end == 0 || found.object.end == 0) {
-    return error{json_error::syntax,
-                 "expected a watch event with 'type' and 'object', found one without"};
-  }
-  return found;
+bool carries_object(watch_event_type t) {
+  return t != watch_event_type::unknown && t != watch_event_type::error;
 }
 
 }  // namespace
@@ -99,15 +72,16 @@ object_decoder::object_decoder(kube::resource what, bool packs)
       packer_(packs ? std::make_unique<text_packer>() : nullptr) {}
 object_decoder::~object_decoder() = default;
 
-result<> object_decoder::scan(std::string& text, json::span where) {
+result<std::size_t> object_decoder::scan(std::string& text, json::span where) {
   sink_->reset();
-  // The reader wants a NUL at the end; what stands there is put back.
-  const char after = where.end < text.size() ? text[where.end] : '\0';
-  if (where.end < text.size()) text[where.end] = '\0';
+  if (const auto bad = json::first_not_utf8(part(text, where))) {
+    return error{json_error::syntax,
+                 "expected JSON at byte " + std::to_string(*bad) + ": its encoding is not UTF-8"};
+  }
   rapidjson::InsituStringStream stream(text.data() + where.begin);
   rapidjson::Reader reader;
   const rapidjson::ParseResult outcome = reader.Parse<parse_flags>(stream, *sink_);
-  if (where.end < text.size()) text[where.end] = after;
+  if (!outcome.IsError()) return where.begin + stream.Tell();
   const std::string at = " at byte " + std::to_string(outcome.Offset());
   if (sink_->limits.broken() == json::limit_broken::depth) {
     return error{json_error::too_deep, "expected at most " +
@@ -117,33 +91,31 @@ result<> object_decoder::scan(std::string& text, json::span where) {
   if (sink_->limits.broken() == json::limit_broken::duplicate_key) {
     return error{json_error::duplicate_key, "expected each key once, found one twice" + at};
   }
-  if (outcome.IsError()) {
-    return error{json_error::syntax,
-                 "expected JSON" + at + ": " + rapidjson::GetParseError_En(outcome.Code())};
-  }
-  if (stream.Tell() != where.end - where.begin) {
-    return error{json_error::syntax, "expected JSON, found a NUL byte after it"};
-  }
-  return {};
+  return error{json_error::syntax,
+               "expected JSON" + at + ": " + rapidjson::GetParseError_En(outcome.Code())};
 }
 
-result<object_ptr> object_decoder::build(std::string& text, json::span where) {
-  const auto scanned = scan(text, where);
+std::string object_decoder::who() const {
+  const auto& key = sink_->meta.key;
+  return key.name.empty() ? what_.kind : what_.kind + " " + key.text();
+}
+
+result<object_ptr> object_decoder::take_scanned() {
   sink& s = *sink_;
-  const std::string who =
-      s.meta.key.name.empty() ? what_.kind : what_.kind + " " + s.meta.key.text();
-  if (!scanned) return scanned.error().within(who);
+  const std::string_view packed = s.writer.text();
+  if (s.complaint.empty() && json::has_surrogate(packed)) {
+    s.complaint = "expected text in UTF-8, found half of a surrogate pair";
+  }
   if (s.complaint.empty() && s.meta.key.name.empty()) s.complaint = "expected metadata.name";
   if (s.complaint.empty() && what_.namespaced && s.meta.key.ns.empty()) {
     s.complaint = "expected metadata.namespace";
   }
-  if (!s.complaint.empty()) return error{json_error::wrong_shape, who + ": " + s.complaint};
+  if (!s.complaint.empty()) return error{json_error::wrong_shape, who() + ": " + s.complaint};
   s.meta.owners.shrink_to_fit();
   s.meta.finalizers.shrink_to_fit();
   std::string missing;
   if (!s.has_api_version) missing += "\"apiVersion\":\"" + what_.api_version() + "\",";
   if (!s.has_kind) missing += "\"kind\":\"" + what_.kind + "\",";
-  const std::string_view packed = s.writer.text();
   std::string json;
   json.reserve(packed.size() + missing.size());
   json.append("{").append(missing).append(packed.substr(1));
@@ -151,41 +123,94 @@ result<object_ptr> object_decoder::build(std::string& text, json::span where) {
   return std::make_shared<const object>(std::move(s.meta), packer_->pack(std::move(json)));
 }
 
+result<object_ptr> object_decoder::build(std::string& text, json::span where) {
+  const auto end = scan(text, where);
+  if (!end) return end.error().within(who());
+  if (text.find_first_not_of(" \t\r\n", *end) < where.end) {
+    return error{json_error::syntax, who() + ": expected JSON, found more behind it at byte " +
+                                         std::to_string(*end - where.begin)};
+  }
+  return take_scanned();
+}
+
 result<object_ptr> object_decoder::decode(std::string json) {
-  const json::span whole{0, json.size()};
-  // The reader takes the three bytes after the first of a character before it looks at them: a
-  // text that ends inside one needs more behind it than the NUL of a string.
-  json.append(3, '\0');
-  return build(json, whole);
+  return build(json, {0, json.size()});
+}
+
+result<object_decoder::event_parts> object_decoder::split_event(std::string& line) {
+  span_cursor cursor(line);
+  event_parts found;
+  if (!cursor.open('{')) return broken("a watch event", 0);
+  while (true) {
+    std::string_view key;
+    const auto step = cursor.next_member(key);
+    if (step == span_cursor::step::end) break;
+    const auto begin = cursor.offset();
+    const bool is_object = step == span_cursor::step::value && key == "object";
+    auto* known = is_object ? &found.object : key == "type" ? &found.type : nullptr;
+    if (known != nullptr && known->end != 0) {
+      return error{json_error::duplicate_key,
+                   "expected '" + std::string(key) + "' once in a watch event, found it twice"};
+    }
+    json::span value;
+    if (is_object && carries_object(type_of(part(line, found.type)))) {
+      found.object = {begin, line.size()};
+      found.scanned = scan(line, found.object);
+      if (!*found.scanned && found.scanned->error().code == json_error::syntax) {
+        return found.scanned->error().within(who());
+      }
+      if (!*found.scanned) return found;  // nothing can be said of what follows
+      cursor = span_cursor(line, **found.scanned);
+      continue;
+    }
+    if (step == span_cursor::step::broken || !cursor.skip_value(value)) {
+      return broken("a member of a watch event", cursor.offset());
+    }
+    if (known != nullptr) *known = value;
+  }
+  if (!cursor.at_end()) return broken("the end of a watch event", cursor.offset());
+  if (found.type.end == 0 || found.object.end == 0) {
+    return error{json_error::syntax,
+                 "expected a watch event with 'type' and 'object', found one without"};
+  }
+  return found;
+}
+
+result<> object_decoder::read_error(std::string_view status_text, watch_event& event) {
+  event.status = status_text;
+  const auto status = json::parse(event.status);
+  if (!status) return status.error().within("ERROR event");
+  event.status_code = kube::http_code(json::int_at(*status, "/code"), 500);
+  return {};
+}
+
+result<> object_decoder::read_bookmark(const result<std::size_t>& scanned, watch_event& event) {
+  if (!scanned) return scanned.error().within("BOOKMARK event");
+  const auto& annotations = sink_->meta.annotations;
+  const auto mark = annotations.find(initial_events_end);
+  event.initial_events_end = mark != annotations.end() && mark->second == "true";
+  event.resource_version = std::move(sink_->meta.resource_version);
+  if (!event.resource_version.empty()) return {};
+  return error{json_error::wrong_shape, "BOOKMARK event: expected metadata.resourceVersion"};
 }
 
 result<watch_event> object_decoder::decode_watch_line(std::string line) {
-  const auto spans = split_event(line);
-  if (!spans) return spans.error();
+  auto parts = split_event(line);
+  if (!parts) return parts.error();
   watch_event event;
-  event.type = type_of(part(line, spans->type));
+  event.type = type_of(part(line, parts->type));
   if (event.type == watch_event_type::unknown) return event;
   if (event.type == watch_event_type::error) {
-    event.status = part(line, spans->object);
-    const auto status = json::parse(event.status);
-    if (!status) return status.error().within("ERROR event");
-    event.status_code = kube::http_code(json::int_at(*status, "/code"), 500);
+    if (auto read = read_error(part(line, parts->object), event); !read) return read.error();
     return event;
   }
+  if (!parts->scanned) parts->scanned = scan(line, parts->object);
   if (event.type == watch_event_type::bookmark) {
-    if (auto scanned = scan(line, spans->object); !scanned) {
-      return scanned.error().within("BOOKMARK event");
-    }
-    const auto& annotations = sink_->meta.annotations;
-    const auto mark = annotations.find(initial_events_end);
-    event.initial_events_end = mark != annotations.end() && mark->second == "true";
-    event.resource_version = std::move(sink_->meta.resource_version);
-    if (event.resource_version.empty()) {
-      return error{json_error::wrong_shape, "BOOKMARK event: expected metadata.resourceVersion"};
-    }
+    if (auto read = read_bookmark(*parts->scanned, event); !read) return read.error();
     return event;
   }
-  auto built = build(line, spans->object);
+  auto built =
+      *parts->scanned ? take_scanned() : result<object_ptr>(parts->scanned->error().within(who()));
   if (!built) {
     error bad = built.error().within(std::string(name_of(event.type)) + " event");
     bad.code = json_error::wrong_shape;

@@ -46,9 +46,22 @@ class object_decoder {
 
  private:
   friend class list_decoder;
-  /// `text` up to its byte `where.end`, which is overwritten for a moment.
-  [[nodiscard]] result<> scan(std::string& text, json::span where);
+  struct event_parts {
+    json::span type, object;
+    std::optional<result<std::size_t>> scanned;  // of the object, when its type was known before
+  };
+
+  /// Reads the value that begins `where` into the sink, decoding its strings in place; its end.
+  [[nodiscard]] result<std::size_t> scan(std::string& text, json::span where);
+  /// The object in the sink.
+  [[nodiscard]] result<object_ptr> take_scanned();
+  [[nodiscard]] std::string who() const;
+  /// Both for the one value that `where` holds.
   [[nodiscard]] result<object_ptr> build(std::string& text, json::span where);
+  /// {"type":...,"object":...} in any order.
+  [[nodiscard]] result<event_parts> split_event(std::string& line);
+  [[nodiscard]] static result<> read_error(std::string_view status_text, watch_event& event);
+  [[nodiscard]] result<> read_bookmark(const result<std::size_t>& scanned, watch_event& event);
 
   struct sink;
   const kube::resource what_;

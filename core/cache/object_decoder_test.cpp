@@ -154,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(
             "at most 128 levels"},
         bad{"{\"metadata\":{\"name\":\"\xff\",\"namespace\":\"s\"}}", "encoding"},
         bad{R"({"metadata":{"name":"n","namespace":"s"}} {})", "expected JSON"},
-        bad{R"({"metadata":{"name":"n","namespace":"s"}})" + std::string("\0x", 2), "NUL"},
+        bad{R"({"metadata":{"name":"n","namespace":"s"}})" + std::string("\0x", 2),
+            "more behind it"},
         bad{R"({"metadata":{"name":"n","namespace":"s"})", "expected JSON"},
         bad{"", "expected JSON"}));
 
@@ -165,7 +166,9 @@ TEST(watch_line, has_a_type_and_an_object_in_any_order) {
                                    {"MODIFIED", watch_event_type::modified},
                                    {"DELETED", watch_event_type::deleted}}) {
     for (const auto& line : {R"({"type":")" + std::string(text) + R"(","object":)" + object + "}",
-                             R"({ "object" : )" + object + R"( , "type" : ")" + text + "\" }"}) {
+                             R"({ "object" : )" + object + R"( , "type" : ")" + text + "\" }",
+                             R"({"a":1,"type":")" + std::string(text) + R"(","object":)" + object +
+                                 R"(,"b":[{"object":2}] } )"}) {
       const auto event = decoder.decode_watch_line(line);
       ASSERT_TRUE(event.has_value()) << event.error().message;
       EXPECT_EQ(event->type, type);

@@ -3,7 +3,6 @@
 #include <charconv>
 
 #include "core/base/mutant.hpp"
-#include "core/json/utf8.hpp"
 
 namespace oarlock::cache {
 
@@ -144,18 +143,11 @@ bool object_sink::RawNumber(const char* text, size_type size, bool) {
 
 bool object_sink::String(const char* text, size_type size, bool) {
   if (begin_value(json_shape::string)) {
-    check_text({text, size});
     writer.string({text, size});
     take_string({text, size});
   }
   member_ = nullptr;
   return true;
-}
-
-void object_sink::check_text(std::string_view text) {
-  if (complaint.empty() && json::has_surrogate(text)) {
-    complaint = "expected text in UTF-8, found half of a surrogate pair";
-  }
 }
 
 void object_sink::take_string(std::string_view text) {
@@ -291,7 +283,6 @@ bool object_sink::Key(const char* text, size_type size, bool) {
     skip_value_ = true;
     return true;
   }
-  check_text(key);
   writer.key(key);
   return true;
 }

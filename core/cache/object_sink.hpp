@@ -90,7 +90,6 @@ class object_sink {
   /// False when the value is part of what is left out.
   bool begin_value(json_shape shape);
   void check_shape(json_shape shape);
-  void check_text(std::string_view text);
   void take_string(std::string_view text);
   bool open(char bracket);
   bool close(char bracket);

@@ -102,6 +102,11 @@ bool is_same(const object_ptr& a, const object_ptr& b) {
          a->meta().resource_version == b->meta().resource_version;
 }
 
+// Exchanges the object that a set holds for one of the same key, which therefore stays in place.
+void replace(const object_ptr& element, const object_ptr& by) {
+  const_cast<object_ptr&>(element) = by;
+}
+
 std::vector<change> changes_between(const object_ptr& before, const object_ptr& after) {
   const bool other_uid = before && after && before->meta().uid != after->meta().uid;
   if (other_uid && !OARLOCK_MUTANT("new_uid_is_an_update")) {
@@ -140,8 +145,12 @@ struct store::contents {
     auto& in = index(term);
     const std::lock_guard lock(in.mutex);
     auto& members = in.terms[term];
-    members.erase(o);  // an earlier version of the object counts as equal
-    members.insert(o);
+    const auto found = members.find(o);  // an earlier version of the object counts as equal
+    if (found == members.end()) {
+      members.insert(o);
+    } else {
+      replace(*found, o);
+    }
   }
 
   void remove_term(const std::string& term, const object_ptr& o) {
@@ -160,9 +169,7 @@ struct store::contents {
     {
       const std::lock_guard lock(in.mutex);
       if (before && after) {
-        auto node = in.objects.extract(before);
-        node.value() = after;
-        in.objects.insert(std::move(node));
+        replace(*in.objects.find(after), after);
       } else if (after) {
         in.objects.insert(after);
       } else {

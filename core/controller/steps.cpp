@@ -10,6 +10,7 @@
 #include "core/controller/errors.hpp"
 #include "core/controller/finalizer.hpp"
 #include "core/json/parse.hpp"
+#include "core/json/scan.hpp"
 
 namespace oarlock::controller {
 
@@ -18,9 +19,7 @@ namespace {
 using kube::kube_error;
 
 std::string version_in(const std::string& answer) {
-  const auto parsed = json::parse(answer);
-  if (!parsed) return {};
-  return std::string(json::string_at(*parsed, "/metadata/resourceVersion"));
+  return json::scan_string(answer, "/metadata/resourceVersion").value_or("");
 }
 
 // The name has gone to another object since it was read: a UID that does not exist is a conflict,

@@ -30,6 +30,22 @@ TEST(packed_writer, writes_compact_json) {
   EXPECT_EQ(w.text(), "\"\\b\\f\\n\\r\\t\\\\/\\u0001\\u001f\\u0000 \x7f\xc3\xa9\"");
 }
 
+TEST(packed_writer, escapes_what_must_be_at_each_place) {
+  for (int c = 0; c < 256; ++c) {
+    for (std::size_t at = 0; at < 17; ++at) {
+      std::string text(17, 'x');
+      text[at] = static_cast<char>(c);
+      packed_writer w;
+      w.string(text);
+      std::string inside(w.text().substr(1, w.text().size() - 2));
+      const bool escaped = c < 0x20 || c == '"' || c == '\\';
+      EXPECT_EQ(inside != text, escaped) << c << " at " << at;
+      EXPECT_EQ(inside.substr(0, at), text.substr(0, at)) << c << " at " << at;
+      if (escaped) EXPECT_EQ(inside[at], '\\') << c << " at " << at;
+    }
+  }
+}
+
 std::vector<std::string> walk(std::string_view text) {
   std::vector<std::string> out;
   span_cursor cursor(text);

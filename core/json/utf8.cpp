@@ -1,6 +1,8 @@
 #include "core/json/utf8.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 namespace oarlock::json {
 
@@ -29,10 +31,20 @@ std::size_t sequence_length(std::string_view text) {
   return length;
 }
 
+// The first byte from `at` on that may not be ASCII: eight bytes are looked at together.
+std::size_t skip_ascii(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t high_bits = 0x8080808080808080U;
+  for (std::uint64_t eight = 0; text.size() - at >= sizeof eight; at += sizeof eight) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if ((eight & high_bits) != 0) break;
+  }
+  return at;
+}
+
 }  // namespace
 
 std::optional<std::size_t> first_not_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = skip_ascii(text, 0); at < text.size(); at = skip_ascii(text, at)) {
     const auto length = sequence_length(text.substr(at));
     if (length == 0) return at;
     at += length;

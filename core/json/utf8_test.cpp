@@ -21,7 +21,9 @@ INSTANTIATE_TEST_SUITE_P(
                       utf8_case{"\x80", 0}, utf8_case{"\xC0\xAF", 0}, utf8_case{"\xE0\x80\xAF", 0},
                       utf8_case{"\xED\xA0\x80", 0}, utf8_case{"\xF0\x80\x80\x80", 0},
                       utf8_case{"\xF4\x90\x80\x80", 0}, utf8_case{"ab\xE2\x82", 2},
-                      utf8_case{"\xE2\x28\xA1", 0}));
+                      utf8_case{"\xE2\x28\xA1", 0}, utf8_case{"eight by\xFFtes", 8},
+                      utf8_case{"eight byt\xC3\xBCs and eight more", {}},
+                      utf8_case{"eight bytes and a la\xFFst", 20}));
 
 TEST(is_yaml_text, takes_text_and_refuses_control_characters) {
   EXPECT_TRUE(is_yaml_text("a: \xC3\xBC\n\tb: [1]\r\n"));

@@ -73,6 +73,7 @@ class tcp_connection final : public connection,
  private:
   using endpoints = std::vector<tcp::endpoint>;
   using tls_stream = asio::ssl::stream<tcp::socket&>;
+  using timer_time = asio::steady_timer::time_point;
 
   task<io_outcome> find_addresses(steady_time deadline, endpoints* found);
   task<io_outcome> resolve(steady_time deadline, endpoints* found);
@@ -82,7 +83,8 @@ class tcp_connection final : public connection,
   task<io_outcome> handshake(steady_time deadline);
 
   void arm(steady_time deadline);
-  void disarm();
+  void disarm() { armed_.reset(); }
+  void wait_until(timer_time when);
   void end(io_end why);
   void close_socket();
   [[nodiscard]] io_outcome outcome(error_code ec, std::size_t bytes, const char* doing) const;
@@ -101,23 +103,35 @@ class tcp_connection final : public connection,
   std::optional<tls_stream> tls_;
   asio::steady_timer timer_;
   asio::steady_timer resolved_;
-  std::uint64_t armed_ = 0;      // tells a late timer of an earlier operation from the current one
+  // When the operation under way ends, and until when timer_ waits: one that is late already waits
+  // on, because setting a timer for each read of a watch costs as much as the read.
+  std::optional<timer_time> armed_, waiting_;
+  std::uint64_t waits_ = 0;      // tells a late wait from the current one
   std::uint64_t bound_ = 0;      // the same for stop tokens
   io_end ended_ = io_end::done;  // why it was ended from outside, if it was
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;
 };
 
 void tcp_connection::arm(steady_time deadline) {
-  timer_.expires_after(std::max(duration::zero(), deadline - clock_.now()));
-  timer_.async_wait([weak = weak_from_this(), id = ++armed_](error_code ec) {
-    const auto self = weak.lock();
-    if (!ec && self && self->armed_ == id) self->end(io_end::deadline);
-  });
+  armed_ =
+      asio::steady_timer::clock_type::now() + std::max(duration::zero(), deadline - clock_.now());
+  if (!waiting_ || *armed_ < *waiting_) wait_until(*armed_);
 }
 
-void tcp_connection::disarm() {
-  ++armed_;
-  timer_.cancel();
+void tcp_connection::wait_until(timer_time when) {
+  waiting_ = when;
+  timer_.expires_at(when);
+  timer_.async_wait([weak = weak_from_this(), id = ++waits_](error_code ec) {
+    const auto self = weak.lock();
+    if (ec || !self || self->waits_ != id) return;
+    self->waiting_.reset();
+    if (!self->armed_) return;
+    if (*self->armed_ > asio::steady_timer::clock_type::now()) {
+      self->wait_until(*self->armed_);
+    } else {
+      self->end(io_end::deadline);
+    }
+  });
 }
 
 void tcp_connection::end(io_end why) {
