@@ -31,6 +31,7 @@ die() {
 # One line per package: NAME [MINIMUM-VERSION [SUITE]]. SUITE: where Debian 12 has to take it from.
 packages_build() {
   cat <<'LIST'
+abigail-tools
 make
 cmake 3.25
 ninja-build

@@ -1,0 +1,214 @@
+#ifndef OARLOCK_OARLOCK_H
+#define OARLOCK_OARLOCK_H
+#ifndef OARLOCK_ABI_H
+#define OARLOCK_ABI_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_ABI_MAJOR 0
+#define OARLOCK_ABI_MINOR 3
+#define OARLOCK_ENTRY_SYMBOL "oarlock_plugin_entry_v0"
+#define OARLOCK_EXPORT __attribute__((visibility("default")))
+#define OARLOCK_HAS_FIELD(object, type, field) \
+  ((object)->struct_size >= offsetof(type, field) + sizeof(((type*)0)->field))
+typedef struct oarlock_str_view {
+  const char* data;
+  uint64_t size;
+} oarlock_str_view;
+typedef struct oarlock_bytes_view {
+  const uint8_t* data;
+  uint64_t size;
+} oarlock_bytes_view;
+typedef int32_t oarlock_encoding;
+enum { OARLOCK_ENCODING_JSON = 1 };
+typedef int32_t oarlock_status;
+enum {
+  OARLOCK_OK = 0,
+  OARLOCK_ERROR = 1,
+  OARLOCK_TERMINAL = 2,
+  OARLOCK_INVALID = 3,
+  OARLOCK_LIMIT = 4
+};
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_EXT_LOG_H
+#define OARLOCK_EXT_LOG_H
+#ifndef OARLOCK_HOST_H
+#define OARLOCK_HOST_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+typedef struct oarlock_host_ctx oarlock_host_ctx;
+typedef struct oarlock_host {
+  uint32_t struct_size;
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  uint32_t reserved;
+  oarlock_host_ctx* ctx;
+  oarlock_str_view version;
+  const void* (*extension)(oarlock_host_ctx* ctx, oarlock_str_view id);
+} oarlock_host;
+typedef struct oarlock_error_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_host_ctx* ctx;
+  void (*set)(oarlock_host_ctx* ctx, oarlock_str_view message);
+} oarlock_error_out;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_LOG "oarlock.log/1"
+typedef int32_t oarlock_log_level;
+enum { OARLOCK_LOG_DEBUG = 0, OARLOCK_LOG_INFO = 1, OARLOCK_LOG_WARN = 2, OARLOCK_LOG_ERROR = 3 };
+typedef struct oarlock_pair_view {
+  oarlock_str_view key;
+  oarlock_str_view value;
+} oarlock_pair_view;
+typedef struct oarlock_host_log {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t (*enabled)(oarlock_host_ctx* ctx, oarlock_log_level level);
+  void (*write)(oarlock_host_ctx* ctx, oarlock_log_level level, oarlock_str_view message,
+                const oarlock_pair_view* pairs, uint64_t pair_count);
+} oarlock_host_log;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_PLAN_H
+#define OARLOCK_PLAN_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+typedef struct oarlock_object_view {
+  uint32_t struct_size;
+  oarlock_encoding encoding;
+  oarlock_str_view resource;
+  oarlock_bytes_view bytes;
+} oarlock_object_view;
+typedef struct oarlock_failure_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view step;
+  oarlock_str_view reason;
+  oarlock_str_view message;
+} oarlock_failure_view;
+typedef struct oarlock_plan_view {
+  uint32_t struct_size;
+  uint32_t object_stride;
+  oarlock_str_view controller;
+  oarlock_str_view object_namespace;
+  oarlock_str_view object_name;
+  const oarlock_object_view* primary;
+  const oarlock_object_view* owned;
+  uint64_t owned_count;
+  const oarlock_object_view* watched;
+  uint64_t watched_count;
+  int64_t now_unix_ms;
+  const oarlock_failure_view* last_failure;
+  int32_t deleting;
+  uint32_t reserved;
+} oarlock_plan_view;
+typedef int32_t oarlock_condition_status;
+enum { OARLOCK_CONDITION_FALSE = 0, OARLOCK_CONDITION_TRUE = 1, OARLOCK_CONDITION_UNKNOWN = 2 };
+typedef struct oarlock_condition_view {
+  uint32_t struct_size;
+  oarlock_condition_status status;
+  oarlock_str_view type;
+  oarlock_str_view reason;
+  oarlock_str_view message;
+} oarlock_condition_view;
+typedef int32_t oarlock_event_type;
+enum { OARLOCK_EVENT_NORMAL = 0, OARLOCK_EVENT_WARNING = 1 };
+typedef struct oarlock_target_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view resource;
+  oarlock_str_view name;
+  oarlock_str_view uid;
+  oarlock_str_view resource_version;
+} oarlock_target_view;
+typedef int32_t oarlock_patch_kind;
+enum {
+  OARLOCK_PATCH_MERGE = 1,
+  OARLOCK_PATCH_APPLY = 2
+};
+typedef int32_t oarlock_propagation;
+enum {
+  OARLOCK_PROPAGATE_BACKGROUND = 0,
+  OARLOCK_PROPAGATE_FOREGROUND = 1,
+  OARLOCK_PROPAGATE_ORPHAN = 2
+};
+typedef struct oarlock_plan_ctx oarlock_plan_ctx;
+typedef struct oarlock_plan_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_plan_ctx* ctx;
+  oarlock_status (*apply)(oarlock_plan_ctx* ctx, uint32_t group, oarlock_encoding encoding,
+                          oarlock_bytes_view object_view);
+  oarlock_status (*status)(oarlock_plan_ctx* ctx, oarlock_encoding encoding,
+                           oarlock_bytes_view status_view);
+  oarlock_status (*condition)(oarlock_plan_ctx* ctx, const oarlock_condition_view* condition_view);
+  oarlock_status (*event)(oarlock_plan_ctx* ctx, oarlock_event_type type, oarlock_str_view reason,
+                          oarlock_str_view message);
+  oarlock_status (*requeue_after)(oarlock_plan_ctx* ctx, int64_t delay_ms);
+  oarlock_status (*fail)(oarlock_plan_ctx* ctx, oarlock_str_view reason, oarlock_str_view message);
+  oarlock_status (*finished)(oarlock_plan_ctx* ctx);
+  oarlock_status (*create_once)(oarlock_plan_ctx* ctx, oarlock_encoding encoding,
+                                oarlock_bytes_view object_view);
+  oarlock_status (*patch_existing)(oarlock_plan_ctx* ctx, const oarlock_target_view* target_view,
+                                   oarlock_patch_kind kind, oarlock_encoding encoding,
+                                   oarlock_bytes_view patch_view);
+  oarlock_status (*remove)(oarlock_plan_ctx* ctx, const oarlock_target_view* target_view,
+                           int64_t grace_seconds, oarlock_propagation propagation);
+  oarlock_status (*swap_status)(oarlock_plan_ctx* ctx, oarlock_str_view resource_version,
+                                oarlock_encoding encoding, oarlock_bytes_view status_view);
+} oarlock_plan_out;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_PLUGIN_H
+#define OARLOCK_PLUGIN_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+typedef struct oarlock_instance oarlock_instance;
+typedef struct oarlock_create_view {
+  uint32_t struct_size;
+  oarlock_encoding config_encoding;
+  oarlock_bytes_view config;
+} oarlock_create_view;
+typedef struct oarlock_plugin {
+  uint32_t struct_size;
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  uint32_t reserved;
+  oarlock_str_view name;
+  oarlock_str_view version;
+  const oarlock_str_view* required_extensions;
+  uint64_t required_extension_count;
+  oarlock_status (*create)(const oarlock_host* host, const oarlock_create_view* create_view,
+                           const oarlock_error_out* error_out, oarlock_instance** out_instance);
+  oarlock_status (*start)(oarlock_instance* self, const oarlock_error_out* error_out);
+  oarlock_status (*plan)(oarlock_instance* self, const oarlock_plan_view* plan_view,
+                         const oarlock_plan_out* plan_out);
+  void (*drain)(oarlock_instance* self);
+  void (*stop)(oarlock_instance* self);
+  void (*destroy)(oarlock_instance* self);
+} oarlock_plugin;
+OARLOCK_EXPORT const oarlock_plugin* oarlock_plugin_entry_v0(void);
+typedef const oarlock_plugin* (*oarlock_plugin_entry)(void);
+#ifdef __cplusplus
+}
+#endif
+#endif
+#endif

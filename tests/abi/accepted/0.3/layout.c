@@ -1,0 +1,162 @@
+/* The layout of plugin ABI 0.3, as plugins built for it rely on it. Written by
+ * build/dev/tests/abi/abi_accept. A line that fails to compile is a broken plugin. */
+#include "tests/abi/layout.h"
+#include "oarlock/oarlock.h"
+
+ABI_VERSION(0, 3);
+_Static_assert(__builtin_types_compatible_p(__typeof__(&oarlock_plugin_entry_v0),
+                                            oarlock_plugin_entry),
+               "the entry function has another type");
+
+SIZE(oarlock_str_view, 16);
+FIELD(oarlock_str_view, data, 0, const char*);
+FIELD(oarlock_str_view, size, 8, uint64_t);
+
+SIZE(oarlock_bytes_view, 16);
+FIELD(oarlock_bytes_view, data, 0, const uint8_t*);
+FIELD(oarlock_bytes_view, size, 8, uint64_t);
+
+SIZE(oarlock_host, 48);
+FIELD(oarlock_host, struct_size, 0, uint32_t);
+FIELD(oarlock_host, abi_major, 4, uint32_t);
+FIELD(oarlock_host, abi_minor, 8, uint32_t);
+FIELD(oarlock_host, reserved, 12, uint32_t);
+FIELD(oarlock_host, ctx, 16, oarlock_host_ctx*);
+FIELD(oarlock_host, version, 24, oarlock_str_view);
+FIELD(oarlock_host, extension, 40, const void* (*)(oarlock_host_ctx*, oarlock_str_view));
+
+SIZE(oarlock_error_out, 24);
+FIELD(oarlock_error_out, struct_size, 0, uint32_t);
+FIELD(oarlock_error_out, reserved, 4, uint32_t);
+FIELD(oarlock_error_out, ctx, 8, oarlock_host_ctx*);
+FIELD(oarlock_error_out, set, 16, void (*)(oarlock_host_ctx*, oarlock_str_view));
+
+SIZE(oarlock_pair_view, 32);
+FIELD(oarlock_pair_view, key, 0, oarlock_str_view);
+FIELD(oarlock_pair_view, value, 16, oarlock_str_view);
+
+SIZE(oarlock_host_log, 24);
+FIELD(oarlock_host_log, struct_size, 0, uint32_t);
+FIELD(oarlock_host_log, reserved, 4, uint32_t);
+FIELD(oarlock_host_log, enabled, 8, int32_t (*)(oarlock_host_ctx*, oarlock_log_level));
+FIELD(oarlock_host_log, write, 16,
+      void (*)(oarlock_host_ctx*, oarlock_log_level, oarlock_str_view, const oarlock_pair_view*,
+               uint64_t));
+
+SIZE(oarlock_object_view, 40);
+FIELD(oarlock_object_view, struct_size, 0, uint32_t);
+FIELD(oarlock_object_view, encoding, 4, oarlock_encoding);
+FIELD(oarlock_object_view, resource, 8, oarlock_str_view);
+FIELD(oarlock_object_view, bytes, 24, oarlock_bytes_view);
+
+SIZE(oarlock_failure_view, 56);
+FIELD(oarlock_failure_view, struct_size, 0, uint32_t);
+FIELD(oarlock_failure_view, reserved, 4, uint32_t);
+FIELD(oarlock_failure_view, step, 8, oarlock_str_view);
+FIELD(oarlock_failure_view, reason, 24, oarlock_str_view);
+FIELD(oarlock_failure_view, message, 40, oarlock_str_view);
+
+SIZE(oarlock_plan_view, 120);
+FIELD(oarlock_plan_view, struct_size, 0, uint32_t);
+FIELD(oarlock_plan_view, object_stride, 4, uint32_t);
+FIELD(oarlock_plan_view, controller, 8, oarlock_str_view);
+FIELD(oarlock_plan_view, object_namespace, 24, oarlock_str_view);
+FIELD(oarlock_plan_view, object_name, 40, oarlock_str_view);
+FIELD(oarlock_plan_view, primary, 56, const oarlock_object_view*);
+FIELD(oarlock_plan_view, owned, 64, const oarlock_object_view*);
+FIELD(oarlock_plan_view, owned_count, 72, uint64_t);
+FIELD(oarlock_plan_view, watched, 80, const oarlock_object_view*);
+FIELD(oarlock_plan_view, watched_count, 88, uint64_t);
+FIELD(oarlock_plan_view, now_unix_ms, 96, int64_t);
+FIELD(oarlock_plan_view, last_failure, 104, const oarlock_failure_view*);
+FIELD(oarlock_plan_view, deleting, 112, int32_t);
+FIELD(oarlock_plan_view, reserved, 116, uint32_t);
+
+SIZE(oarlock_condition_view, 56);
+FIELD(oarlock_condition_view, struct_size, 0, uint32_t);
+FIELD(oarlock_condition_view, status, 4, oarlock_condition_status);
+FIELD(oarlock_condition_view, type, 8, oarlock_str_view);
+FIELD(oarlock_condition_view, reason, 24, oarlock_str_view);
+FIELD(oarlock_condition_view, message, 40, oarlock_str_view);
+
+SIZE(oarlock_target_view, 72);
+FIELD(oarlock_target_view, struct_size, 0, uint32_t);
+FIELD(oarlock_target_view, reserved, 4, uint32_t);
+FIELD(oarlock_target_view, resource, 8, oarlock_str_view);
+FIELD(oarlock_target_view, name, 24, oarlock_str_view);
+FIELD(oarlock_target_view, uid, 40, oarlock_str_view);
+FIELD(oarlock_target_view, resource_version, 56, oarlock_str_view);
+
+SIZE(oarlock_plan_out, 104);
+FIELD(oarlock_plan_out, struct_size, 0, uint32_t);
+FIELD(oarlock_plan_out, reserved, 4, uint32_t);
+FIELD(oarlock_plan_out, ctx, 8, oarlock_plan_ctx*);
+FIELD(oarlock_plan_out, apply, 16,
+      oarlock_status (*)(oarlock_plan_ctx*, uint32_t, oarlock_encoding, oarlock_bytes_view));
+FIELD(oarlock_plan_out, status, 24,
+      oarlock_status (*)(oarlock_plan_ctx*, oarlock_encoding, oarlock_bytes_view));
+FIELD(oarlock_plan_out, condition, 32,
+      oarlock_status (*)(oarlock_plan_ctx*, const oarlock_condition_view*));
+FIELD(oarlock_plan_out, event, 40,
+      oarlock_status (*)(oarlock_plan_ctx*, oarlock_event_type, oarlock_str_view,
+                         oarlock_str_view));
+FIELD(oarlock_plan_out, requeue_after, 48, oarlock_status (*)(oarlock_plan_ctx*, int64_t));
+FIELD(oarlock_plan_out, fail, 56,
+      oarlock_status (*)(oarlock_plan_ctx*, oarlock_str_view, oarlock_str_view));
+FIELD(oarlock_plan_out, finished, 64, oarlock_status (*)(oarlock_plan_ctx*));
+FIELD(oarlock_plan_out, create_once, 72,
+      oarlock_status (*)(oarlock_plan_ctx*, oarlock_encoding, oarlock_bytes_view));
+FIELD(oarlock_plan_out, patch_existing, 80,
+      oarlock_status (*)(oarlock_plan_ctx*, const oarlock_target_view*, oarlock_patch_kind,
+                         oarlock_encoding, oarlock_bytes_view));
+FIELD(oarlock_plan_out, remove, 88,
+      oarlock_status (*)(oarlock_plan_ctx*, const oarlock_target_view*, int64_t,
+                         oarlock_propagation));
+FIELD(oarlock_plan_out, swap_status, 96,
+      oarlock_status (*)(oarlock_plan_ctx*, oarlock_str_view, oarlock_encoding,
+                         oarlock_bytes_view));
+
+SIZE(oarlock_create_view, 24);
+FIELD(oarlock_create_view, struct_size, 0, uint32_t);
+FIELD(oarlock_create_view, config_encoding, 4, oarlock_encoding);
+FIELD(oarlock_create_view, config, 8, oarlock_bytes_view);
+
+SIZE(oarlock_plugin, 112);
+FIELD(oarlock_plugin, struct_size, 0, uint32_t);
+FIELD(oarlock_plugin, abi_major, 4, uint32_t);
+FIELD(oarlock_plugin, abi_minor, 8, uint32_t);
+FIELD(oarlock_plugin, reserved, 12, uint32_t);
+FIELD(oarlock_plugin, name, 16, oarlock_str_view);
+FIELD(oarlock_plugin, version, 32, oarlock_str_view);
+FIELD(oarlock_plugin, required_extensions, 48, const oarlock_str_view*);
+FIELD(oarlock_plugin, required_extension_count, 56, uint64_t);
+FIELD(oarlock_plugin, create, 64,
+      oarlock_status (*)(const oarlock_host*, const oarlock_create_view*, const oarlock_error_out*,
+                         oarlock_instance**));
+FIELD(oarlock_plugin, start, 72, oarlock_status (*)(oarlock_instance*, const oarlock_error_out*));
+FIELD(oarlock_plugin, plan, 80,
+      oarlock_status (*)(oarlock_instance*, const oarlock_plan_view*, const oarlock_plan_out*));
+FIELD(oarlock_plugin, drain, 88, void (*)(oarlock_instance*));
+FIELD(oarlock_plugin, stop, 96, void (*)(oarlock_instance*));
+FIELD(oarlock_plugin, destroy, 104, void (*)(oarlock_instance*));
+
+VALUE(OARLOCK_ENCODING_JSON, 1);
+VALUE(OARLOCK_OK, 0);
+VALUE(OARLOCK_ERROR, 1);
+VALUE(OARLOCK_TERMINAL, 2);
+VALUE(OARLOCK_INVALID, 3);
+VALUE(OARLOCK_LIMIT, 4);
+VALUE(OARLOCK_LOG_DEBUG, 0);
+VALUE(OARLOCK_LOG_INFO, 1);
+VALUE(OARLOCK_LOG_WARN, 2);
+VALUE(OARLOCK_LOG_ERROR, 3);
+VALUE(OARLOCK_CONDITION_FALSE, 0);
+VALUE(OARLOCK_CONDITION_TRUE, 1);
+VALUE(OARLOCK_CONDITION_UNKNOWN, 2);
+VALUE(OARLOCK_EVENT_NORMAL, 0);
+VALUE(OARLOCK_EVENT_WARNING, 1);
+VALUE(OARLOCK_PATCH_MERGE, 1);
+VALUE(OARLOCK_PATCH_APPLY, 2);
+VALUE(OARLOCK_PROPAGATE_BACKGROUND, 0);
+VALUE(OARLOCK_PROPAGATE_FOREGROUND, 1);
+VALUE(OARLOCK_PROPAGATE_ORPHAN, 2);

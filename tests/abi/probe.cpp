@@ -1,0 +1,35 @@
+// Exports a variable of every struct and every enum of the ABI, for abidiff: it does not see what
+// is only reached through a void pointer, and compilers describe only what is used whole. The
+// guard's tests build it against headers of their own.
+#include "oarlock/oarlock.h"
+
+extern "C" {
+
+oarlock_bytes_view probe_bytes_view;
+oarlock_condition_view probe_condition_view;
+oarlock_create_view probe_create_view;
+oarlock_error_out probe_error_out;
+oarlock_failure_view probe_failure_view;
+oarlock_host probe_host;
+oarlock_host_log probe_host_log;
+oarlock_object_view probe_object_view;
+oarlock_pair_view probe_pair_view;
+oarlock_plan_out probe_plan_out;
+oarlock_plan_view probe_plan_view;
+oarlock_plugin probe_plugin;
+oarlock_plugin_entry probe_plugin_entry;
+oarlock_str_view probe_str_view;
+oarlock_target_view probe_target_view;
+
+// The enums have no name, so a constant stands for each.
+struct probe_enums {
+  decltype(OARLOCK_CONDITION_FALSE) condition_status;
+  decltype(OARLOCK_ENCODING_JSON) encoding;
+  decltype(OARLOCK_EVENT_NORMAL) event_type;
+  decltype(OARLOCK_LOG_DEBUG) log_level;
+  decltype(OARLOCK_OK) status;
+  decltype(OARLOCK_PATCH_MERGE) patch_kind;
+  decltype(OARLOCK_PROPAGATE_BACKGROUND) propagation;
+} probe_enum_values;
+
+}  // extern "C"
