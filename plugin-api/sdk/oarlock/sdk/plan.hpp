@@ -41,6 +41,8 @@ class object {
 
   /// "deployments.apps", as in plugin.yaml.
   [[nodiscard]] std::string_view resource() const { return to_text(lent_->resource); }
+  /// As it was lent, in JSON.
+  [[nodiscard]] std::string_view json_text() const { return to_text(lent_->bytes); }
   [[nodiscard]] json::node root() const {
     if (!document_) {
       if (lent_->encoding != OARLOCK_ENCODING_JSON) {

@@ -27,6 +27,7 @@ namespace oarlock::sdk {
 struct setup {
   logger log;
   json::node config;  ///< the administrator's configuration; valid during construction only
+  std::string_view config_json = {};  ///< the same as it was written
 };
 
 /// Several threads call plan() at the same time, for different objects: keep it free of state.
@@ -36,6 +37,13 @@ class reconciler {
   /// Pure: same input, same output; no I/O and no clock but the input's. May throw retry_error or
   /// terminal_error; whatever else it throws counts as terminal.
   virtual void plan(const plan_input& input, plan_output& output) = 0;
+
+  /// Plans may come from now on. What it throws is the reason why the plugin does not run.
+  virtual void start() {}
+  /// No new plan() will come; those under way are still running.
+  virtual void drain() {}
+  /// No plan() is running any more: end what start() began.
+  virtual void stop() {}
 };
 
 namespace detail {
@@ -89,6 +97,24 @@ oarlock_status guarded(Work work, Report report) noexcept {
   return OARLOCK_TERMINAL;
 }
 
+/// The reason of a life-cycle call that failed.
+inline auto report_to(const oarlock_error_out& out) {
+  return [&out](std::string_view reason, std::string_view message) {
+    const std::string whole = std::string(reason).append(": ").append(message);
+    out.set(out.ctx, to_view(whole));
+  };
+}
+
+/// For calls that cannot fail.
+template <class Work>
+void silently(Work work) noexcept {
+  try {
+    work();
+  } catch (...) {
+    // Nobody is told: the host asks for no answer.
+  }
+}
+
 template <class... Reconcilers>
 oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
                       const oarlock_error_out* error_out, oarlock_instance** out) noexcept {
@@ -96,19 +122,27 @@ oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
       [&] {
         const std::string_view text = to_text(view->config);
         const auto config = json::parse(text.empty() ? std::string_view("{}") : text);
-        const setup s{logger(*host), json::node{&config}};
+        const setup s{logger(*host), json::node{&config}, text};
         auto made = std::make_unique<instance>();
         (made->reconcilers.push_back({Reconcilers::controller, make<Reconcilers>(s)}), ...);
         *out = reinterpret_cast<oarlock_instance*>(made.release());
       },
-      [&](std::string_view reason, std::string_view message) {
-        const std::string whole = std::string(reason).append(": ").append(message);
-        error_out->set(error_out->ctx, to_view(whole));
-      });
+      report_to(*error_out));
 }
 
-inline oarlock_status start(oarlock_instance*, const oarlock_error_out*) noexcept {
-  return OARLOCK_OK;
+inline oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) noexcept {
+  std::size_t begun = 0;
+  auto& all = of(self)->reconcilers;
+  const auto status = guarded(
+      [&] {
+        for (; begun < all.size(); ++begun)
+          all[begun].code->start();
+      },
+      report_to(*error_out));
+  // What did not start is destroyed without a stop().
+  while (status != OARLOCK_OK && begun > 0)
+    silently([&] { all[--begun].code->stop(); });
+  return status;
 }
 
 inline oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
@@ -132,8 +166,14 @@ inline oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
       });
 }
 
-inline void drain(oarlock_instance*) noexcept {}
-inline void stop(oarlock_instance*) noexcept {}
+inline void drain(oarlock_instance* self) noexcept {
+  for (const auto& one : of(self)->reconcilers)
+    silently([&] { one.code->drain(); });
+}
+inline void stop(oarlock_instance* self) noexcept {
+  for (const auto& one : of(self)->reconcilers)
+    silently([&] { one.code->stop(); });
+}
 inline void destroy(oarlock_instance* self) noexcept {
   delete of(self);
 }
