@@ -67,6 +67,17 @@ TEST_F(cli, inspect_of_nothing) {
   EXPECT_THAT(r.text, HasSubstr("found nothing"));
 }
 
+TEST_F(cli, inspect_tells_all_that_a_library_says) {
+  const auto r = inspect(std::string(PLUGIN_DIR) + "/myapp");
+  EXPECT_TRUE(r.would_load) << r.text;
+  EXPECT_THAT(
+      r.text,
+      AllOf(HasSubstr("plugin ABI  needs "), HasSubstr("\nhomes       core, child\n"),
+            HasSubstr("\nexports     oarlock_plugin_entry_v0\n"), HasSubstr("libc.so.6 (GLIBC 2."),
+            HasSubstr("\nglibc       2."), HasSubstr(" or newer; this system has 2."),
+            HasSubstr("would load  yes (none of its code was run)\n")));
+}
+
 TEST_F(cli, json_of_a_manifest_is_checked) {
   const auto json = plugin_json(write("plugin.yaml", manifest));
   ASSERT_TRUE(json);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <vector>
 
 #include "core/plugin/checks.hpp"
@@ -33,6 +34,13 @@ std::string mapping_text(const controller::watch_spec& watch) {
   return "the label " + watch.map_by_label;
 }
 
+std::string writes_text(const controller::watch_spec& watch) {
+  std::vector<std::string> writes;
+  if (watch.may_patch) writes.emplace_back("patch");
+  if (watch.may_delete) writes.emplace_back("delete");
+  return writes.empty() ? "" : ", writes: " + joined(writes);
+}
+
 void add_controller(std::string& out, const controller::controller_spec& c) {
   line(out, "controller", c.name);
   line(out, "  primary", kind_text(c.primary));
@@ -43,19 +51,62 @@ void add_controller(std::string& out, const controller::controller_spec& c) {
   if (c.finalizer) line(out, "  finalizer", "oarlock.dev/" + c.plugin);
   for (const auto& watch : c.watches) {
     line(out, "  watches",
-         fmt::format("{}{}{}, mapped by {}", kind_text(watch.resource),
+         fmt::format("{}{}{}, mapped by {}{}", kind_text(watch.resource),
                      watch.label_selector.empty() ? "" : " with ", watch.label_selector,
-                     mapping_text(watch)));
+                     mapping_text(watch), writes_text(watch)));
   }
 }
 
+// "libc.so.6 (GLIBC 2.34), libstdc++.so.6 (GLIBCXX 3.4.29, CXXABI 1.3.9)": the floors.
+std::string needs_text(const plugin::elf_library& library) {
+  std::vector<std::string> out;
+  for (const auto& name : library.needed) {
+    std::vector<std::string> floors;
+    std::set<std::string> families;
+    for (const auto& version : library.versions) {
+      const auto cut = version.name.find('_');
+      if (version.library == name && cut != std::string::npos)
+        families.insert(version.name.substr(0, cut + 1));
+    }
+    for (const auto& family : families) {
+      const auto highest = library.highest_version(family);
+      if (!highest.empty()) floors.push_back(family.substr(0, family.size() - 1) + " " + highest);
+    }
+    out.push_back(floors.empty() ? name : fmt::format("{} ({})", name, joined(floors)));
+  }
+  return joined(out);
+}
+
 void add_library(std::string& out, const plugin::candidate& found) {
+  const auto& library = *found.library;
   std::vector<std::string> exports;
-  for (const auto& symbol : found.library->exports)
+  for (const auto& symbol : library.exports)
     exports.push_back(symbol.name);
-  line(out, "machine", plugin::machine_name(found.library->machine));
+  line(out, "machine", plugin::machine_name(library.machine));
   line(out, "exports", joined(exports));
-  line(out, "needs", joined(found.library->needed));
+  line(out, "needs", needs_text(library));
+  const auto libc = library.highest_version("GLIBC_");
+  line(out, "glibc",
+       fmt::format("{} or newer; this system has {}", libc.empty() ? "any" : libc,
+                   plugin::own_libc_version()));
+  const bool fits_core = plugin::check_core_home(found).has_value();
+  line(out, "homes", fits_core ? "core, child" : "child");
+  if (!library.run_path.empty()) {
+    line(out, "warning",
+         "it looks for libraries in " + library.run_path +
+             ", which may hold others on another system");
+  }
+  if (library.has_executable_stack) {
+    line(out, "warning", "it asks for an executable stack; link with -z noexecstack");
+  }
+  const auto extra = plugin::extra_exports(library);
+  if (!extra.empty()) {
+    line(out, "warning",
+         fmt::format("{} exports beside the entry symbol; link with plugin-api/plugin.map",
+                     extra.size()));
+  }
+  for (const auto& hazard : plugin::unload_hazards(library))
+    line(out, "unloading", hazard);
 }
 
 }  // namespace
@@ -79,15 +130,7 @@ report inspect(const std::filesystem::path& path) {
   }
   if (!found.library_file.empty()) line(r.text, "library", found.library_file.string());
   if (!found.sha256.empty()) line(r.text, "sha256", found.sha256);
-  if (found.library) {
-    add_library(r.text, found);
-    const auto extra = plugin::extra_exports(*found.library);
-    if (!extra.empty()) {
-      line(r.text, "warning",
-           fmt::format("{} exports beside the entry symbol; link with plugin-api/plugin.map",
-                       extra.size()));
-    }
-  }
+  if (found.library) add_library(r.text, found);
   line(r.text, "would load",
        checked ? "yes (none of its code was run)" : "no: " + checked.error().message);
   return r;

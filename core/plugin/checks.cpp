@@ -1,6 +1,9 @@
 #include "core/plugin/checks.hpp"
 
 #include <fmt/format.h>
+#include <gnu/libc-version.h>
+
+#include <algorithm>
 
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
@@ -22,6 +25,18 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+// The dynamic loader would say it too, but in a sentence that names no remedy.
+result<> check_libc(const std::string& file, const elf_library& library) {
+  const auto needed = library.highest_version("GLIBC_");
+  const auto own = own_libc_version();
+  if (needed.empty() || compare_versions(needed, own) <= 0) return {};
+  return error{plugin_error::old_libc,
+               fmt::format("{}: expected a library for glibc {} or older, which this system has, "
+                           "found one that needs glibc {}; build the plugin on the oldest system "
+                           "that it shall run on, or run oarlockd on a newer one",
+                           file, own, needed)};
+}
+
 result<> read_library(candidate& found) {
   const std::string file = found.library_file.string();
   auto bytes = read_file(found.library_file, library_bytes_max);
@@ -30,6 +45,7 @@ result<> read_library(candidate& found) {
   auto library = read_elf(std::as_bytes(std::span(bytes->data(), bytes->size())));
   if (!library) return library.error().within(file);
   found.library = std::move(*library);
+  if (auto ok = check_libc(file, *found.library); !ok) return ok.error();
   found.library_bytes = std::move(*bytes);
   if (!found.library->exports_function(OARLOCK_ENTRY_SYMBOL)) {
     return error{
@@ -74,6 +90,44 @@ result<> locate(const fs::path& path, candidate& found) {
 }
 
 }  // namespace
+
+std::string own_libc_version() {
+  return ::gnu_get_libc_version();
+}
+
+result<> check_core_home(const candidate& found) {
+  if (!found.library->has_go_runtime) return {};
+  return error{plugin_error::needs_child,
+               fmt::format("{}: expected a plugin that can share a process with others, found one "
+                           "in Go, whose runtime cannot; run it with --plugin-home=child",
+                           found.library_file.string())};
+}
+
+std::vector<std::string> unload_hazards(const elf_library& library) {
+  std::vector<std::string> out;
+  if (library.unique_symbols > 0) {
+    out.push_back(
+        fmt::format("{} unique symbols are never unmapped; link with plugin-api/plugin.map "
+                    "or compile with -fno-gnu-unique",
+                    library.unique_symbols));
+  }
+  if (library.is_never_unmapped)
+    out.emplace_back("it is marked as never to be unmapped (nodelete)");
+  if (library.has_go_runtime) out.emplace_back("a Go runtime cannot be stopped");
+  for (const char* name : {"__cxa_thread_atexit_impl", "__cxa_thread_atexit"}) {
+    if (!library.imports_symbol(name)) continue;
+    out.emplace_back(
+        "thread-local objects with destructors keep it mapped as long as their threads");
+    break;
+  }
+  const auto starts_threads = [](const std::string& name) {
+    return name == "pthread_create" || name.starts_with("_ZNSt6thread15_M_start_thread");
+  };
+  if (std::any_of(library.imports.begin(), library.imports.end(), starts_threads)) {
+    out.emplace_back("it can start threads, which must have ended when stop() returns");
+  }
+  return out;
+}
 
 std::vector<std::string> extra_exports(const elf_library& library) {
   std::vector<std::string> names;

@@ -32,6 +32,17 @@ void warn_of_extra_exports(const candidate& found);
 [[nodiscard]] result<> check_abi(const std::string& where, std::uint32_t major,
                                  std::uint32_t minor);
 
+/// Whether the plugin may run inside of the daemon. A Go runtime may not: a process has room for
+/// one, and it cannot be stopped.
+[[nodiscard]] result<> check_core_home(const candidate& found);
+
+/// The C library of this system, "2.36".
+[[nodiscard]] std::string own_libc_version();
+
+/// What keeps the library mapped after its last instance is gone, and what to do about it. An
+/// upgrade loads the new version beside; these only say what stays behind.
+[[nodiscard]] std::vector<std::string> unload_hazards(const elf_library& library);
+
 /// Exported symbols beside the entry symbol: each could be captured by another plugin.
 [[nodiscard]] std::vector<std::string> extra_exports(const elf_library& library);
 

@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <type_traits>
 
@@ -18,6 +21,9 @@ namespace {
 constexpr std::uint64_t symbols_max = 1U << 20U;
 constexpr std::uint64_t dynamic_entries_max = 4096;
 constexpr std::size_t name_bytes_max = 4096;
+constexpr std::uint64_t versions_max = 65536;
+constexpr std::uint64_t version_files_max = 4096;
+constexpr std::uint64_t notes_max = 1024;
 
 error bad(const std::string& message) {
   return {plugin_error::not_a_library, message};
@@ -39,6 +45,7 @@ class elf_reader {
     if (auto ok = read_segments(); !ok) return ok.error();
     if (auto ok = read_dynamic(); !ok) return ok.error();
     if (auto ok = read_needed(); !ok) return ok.error();
+    if (auto ok = read_versions(); !ok) return ok.error();
     if (auto ok = read_symbols(); !ok) return ok.error();
     return std::move(library_);
   }
@@ -120,6 +127,10 @@ class elf_reader {
       if (header_.e_phoff > file_.size()) return damaged("program header");
       const auto segment = at<Elf64_Phdr>(header_.e_phoff + i * sizeof(Elf64_Phdr));
       if (!segment) return damaged("program header");
+      if (segment->p_type == PT_GNU_STACK) {
+        library_.has_executable_stack = (segment->p_flags & PF_X) != 0;
+      }
+      if (segment->p_type == PT_NOTE) read_notes(*segment);
       if (segment->p_type != PT_LOAD && segment->p_type != PT_DYNAMIC) continue;
       if (segment->p_offset > file_.size() ||
           file_.size() - segment->p_offset < segment->p_filesz) {
@@ -176,6 +187,19 @@ class elf_reader {
           break;
         case DT_NEEDED:
           needed_.push_back(entry->d_un.d_val);
+          break;
+        case DT_RPATH:
+        case DT_RUNPATH:
+          run_path_ = entry->d_un.d_val;
+          break;
+        case DT_VERNEED:
+          versions_ = offset_of(entry->d_un.d_ptr);
+          break;
+        case DT_VERNEEDNUM:
+          version_files_ = entry->d_un.d_val;
+          break;
+        case DT_FLAGS_1:
+          library_.is_never_unmapped = (entry->d_un.d_val & DF_1_NODELETE) != 0;
           break;
         case DT_SYMENT:
           if (entry->d_un.d_val != sizeof(Elf64_Sym)) return damaged("symbol table");
@@ -238,7 +262,56 @@ class elf_reader {
       if (!name) return damaged("string table");
       library_.needed.push_back(std::move(*name));
     }
+    if (run_path_) {
+      auto path = string_at(*run_path_);
+      if (!path) return damaged("string table");
+      library_.run_path = std::move(*path);
+    }
     return {};
+  }
+
+  // Two lists in one: libraries, and for each the versions of its symbols. Links are distances from
+  // the entry that has them.
+  result<> read_versions() {
+    if (!versions_) return {};
+    if (version_files_ > version_files_max) return damaged("table of versions");
+    std::uint64_t file_at = *versions_;
+    std::uint64_t left = versions_max;
+    for (std::uint64_t i = 0; i < version_files_; ++i) {
+      const auto file = at<Elf64_Verneed>(file_at);
+      const auto library = file ? string_at(file->vn_file) : std::nullopt;
+      if (!library) return damaged("table of versions");
+      std::uint64_t version_at = file_at + file->vn_aux;
+      for (std::uint64_t j = 0; j < file->vn_cnt; ++j) {
+        const auto version = at<Elf64_Vernaux>(version_at);
+        auto name = version ? string_at(version->vna_name) : std::nullopt;
+        if (!name || left-- == 0) return damaged("table of versions");
+        library_.versions.push_back({*library, std::move(*name)});
+        version_at += version->vna_next;
+      }
+      if (file->vn_next == 0) break;
+      file_at += file->vn_next;
+    }
+    return {};
+  }
+
+  // Notes say nothing that loading relies on: damaged ones are left alone.
+  void read_notes(const Elf64_Phdr& segment) {
+    std::uint64_t from = segment.p_offset;
+    std::uint64_t left = std::min<std::uint64_t>(segment.p_filesz, file_.size());
+    for (std::uint64_t i = 0; i < notes_max; ++i) {
+      const auto note = at<Elf64_Nhdr>(from);
+      if (!note) return;
+      const auto padded = [](std::uint64_t size) { return (size + 3) & ~std::uint64_t{3}; };
+      const auto name = at<std::array<char, 4>>(from + sizeof(*note));
+      if (note->n_namesz == 4 && name == std::array<char, 4>{'G', 'o', '\0', '\0'}) {
+        library_.has_go_runtime = true;
+      }
+      const auto size = sizeof(*note) + padded(note->n_namesz) + padded(note->n_descsz);
+      if (size >= left) return;
+      from += size;
+      left -= size;
+    }
   }
 
   result<> read_symbols() {
@@ -255,6 +328,7 @@ class elf_reader {
       }
       const unsigned visibility = ELF64_ST_VISIBILITY(symbol->st_other);
       if (visibility != STV_DEFAULT && visibility != STV_PROTECTED) continue;
+      if (binding == STB_GNU_UNIQUE) ++library_.unique_symbols;
       const bool is_function =
           ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && is_code(symbol->st_value);
       library_.exports.push_back({std::move(*name), is_function});
@@ -270,6 +344,9 @@ class elf_reader {
   std::vector<Elf64_Phdr> loads_;
   std::optional<Elf64_Phdr> dynamic_;
   std::vector<std::uint64_t> needed_;
+  std::optional<std::uint64_t> run_path_;
+  std::optional<std::uint64_t> versions_;
+  std::uint64_t version_files_ = 0;
   std::uint64_t strings_ = 0;
   std::uint64_t strings_size_ = 0;
   std::uint64_t symbols_ = 0;
@@ -282,6 +359,41 @@ class elf_reader {
 bool elf_library::exports_function(std::string_view name) const {
   return std::any_of(exports.begin(), exports.end(),
                      [&](const auto& s) { return s.is_function && s.name == name; });
+}
+
+bool elf_library::imports_symbol(std::string_view name) const {
+  return std::binary_search(imports.begin(), imports.end(), name, std::less<>());
+}
+
+std::string elf_library::highest_version(std::string_view prefix) const {
+  std::string_view highest;
+  for (const auto& version : versions) {
+    std::string_view name = version.name;
+    if (!name.starts_with(prefix)) continue;
+    name.remove_prefix(prefix.size());
+    const bool is_number = !name.empty() && name.front() >= '0' && name.front() <= '9';
+    if (is_number && compare_versions(name, highest) > 0) highest = name;
+  }
+  return std::string(highest);
+}
+
+int compare_versions(std::string_view a, std::string_view b) {
+  const auto take = [](std::string_view& text) {
+    long number = -1;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (failed != std::errc{}) number = -1;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    if (text.starts_with('.')) text.remove_prefix(1);
+    return number;
+  };
+  while (!a.empty() || !b.empty()) {
+    const std::size_t before = a.size() + b.size();
+    const long x = take(a);
+    const long y = take(b);
+    if (x != y) return x < y ? -1 : 1;
+    if (a.size() + b.size() == before) return a.compare(b);  // no numbers: as text
+  }
+  return 0;
 }
 
 std::string machine_name(std::uint16_t machine) {

@@ -56,6 +56,49 @@ TEST(elf, reads_a_real_library) {
   EXPECT_FALSE(library->imports.empty());
 }
 
+TEST(elf, versions_are_compared_by_their_numbers) {
+  EXPECT_LT(compare_versions("2.9", "2.36"), 0);
+  EXPECT_GT(compare_versions("3.4.30", "3.4.9"), 0);
+  EXPECT_EQ(compare_versions("2.36", "2.36"), 0);
+  EXPECT_GT(compare_versions("2.36.1", "2.36"), 0);
+  EXPECT_GT(compare_versions("2", ""), 0);
+  EXPECT_NE(compare_versions("a", "b"), 0);
+}
+
+TEST(elf, reads_the_versions_that_a_library_needs) {
+  const auto library = read(real_library());
+  ASSERT_TRUE(library);
+  const auto libc = library->highest_version("GLIBC_");
+  ASSERT_FALSE(libc.empty());
+  EXPECT_EQ(libc.find_first_not_of("0123456789."), std::string::npos) << libc;
+  for (const auto& version : library->versions) {
+    EXPECT_THAT(library->needed, Contains(version.library));
+    EXPECT_FALSE(version.name.empty());
+  }
+  EXPECT_EQ(library->highest_version("OTHER_"), "");
+  EXPECT_FALSE(library->has_go_runtime);
+  EXPECT_FALSE(library->has_executable_stack);
+}
+
+// A note as the Go linker writes it, in the place of libm's first one.
+TEST(elf, knows_a_go_runtime_by_its_note) {
+  std::string bytes = real_library();
+  Elf64_Ehdr header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  bool is_changed = false;
+  for (std::size_t i = 0; i < header.e_phnum && !is_changed; ++i) {
+    Elf64_Phdr segment;
+    std::memcpy(&segment, bytes.data() + header.e_phoff + i * sizeof(segment), sizeof(segment));
+    if (segment.p_type != PT_NOTE) continue;
+    std::memcpy(bytes.data() + segment.p_offset + sizeof(Elf64_Nhdr), "Go\0\0", 4);
+    is_changed = true;
+  }
+  ASSERT_TRUE(is_changed);
+  const auto library = read(bytes);
+  ASSERT_TRUE(library);
+  EXPECT_TRUE(library->has_go_runtime);
+}
+
 TEST(elf, says_what_is_wrong) {
   EXPECT_THAT(read("").error().message, HasSubstr("empty file"));
   EXPECT_THAT(read("\x7f"

@@ -21,6 +21,10 @@ class category final : public boost::system::error_category {
         return "wrong_machine";
       case plugin_error::no_entry:
         return "no_entry";
+      case plugin_error::old_libc:
+        return "old_libc";
+      case plugin_error::needs_child:
+        return "needs_child";
       case plugin_error::wrong_abi:
         return "wrong_abi";
       case plugin_error::bad_descriptor:

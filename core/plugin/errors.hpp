@@ -12,6 +12,8 @@ enum class plugin_error {
   not_a_library,   ///< not an ELF shared object, or a damaged one
   wrong_machine,   ///< for another word size, byte order or processor
   no_entry,        ///< does not export the entry symbol
+  old_libc,        ///< needs a newer libc than this system has
+  needs_child,     ///< may not run inside of the daemon, only in a child
   wrong_abi,       ///< built for an ABI that this core does not offer
   bad_descriptor,  ///< the descriptor is incomplete or is not the one plugin.yaml promises
   not_mapped,      ///< the dynamic loader refused it

@@ -162,6 +162,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& 
                                                    const std::string& config_json) {
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
+  if (auto ok = check_core_home(found); !ok) return ok.error();
   warn_of_extra_exports(found);
   const auto entry = map_library(found.library_file);
   if (!entry) return entry.error();

@@ -15,6 +15,7 @@ namespace {
 
 using plugin::plugin_error;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 template <class Result>
@@ -217,6 +218,34 @@ TEST_P(loading, a_library_that_the_system_cannot_map_says_what_is_missing) {
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, plugin_error::not_mapped);
   EXPECT_THAT(loaded.error().message, HasSubstr("libq.so.6"));
+}
+
+// The name of the version that libc.so.6 must have becomes one that no libc has yet.
+TEST_P(loading, a_library_for_a_newer_libc_is_refused_in_one_sentence) {
+  std::string bytes = read_whole(zoo_file("good"));
+  const auto before = plugin::read_elf(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  ASSERT_TRUE(before);
+  const std::string version = "GLIBC_" + before->highest_version("GLIBC_");
+  ASSERT_GT(version.size(), 8U);
+  bytes.replace(bytes.find(version), 9, "GLIBC_9.9");
+  const folder here;
+  const auto loaded = load_bytes(here, bytes, GetParam());
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, plugin_error::old_libc);
+  EXPECT_THAT(loaded.error().message,
+              AllOf(HasSubstr("found one that needs glibc 9.9"), HasSubstr("oldest system")));
+}
+
+TEST(unload_hazards, are_told_with_their_remedy) {
+  plugin::elf_library library;
+  EXPECT_TRUE(plugin::unload_hazards(library).empty());
+  library.unique_symbols = 3;
+  library.is_never_unmapped = library.has_go_runtime = true;
+  library.imports = {"__cxa_thread_atexit_impl", "pthread_create"};
+  EXPECT_THAT(
+      plugin::unload_hazards(library),
+      ElementsAre(HasSubstr("3 unique symbols"), HasSubstr("nodelete"), HasSubstr("Go runtime"),
+                  HasSubstr("thread-local"), HasSubstr("start threads")));
 }
 
 TEST_P(loading, extra_exports_are_told) {
