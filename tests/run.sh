@@ -395,7 +395,8 @@ run_all() {
   local started
   section "packages"
   started=$(now_ms)
-  limited_shown 2400 tools/deps.sh || record packages deps 0 1 0 "$started" "see above"
+  limited_shown 2400 tools/deps.sh build go node rust ||
+    record packages deps 0 1 0 "$started" "see above"
   run_check devcluster
   if build release; then
     integration release

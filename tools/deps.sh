@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what the project needs from Debian, and nothing when it is all there.
 #
-#   tools/deps.sh [--list] [GROUP...]      groups: build go node     (default: all three)
+#   tools/deps.sh [--list] [GROUP...]      groups: build go node rust     (default: not rust)
 #
 #   --list  only prints the names of the packages that are missing
 #
 #   build   C++ toolchain and libraries, and the tools of the test scripts
 #   go      a Go that can fetch the toolchain a go.mod asks for; only if PATH has none
+#   rust    a Rust compiler for the plugins of the tests; only if PATH has none
 #   node    what a Kubernetes node needs on this machine: containerd, CNI plugins, iptables
 #
 # On Debian 12 two suites are added beside the ones the machine already uses, from the same mirror:
@@ -71,6 +72,10 @@ packages_go() {
   have_go || printf '%s 2:1.21~ bookworm-backports\n' golang-go golang-src
 }
 
+packages_rust() {
+  have_rust || printf '%s 1.63\n' rustc
+}
+
 packages_node() {
   cat <<'LIST'
 containerd
@@ -90,6 +95,14 @@ have_go() {
   minor=${version#*.}
   minor=${minor%%[!0-9]*}
   [[ ${version%%.*} -gt 1 || ${minor:-0} -ge 21 ]]
+}
+
+have_rust() {
+  local version minor
+  version=$(rustc --version 2>/dev/null) || return 1
+  minor=${version#rustc 1.}
+  minor=${minor%%[!0-9]*}
+  [[ ${minor:-0} -ge 63 ]]
 }
 
 wanted_packages() {
@@ -244,8 +257,8 @@ main() {
   fi
   [[ $# -gt 0 ]] || set -- build go node
   for group in "$@"; do
-    [[ $group =~ ^(build|go|node)$ ]] ||
-      die "unknown group '$group'; expected: build, go, node"
+    [[ $group =~ ^(build|go|node|rust)$ ]] ||
+      die "unknown group '$group'; expected: build, go, node, rust"
   done
   if [[ $list == yes ]]; then
     wanted_packages "$@" | missing_packages | awk '{print $1}' | xargs

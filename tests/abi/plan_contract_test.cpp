@@ -4,57 +4,15 @@
 #include <thread>
 #include <vector>
 
-#include "core/controller/reconcile_log.hpp"
-#include "core/controller/reconciler.hpp"
-#include "tests/abi/zoo.hpp"
-#include "tests/support/fake_clock.hpp"
+#include "tests/abi/started.hpp"
 
 namespace oarlock::abi {
 namespace {
 
 using controller::plan_input;
-using controller::plan_output;
 using controller::plan_verdict;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-cache::object_ptr animal(const std::string& name) {
-  cache::object_meta meta;
-  meta.key = {"shop", name};
-  return std::make_shared<const cache::object>(
-      std::move(meta), R"({"apiVersion":"example.com/v1","kind":"Animal","metadata":{"name":")" +
-                           name + R"(","namespace":"shop"},"data":{"a":[1,2.5,null,true]}})");
-}
-
-/// A started plugin of the zoo.
-class started {
- public:
-  started(const std::string& name, home in) {
-    auto loaded = load_bytes(here_, read_whole(zoo_file(name)), in);
-    EXPECT_TRUE(loaded) << loaded.error().message;
-    plugin_ = std::move(*loaded);
-    EXPECT_TRUE(plugin_->start());
-  }
-
-  plan_output plan(const std::string& name, bool deleting = false) {
-    plan_input input;
-    input.deleting = deleting;
-    input.spec = &plugin_->declared().controllers.front();
-    input.key = {"shop", name};
-    input.primary = animal(name);
-    input.owned.push_back({&input.spec->owns.front(), animal("owned")});
-    test::fixed_random random;
-    input.log = std::make_shared<controller::reconcile_log>(*input.spec, input.key, random);
-    input.watched.push_back({&input.spec->watches.front().resource, animal("watched")});
-    const log_scope said(input.log);  // as the lane does it
-    return plugin_->reconciler_for("zoo").plan(input);
-  }
-  plugin::loaded_plugin& plugin() { return *plugin_; }
-
- private:
-  folder here_;
-  std::unique_ptr<plugin::loaded_plugin> plugin_;
-};
 
 class plan_contract : public ::testing::TestWithParam<home> {};
 INSTANTIATE_TEST_SUITE_P(in, plan_contract, ::testing::Values(home::core, home::child), home_name);

@@ -12,6 +12,47 @@
  *
  * A plugin starts no thread that outlives stop(), installs no signal or exit handler, and does not
  * change the environment, locale, umask or working directory. It needs no symbol of the host.
+ *
+ * A whole plugin, which gives each object a ConfigMap. Built with -fPIC -shared and plugin.map:
+ *
+ *   #include <stdio.h>
+ *   #include "oarlock/oarlock.h"
+ *
+ *   static oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
+ *                                const oarlock_error_out* error, oarlock_instance** out) {
+ *     static char stateless;
+ *     (void)host, (void)view, (void)error;
+ *     *out = (oarlock_instance*)&stateless;
+ *     return OARLOCK_OK;
+ *   }
+ *   static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error) {
+ *     (void)self, (void)error;
+ *     return OARLOCK_OK;
+ *   }
+ *   static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
+ *                              const oarlock_plan_out* out) {
+ *     char json[512];
+ *     const int size = snprintf(json, sizeof(json),
+ *                               "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+ *                               "\"metadata\":{\"name\":\"%.*s-greeting\"},"
+ *                               "\"data\":{\"text\":\"hello\"}}",
+ *                               (int)view->object_name.size, view->object_name.data);
+ *     const oarlock_bytes_view child = {(const uint8_t*)json, (uint64_t)size};
+ *     (void)self;
+ *     return out->apply(out->ctx, 0, OARLOCK_ENCODING_JSON, child);
+ *   }
+ *   static void nothing(oarlock_instance* self) {
+ *     (void)self;
+ *   }
+ *   const oarlock_plugin* oarlock_plugin_entry_v0(void) {
+ *     static const oarlock_plugin it = {
+ *         .struct_size = sizeof(oarlock_plugin),
+ *         .abi_major = OARLOCK_ABI_MAJOR, .abi_minor = OARLOCK_ABI_MINOR,
+ *         .name = {"zoo", 3}, .version = {"1.0.0", 5},
+ *         .create = create, .start = start, .plan = plan,
+ *         .drain = nothing, .stop = nothing, .destroy = nothing};
+ *     return &it;
+ *   }
  */
 #ifndef OARLOCK_PLUGIN_H
 #define OARLOCK_PLUGIN_H

@@ -1,0 +1,277 @@
+/* The contract plugin in C. Its behaviour is that of contract.cpp, rust/ and go/, and is what
+ * contract_test.cpp expects: the planned object's name, up to the first dot, says what plan() does.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oarlock/oarlock.h"
+
+#define TEXT(literal) {(literal), sizeof(literal) - 1}
+
+struct oarlock_instance {
+  const oarlock_host* host;
+  const oarlock_host_log* log;
+  uint8_t* config;
+  uint64_t config_size;
+};
+
+static oarlock_str_view str(const char* text) {
+  const oarlock_str_view view = {text, strlen(text)};
+  return view;
+}
+
+static oarlock_bytes_view bytes(const char* text) {
+  const oarlock_bytes_view view = {(const uint8_t*)text, strlen(text)};
+  return view;
+}
+
+/* --- what a plan sees, as text --- */
+
+typedef struct text {
+  char data[16384];
+  size_t size;
+} text;
+
+static void add(text* to, const char* more, size_t size) {
+  if (size > sizeof(to->data) - to->size) size = sizeof(to->data) - to->size;
+  memcpy(to->data + to->size, more, size);
+  to->size += size;
+}
+
+static void add_str(text* to, const char* more) {
+  add(to, more, strlen(more));
+}
+
+/* FNV-1a: the test knows what was lent, so size and hash say that all of it arrived. */
+static uint64_t hash_of(const void* data, uint64_t size, uint64_t hash) {
+  const uint8_t* at = data;
+  for (uint64_t i = 0; i < size; ++i)
+    hash = (hash ^ at[i]) * 1099511628211U;
+  return hash;
+}
+static const uint64_t hash_begin = 14695981039346656037U;
+
+static void add_digest(text* to, const void* data, uint64_t size) {
+  char line[64];
+  snprintf(line, sizeof(line), "%llu-%016llx", (unsigned long long)size,
+           (unsigned long long)hash_of(data, size, hash_begin));
+  add_str(to, line);
+}
+
+static void add_object(text* to, const oarlock_object_view* object) {
+  add_str(to, "\"");
+  add(to, object->resource.data, object->resource.size);
+  add_str(to, object->encoding == OARLOCK_ENCODING_JSON ? " json " : " other ");
+  add_digest(to, object->bytes.data, object->bytes.size);
+  add_str(to, "\"");
+}
+
+static void add_objects(text* to, const oarlock_object_view* first, uint64_t count,
+                        uint32_t stride) {
+  for (uint64_t i = 0; i < count; ++i) {
+    if (i > 0) add_str(to, ",");
+    add_object(to, (const oarlock_object_view*)((const char*)first + i * stride));
+  }
+}
+
+static void add_failure(text* to, const oarlock_failure_view* failure) {
+  text whole = {.size = 0};
+  if (failure == NULL) return;
+  add(&whole, failure->step.data, failure->step.size);
+  add_str(&whole, "\n");
+  add(&whole, failure->reason.data, failure->reason.size);
+  add_str(&whole, "\n");
+  add(&whole, failure->message.data, failure->message.size);
+  add_digest(to, whole.data, whole.size);
+}
+
+static void add_number(text* to, const char* label, int64_t value) {
+  char line[64];
+  snprintf(line, sizeof(line), "%s%lld", label, (long long)value);
+  add_str(to, line);
+}
+
+static oarlock_status echo(const oarlock_instance* self, const oarlock_plan_view* view,
+                           const oarlock_plan_out* out) {
+  text seen = {.size = 0};
+  add_str(&seen, "{\"controller\":\"");
+  add(&seen, view->controller.data, view->controller.size);
+  add_str(&seen, "\",\"key\":\"");
+  add(&seen, view->object_namespace.data, view->object_namespace.size);
+  add_str(&seen, "/");
+  add(&seen, view->object_name.data, view->object_name.size);
+  add_number(&seen, "\",\"now\":", view->now_unix_ms);
+  add_number(&seen, ",\"deleting\":", view->deleting);
+  add_str(&seen, ",\"primary\":");
+  add_object(&seen, view->primary);
+  add_str(&seen, ",\"owned\":[");
+  add_objects(&seen, view->owned, view->owned_count, view->object_stride);
+  add_str(&seen, "],\"watched\":[");
+  add_objects(&seen, view->watched, view->watched_count, view->object_stride);
+  add_str(&seen, "],\"lastFailure\":\"");
+  add_failure(&seen, view->last_failure);
+  add_str(&seen, "\",\"config\":\"");
+  add_digest(&seen, self->config, self->config_size);
+  add_str(&seen, "\"}");
+  const oarlock_bytes_view status = {(const uint8_t*)seen.data, seen.size};
+  return out->status(out->ctx, OARLOCK_ENCODING_JSON, status);
+}
+
+/* --- what a plan says --- */
+
+#define OBJECT(kind, name) \
+  "{\"apiVersion\":\"v1\",\"kind\":\"" kind "\",\"metadata\":{\"name\":\"" name "\"}}"
+
+static oarlock_status apply(const oarlock_plan_out* out, uint32_t group, const char* json) {
+  return out->apply(out->ctx, group, OARLOCK_ENCODING_JSON, bytes(json));
+}
+
+static oarlock_status condition(const oarlock_plan_out* out, const char* type,
+                                oarlock_condition_status status) {
+  const oarlock_condition_view view = {sizeof(view), status, str(type), str("AsAsked"),
+                                       str("gr\xc3\xbc\xc3\x9f")};
+  return out->condition(out->ctx, &view);
+}
+
+/* Each step once, with the apply set in the middle. */
+static oarlock_status steps(const oarlock_plan_out* out) {
+  const oarlock_target_view pod = {sizeof(pod), 0, str("pods"), str("p"), str("u"), str("7")};
+  const oarlock_target_view old = {sizeof(old), 0, str("secrets"), str("old"), str(""), str("")};
+  oarlock_status s =
+      out->create_once(out->ctx, OARLOCK_ENCODING_JSON, bytes(OBJECT("Secret", "once")));
+  if (s == OARLOCK_OK) s = apply(out, 0, OBJECT("ConfigMap", "a"));
+  if (s == OARLOCK_OK) s = apply(out, 7, OBJECT("ConfigMap", "b"));
+  if (s == OARLOCK_OK) {
+    s = out->patch_existing(out->ctx, &pod, OARLOCK_PATCH_MERGE, OARLOCK_ENCODING_JSON,
+                            bytes("{\"a\":1}"));
+  }
+  if (s == OARLOCK_OK) s = out->remove(out->ctx, &old, 5, OARLOCK_PROPAGATE_FOREGROUND);
+  if (s == OARLOCK_OK) {
+    s = out->swap_status(out->ctx, str("12"), OARLOCK_ENCODING_JSON, bytes("{\"epoch\":3}"));
+  }
+  return s;
+}
+
+static oarlock_status say(const oarlock_plan_out* out) {
+  oarlock_status s = condition(out, "Ready", OARLOCK_CONDITION_TRUE);
+  if (s == OARLOCK_OK) s = condition(out, "Warm", OARLOCK_CONDITION_UNKNOWN);
+  if (s == OARLOCK_OK) {
+    s = out->event(out->ctx, OARLOCK_EVENT_NORMAL, str("Went"), str("as it should"));
+  }
+  if (s == OARLOCK_OK) {
+    s = out->event(out->ctx, OARLOCK_EVENT_WARNING, str("Smoked"), str("a little"));
+  }
+  if (s == OARLOCK_OK) s = out->requeue_after(out->ctx, 3000);
+  return s;
+}
+
+static oarlock_status fail(const oarlock_plan_out* out, oarlock_status status, const char* reason,
+                           const char* message) {
+  out->fail(out->ctx, str(reason), str(message));
+  return status;
+}
+
+/* Of a kind that plugin.yaml does not list: the call says so by its status. */
+static oarlock_status refused(const oarlock_plan_out* out) {
+  return apply(out, 0, OBJECT("Node", "n")) == OARLOCK_INVALID ? OARLOCK_OK : OARLOCK_ERROR;
+}
+
+static oarlock_status log_record(const oarlock_instance* self) {
+  const oarlock_pair_view pairs[] = {{TEXT("color"), TEXT("blue")}};
+  if (self->log == NULL || !self->log->enabled(self->host->ctx, OARLOCK_LOG_WARN)) {
+    return OARLOCK_ERROR;
+  }
+  self->log->write(self->host->ctx, OARLOCK_LOG_WARN, str("the contract speaks"), pairs, 1);
+  return OARLOCK_OK;
+}
+
+static int is_asked(const oarlock_plan_view* view, const char* word) {
+  const char* name = view->object_name.data;
+  const char* dot = memchr(name, '.', view->object_name.size);
+  const size_t size = dot == NULL ? view->object_name.size : (size_t)(dot - name);
+  return size == strlen(word) && memcmp(name, word, size) == 0;
+}
+
+static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
+                           const oarlock_plan_out* out) {
+  if (is_asked(view, "echo")) return echo(self, view, out);
+  if (is_asked(view, "steps")) return steps(out);
+  if (is_asked(view, "say")) return say(out);
+  if (is_asked(view, "finish")) return out->finished(out->ctx);
+  if (is_asked(view, "retry")) return fail(out, OARLOCK_ERROR, "Later", "not yet");
+  if (is_asked(view, "terminal")) return fail(out, OARLOCK_TERMINAL, "Never", "cannot be");
+  /* C has nothing to throw; elsewhere this is an exception or a panic that was caught. */
+  if (is_asked(view, "throw")) return fail(out, OARLOCK_TERMINAL, "PluginThrew", "as asked");
+  if (is_asked(view, "refused")) return refused(out);
+  if (is_asked(view, "log")) return log_record(self);
+  return OARLOCK_OK;
+}
+
+/* --- life --- */
+
+static const char* found(const char* word, const oarlock_bytes_view* in) {
+  const size_t size = strlen(word);
+  for (uint64_t i = 0; i + size <= in->size; ++i) {
+    if (memcmp(in->data + i, word, size) == 0) return (const char*)in->data + i;
+  }
+  return NULL;
+}
+
+static oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
+                             const oarlock_error_out* error_out, oarlock_instance** out_instance) {
+  if (found("\"refuse\"", &view->config) != NULL) {
+    error_out->set(error_out->ctx, str("expected another configuration, found refuse"));
+    return OARLOCK_TERMINAL;
+  }
+  oarlock_instance* self = calloc(1, sizeof(*self));
+  uint8_t* config = malloc(view->config.size + 1);
+  if (self == NULL || config == NULL) {
+    free(self);
+    free(config);
+    return OARLOCK_ERROR;
+  }
+  memcpy(config, view->config.data, view->config.size);
+  self->host = host;
+  self->log = host->extension(host->ctx, str(OARLOCK_EXT_LOG));
+  self->config = config;
+  self->config_size = view->config.size;
+  *out_instance = self;
+  return OARLOCK_OK;
+}
+
+static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
+  const oarlock_bytes_view config = {self->config, self->config_size};
+  if (found("\"refuseStart\"", &config) == NULL) return OARLOCK_OK;
+  error_out->set(error_out->ctx, str("expected to start, found refuseStart"));
+  return OARLOCK_ERROR;
+}
+
+static void nothing(oarlock_instance* self) {
+  (void)self;
+}
+
+static void destroy(oarlock_instance* self) {
+  free(self->config);
+  free(self);
+}
+
+const oarlock_plugin* oarlock_plugin_entry_v0(void) {
+  static const oarlock_str_view required[] = {TEXT(OARLOCK_EXT_LOG)};
+  static const oarlock_plugin description = {
+      .struct_size = sizeof(oarlock_plugin),
+      .abi_major = OARLOCK_ABI_MAJOR,
+      .abi_minor = OARLOCK_ABI_MINOR,
+      .name = TEXT("zoo"),
+      .version = TEXT("1.0.0"),
+      .required_extensions = required,
+      .required_extension_count = 1,
+      .create = create,
+      .start = start,
+      .plan = plan,
+      .drain = nothing,
+      .stop = nothing,
+      .destroy = destroy,
+  };
+  return &description;
+}

@@ -1,0 +1,120 @@
+// The contract plugin in C++ with the SDK; what it does is told in contract.c.
+#include <cinttypes>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+
+#include "oarlock/sdk/plugin.hpp"
+
+namespace {
+
+namespace json = oarlock::sdk::json;
+namespace sdk = oarlock::sdk;
+
+std::string digest(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037U;
+  for (const char c : text)
+    hash = (hash ^ static_cast<std::uint8_t>(c)) * 1099511628211U;
+  char line[64];
+  std::snprintf(line, sizeof(line), "%zu-%016" PRIx64, text.size(), hash);
+  return line;
+}
+
+json::value shown(const sdk::object& o) {
+  return std::string(o.resource()) + " json " + digest(o.json_text());
+}
+
+json::value shown(const std::vector<sdk::object>& objects) {
+  auto out = json::array({});
+  for (const auto& o : objects)
+    out.push(shown(o));
+  return out;
+}
+
+std::string shown(const std::optional<sdk::failure>& last) {
+  if (!last) return {};
+  return digest(std::string(last->step) + "\n" + std::string(last->reason) + "\n" +
+                std::string(last->message));
+}
+
+json::value child(const char* kind, const char* name) {
+  return json::object(
+      {{"apiVersion", "v1"}, {"kind", kind}, {"metadata", json::object({{"name", name}})}});
+}
+
+void steps(sdk::plan_output& output) {
+  output.create_once(child("Secret", "once"));
+  output.apply(child("ConfigMap", "a"));
+  output.apply(child("ConfigMap", "b"), 7);
+  output.patch_existing({"pods", "p", "u", "7"}, json::object({{"a", 1}}));
+  output.remove({"secrets", "old"}, std::chrono::seconds(5), sdk::propagation::foreground);
+  output.swap_status("12", json::object({{"epoch", 3}}));
+}
+
+void say(sdk::plan_output& output) {
+  output.condition("Ready", sdk::condition_status::yes, "AsAsked", "gr\xc3\xbc\xc3\x9f");
+  output.condition("Warm", sdk::condition_status::unknown, "AsAsked", "gr\xc3\xbc\xc3\x9f");
+  output.normal_event("Went", "as it should");
+  output.warning_event("Smoked", "a little");
+  output.requeue_after(std::chrono::seconds(3));
+}
+
+// Of a kind that plugin.yaml does not list; the SDK makes an exception of the refusal.
+void refused(sdk::plan_output& output) {
+  try {
+    output.apply(child("Node", "n"));
+  } catch (const sdk::terminal_error&) {
+    return;
+  }
+  throw sdk::retry_error("NotRefused", "expected the host to refuse it, found that it took it");
+}
+
+class contract final : public sdk::reconciler {
+ public:
+  static constexpr std::string_view controller = "zoo";
+
+  explicit contract(const sdk::setup& s) : log_(s.log), config_(digest(s.config_json)) {
+    refuses_start_ = s.config["refuseStart"].exists();
+    if (s.config["refuse"].exists()) {
+      throw std::runtime_error("expected another configuration, found refuse");
+    }
+  }
+
+  void start() override {
+    if (refuses_start_) throw sdk::retry_error("NotNow", "expected to start, found refuseStart");
+  }
+
+  void plan(const sdk::plan_input& input, sdk::plan_output& output) override {
+    const auto asked = input.name().substr(0, input.name().find('.'));
+    if (asked == "echo") echo(input, output);
+    if (asked == "steps") steps(output);
+    if (asked == "say") say(output);
+    if (asked == "finish") output.finished();
+    if (asked == "retry") throw sdk::retry_error("Later", "not yet");
+    if (asked == "terminal") throw sdk::terminal_error("Never", "cannot be");
+    if (asked == "throw") throw std::runtime_error("as asked");
+    if (asked == "refused") refused(output);
+    if (asked == "log") log_.warn("the contract speaks", {{"color", "blue"}});
+  }
+
+ private:
+  void echo(const sdk::plan_input& input, sdk::plan_output& output) const {
+    output.status(json::object({{"controller", input.controller()},
+                                {"key", std::string(input.ns()) + "/" + std::string(input.name())},
+                                {"now", input.now_unix_ms()},
+                                {"deleting", input.deleting() ? 1 : 0},
+                                {"primary", shown(input.primary())},
+                                {"owned", shown(input.owned())},
+                                {"watched", shown(input.watched())},
+                                {"lastFailure", shown(input.last_failure())},
+                                {"config", config_}}));
+  }
+
+  sdk::logger log_;
+  std::string config_;
+  bool refuses_start_ = false;
+};
+
+}  // namespace
+
+OARLOCK_PLUGIN("zoo", "1.0.0", contract)

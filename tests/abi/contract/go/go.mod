@@ -1,0 +1,3 @@
+module oarlock.dev/tests/contract
+
+go 1.21
