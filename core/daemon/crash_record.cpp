@@ -14,6 +14,7 @@
 #include <new>
 
 #include "core/base/log.hpp"
+#include "core/plugin/library.hpp"
 
 namespace oarlock::daemon {
 
@@ -37,6 +38,7 @@ const char* record_file = nullptr;
 const char* headline = "oarlockd";
 
 thread_local bool needs_memory = false;
+thread_local int shown_on = -1;
 
 void put(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -56,6 +58,8 @@ void write_record(int fd, std::string_view what, void* const* frames, int count)
     put(fd, part);
   }
   ::backtrace_symbols_fd(frames, count, fd);
+  shown_on = fd;
+  plugin::show_libraries([](const char* line) { put(shown_on, line); });
 }
 
 void record(std::string_view what) {

@@ -22,6 +22,7 @@ class fake_plugin final : public plugin::loaded_plugin {
   }
   ~fake_plugin() override { log_.push_back("destroy " + declared_.name); }
   [[nodiscard]] const plugin::manifest& declared() const override { return declared_; }
+  [[nodiscard]] const std::string& fingerprint() const override { return declared_.version; }
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string&) override {
     std::abort();
   }

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "core/base/limits.hpp"
 #include "core/base/log.hpp"
 #include "core/base/sha256.hpp"
 #include "core/plugin/errors.hpp"
 #include "core/plugin/file.hpp"
+#include "core/plugin/plugin_host.hpp"
 #include "oarlock/abi.h"
 
 namespace oarlock::plugin {
@@ -91,6 +93,12 @@ result<> locate(const fs::path& path, candidate& found) {
 
 }  // namespace
 
+std::string fingerprint_of(const fs::path& path) {
+  candidate found;
+  (void)check_plugin(path, found);
+  return found.fingerprint();
+}
+
 std::string own_libc_version() {
   return ::gnu_get_libc_version();
 }
@@ -149,6 +157,9 @@ void warn_of_extra_exports(const candidate& found) {
 
 result<> check_plugin(const fs::path& path, candidate& found) {
   if (auto ok = locate(path, found); !ok) return ok.error();
+  // Hashed first: should it change in between, then it counts as changed.
+  const auto text = read_file(found.manifest_file, limits::yaml_file_bytes_max);
+  if (text) found.manifest_sha256 = sha256_hex(*text);
   auto declared = read_manifest(found.manifest_file);
   if (!declared) return declared.error();
   found.declared = std::move(*declared);

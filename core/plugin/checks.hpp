@@ -18,7 +18,11 @@ struct candidate {
   std::optional<manifest> declared;
   std::string library_bytes;  ///< of the library, as they were checked
   std::string sha256;         ///< of these
+  std::string manifest_sha256;
   std::optional<elf_library> library;
+
+  /// Other bytes, another text.
+  [[nodiscard]] std::string fingerprint() const { return manifest_sha256 + sha256; }
 };
 
 /// Logs what `found` exports beside its entry symbol, if anything.

@@ -37,7 +37,7 @@ child_home::child_home(wire::load_request request, wire::descriptor library,
       library_(std::move(library)),
       host_(request_.plugin),
       sinks_(request_.plugin),
-      up_(metrics.make_gauge("oarlock_plugin_child_up", "1 while the plugin's child runs",
+      up_(metrics.make_gauge("oarlock_plugin_child_up", "Children of the plugin that run",
                              of(request_.plugin))),
       quarantined_keys_(metrics.make_gauge(
           "oarlock_plugin_quarantined_keys",
@@ -49,6 +49,12 @@ child_home::child_home(wire::load_request request, wire::descriptor library,
 
 child_home::~child_home() {
   stop();
+  // Another version of the plugin may be counted beside this one.
+  crashes_.with([&](const auto& all) {
+    for (const auto& [key, count] : all) {
+      if (count.crashes >= settings_.crashes_per_key) quarantined_keys_.add(-1);
+    }
+  });
 }
 
 void child_home::wake() const {
@@ -115,7 +121,7 @@ result<> child_home::bring_up(const std::shared_ptr<life>& one) {
              {{"plugin", request_.plugin}, {"missing", one->run.gaps()}});
   }
   log_info("plugin's child runs", {{"plugin", request_.plugin}, {"pid", one->run.pid()}});
-  up_.set(1);
+  up_.add(1);
   const std::lock_guard lock(mutex_);
   current_ = one;
   if (!first_) first_.emplace();
@@ -152,7 +158,7 @@ void child_home::run_command(child_run& run) {
 
 std::string child_home::bury(const std::shared_ptr<life>& one, bool was_up) {
   auto death = one->run.end();
-  up_.set(0);
+  if (was_up) up_.add(-1);
   bool is_stopping = false;
   {
     const std::lock_guard lock(mutex_);

@@ -13,6 +13,7 @@
 #include "core/plugin/checks.hpp"
 #include "core/plugin/child_home.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/sealed_file.hpp"
 #include "core/plugin/version.hpp"
 
 namespace oarlock::plugin {
@@ -45,14 +46,17 @@ class child_bridge final : public controller::reconciler {
 
 class child_plugin final : public loaded_plugin {
  public:
-  child_plugin(manifest declared, std::unique_ptr<child_home> home)
-      : declared_(std::move(declared)), home_(std::move(home)) {
+  child_plugin(manifest declared, std::string fingerprint, std::unique_ptr<child_home> home)
+      : declared_(std::move(declared)),
+        fingerprint_(std::move(fingerprint)),
+        home_(std::move(home)) {
     for (const auto& c : declared_.controllers)
       bridges_.try_emplace(c.name, *home_, is_running_, c.name);
   }
   ~child_plugin() override { stop(); }
 
   [[nodiscard]] const manifest& declared() const override { return declared_; }
+  [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
 
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
     const auto found = bridges_.find(controller);
@@ -79,6 +83,7 @@ class child_plugin final : public loaded_plugin {
 
  private:
   const manifest declared_;
+  const std::string fingerprint_;
   std::unique_ptr<child_home> home_;
   std::atomic<bool> is_running_{false};
   bool is_drained_ = false;
@@ -112,8 +117,8 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   warn_of_extra_exports(found);
-  auto library = sealed_file(found.library_bytes);
-  if (!library) return library.error();
+  auto library = sealed_file(found.library_file.filename().string(), found.library_bytes);
+  if (!library) return library.error().within(found.library_file.string());
   auto chosen = settings;
   if (chosen.program.empty()) {
     auto beside = program_beside_this();
@@ -139,8 +144,8 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   auto home = std::make_unique<child_home>(std::move(request), std::move(*library),
                                            std::move(chosen), clock_source, metrics);
   if (auto ok = home->load(); !ok) return ok.error();
-  return std::unique_ptr<loaded_plugin>(
-      std::make_unique<child_plugin>(std::move(*found.declared), std::move(home)));
+  return std::unique_ptr<loaded_plugin>(std::make_unique<child_plugin>(
+      std::move(*found.declared), found.fingerprint(), std::move(home)));
 }
 
 }  // namespace oarlock::plugin

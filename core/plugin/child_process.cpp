@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <fstream>
 
 #include "core/plugin/errors.hpp"
+#include "core/plugin/sealed_file.hpp"
 
 namespace oarlock::plugin {
 
@@ -23,8 +23,6 @@ namespace {
 
 using wire::descriptor;
 
-// Above everything that posix_spawn moves to the numbers that a child knows.
-constexpr int first_free_fd = 64;
 // How long a child whose channel has closed may take to be gone by itself.
 constexpr int end_polls = 40;
 constexpr int end_poll_milliseconds = 5;
@@ -90,23 +88,6 @@ class spawn_plan {
 };
 
 }  // namespace
-
-result<descriptor> sealed_file(const std::string& bytes) {
-  descriptor file(::memfd_create("oarlock-plugin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  std::string_view rest = bytes;
-  while (file.get() >= 0 && !rest.empty()) {
-    const auto written = ::write(file.get(), rest.data(), rest.size());
-    if (written <= 0) break;
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  constexpr int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  if (file.get() < 0 || !rest.empty() || ::fcntl(file.get(), F_ADD_SEALS, seals) != 0) {
-    return no_host("expected a sealed memory file for the plugin's library, found none");
-  }
-  file.reset(::fcntl(file.get(), F_DUPFD_CLOEXEC, first_free_fd));
-  if (file.get() < 0) return no_host("expected a descriptor for the plugin's library");
-  return file;
-}
 
 result<std::unique_ptr<child_process>> child_process::start(const std::filesystem::path& program,
                                                             int library, std::uint32_t workers) {

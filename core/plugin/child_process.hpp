@@ -14,9 +14,6 @@
 
 namespace oarlock::plugin {
 
-/// A memory file with `bytes` that nobody can change any more.
-[[nodiscard]] result<wire::descriptor> sealed_file(const std::string& bytes);
-
 /// Killed and reaped on destruction. The child also ends when the thread that started it ends.
 class child_process {
  public:

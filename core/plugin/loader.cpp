@@ -61,8 +61,13 @@ oarlock_status guarded_call(error_detail& detail, Call call) {
 
 class mapped_plugin final : public loaded_plugin {
  public:
-  mapped_plugin(manifest declared, const oarlock_plugin* table)
-      : declared_(std::move(declared)), host_(declared_.name), sinks_(declared_.name) {
+  mapped_plugin(manifest declared, std::string fingerprint, library_use library,
+                const oarlock_plugin* table)
+      : library_(std::move(library)),
+        declared_(std::move(declared)),
+        fingerprint_(std::move(fingerprint)),
+        host_(declared_.name),
+        sinks_(declared_.name) {
     parts_.plugin = declared_.name;
     parts_.table = table;
     parts_.sinks = &sinks_;
@@ -96,6 +101,7 @@ class mapped_plugin final : public loaded_plugin {
   }
 
   [[nodiscard]] const manifest& declared() const override { return declared_; }
+  [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
 
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
     const auto found = bridges_.find(controller);
@@ -148,7 +154,9 @@ class mapped_plugin final : public loaded_plugin {
     }
   }
 
+  const library_use library_;
   const manifest declared_;
+  const std::string fingerprint_;
   host_table host_;
   plan_sinks sinks_;
   instance_parts parts_;
@@ -164,11 +172,12 @@ result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& 
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   if (auto ok = check_core_home(found); !ok) return ok.error();
   warn_of_extra_exports(found);
-  const auto entry = map_library(found.library_file);
-  if (!entry) return entry.error();
-  const oarlock_plugin* table = (*entry)();
+  auto library = map_bytes(found.library_file, found.library_bytes, found.sha256);
+  if (!library) return library.error();
+  const oarlock_plugin* table = library->entry()();
   if (auto ok = check_descriptor(found, table); !ok) return ok.error();
-  auto made = std::make_unique<mapped_plugin>(std::move(*found.declared), table);
+  auto made = std::make_unique<mapped_plugin>(std::move(*found.declared), found.fingerprint(),
+                                              std::move(*library), table);
   if (auto ok = made->create(config_json); !ok) {
     return ok.error().within(found.library_file.string());
   }

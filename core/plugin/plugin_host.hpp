@@ -17,6 +17,8 @@ class loaded_plugin {
  public:
   virtual ~loaded_plugin() = default;
   [[nodiscard]] virtual const manifest& declared() const = 0;
+  /// Of the manifest and the library that it was made of; see fingerprint_of().
+  [[nodiscard]] virtual const std::string& fingerprint() const = 0;
   /// The reconciler of one of its controllers; owned by the plugin.
   [[nodiscard]] virtual controller::reconciler& reconciler_for(const std::string& controller) = 0;
   [[nodiscard]] virtual result<> start() = 0;
@@ -29,8 +31,13 @@ class loaded_plugin {
 /// Loads a plugin folder, or a file beside its plugin.yaml. Checks in this order, before any code
 /// of the plugin runs: the file is there, the manifest is valid, the library is an ELF shared
 /// object of this architecture that exports the entry symbol, the ABI range fits. The error names
-/// the file, what was expected and found, and the remedy. `config_json` goes to create().
+/// the file, what was expected and found, and the remedy. `config_json` goes to create(). What is
+/// mapped are the bytes that were checked: the files may change at any time.
 [[nodiscard]] result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
                                                                  const std::string& config_json);
+
+/// Another text whenever plugin.yaml or the library of the plugin at `path` are others; empty when
+/// they cannot be read. Blocks.
+[[nodiscard]] std::string fingerprint_of(const std::filesystem::path& path);
 
 }  // namespace oarlock::plugin

@@ -7,6 +7,7 @@
 
 #include "core/plugin/checks.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/library.hpp"
 #include "oarlock/abi.h"
 #include "tests/abi/zoo.hpp"
 
@@ -45,6 +46,64 @@ TEST_P(loading, two_instances_of_one_plugin) {
   ASSERT_TRUE(two);
   ASSERT_TRUE((*one)->start());
   ASSERT_TRUE((*two)->start());
+}
+
+// Its files are overwritten in place, as a careless copy does it: what is mapped does not notice.
+TEST_P(loading, two_versions_of_one_plugin) {
+  const folder here;
+  const auto before = plugin::count_libraries();
+  auto one = load_bytes(here, read_whole(zoo_file("contract-c")), GetParam());
+  ASSERT_TRUE(one) << message(one);
+  ASSERT_TRUE((*one)->start());
+  EXPECT_EQ((*one)->fingerprint(), plugin::fingerprint_of(here.path()));
+  auto manifest = zoo_manifest();
+  manifest.replace(manifest.find("1.0.0"), 5, "9.9.9");
+  auto two = load_bytes(here, read_whole(zoo_file("other_version")), GetParam(), manifest);
+  ASSERT_TRUE(two) << message(two);
+  ASSERT_TRUE((*two)->start());
+  EXPECT_EQ((*one)->declared().version, "1.0.0");
+  EXPECT_EQ((*two)->declared().version, "9.9.9");
+  EXPECT_NE((*one)->fingerprint(), (*two)->fingerprint());
+  EXPECT_EQ((*two)->fingerprint(), plugin::fingerprint_of(here.path()));
+
+  controller::plan_input input;
+  input.spec = &(*one)->declared().controllers.front();
+  input.key = {"shop", "terminal"};
+  input.primary = std::make_shared<const cache::object>(cache::object_meta{}, "{}");
+  const auto verdict_of = [&](plugin::loaded_plugin& one_of_two) {
+    return one_of_two.reconciler_for("zoo").plan(input).verdict;
+  };
+  EXPECT_EQ(verdict_of(**one), controller::plan_verdict::terminal);
+  EXPECT_EQ(verdict_of(**two), controller::plan_verdict::done);
+  one->reset();
+  EXPECT_EQ(verdict_of(**two), controller::plan_verdict::done);
+  if (GetParam() == home::child) return;  // where nothing is mapped here
+  EXPECT_EQ(plugin::count_libraries().mapped, before.mapped + 2);
+  EXPECT_EQ(plugin::count_libraries().unused, before.unused + 1) << "the first stays mapped";
+}
+
+TEST(libraries, the_same_bytes_are_mapped_once) {
+  const folder here;
+  const folder there;
+  auto one = load_bytes(here, read_whole(zoo_file("good")), home::core);
+  const auto mapped = plugin::count_libraries().mapped;
+  auto two = load_bytes(there, read_whole(zoo_file("good")), home::core);
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(plugin::count_libraries().mapped, mapped);
+}
+
+TEST_P(loading, a_fingerprint_tells_of_each_change) {
+  const folder here;
+  EXPECT_EQ(plugin::fingerprint_of(here.path()), "");
+  write_whole(here.path() / "plugin.yaml", "not a manifest");
+  const auto damaged = plugin::fingerprint_of(here.path());
+  EXPECT_NE(damaged, "");
+  write_whole(here.path() / "plugin.yaml", zoo_manifest());
+  write_whole(here.path() / "libzoo.so", "not a library");
+  const auto other = plugin::fingerprint_of(here.path());
+  EXPECT_NE(other, damaged);
+  write_whole(here.path() / "libzoo.so", "nor this one");
+  EXPECT_NE(plugin::fingerprint_of(here.path()), other);
 }
 
 TEST_P(loading, folder_manifest_and_library_all_name_the_plugin) {

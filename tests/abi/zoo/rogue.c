@@ -257,6 +257,7 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
   static char instance;
   (void)create_view, (void)error_out;
   host_of_instance = host;
+  kept_table = NULL; /* of another instance, which may be gone */
   *out_instance = (oarlock_instance*)&instance;
   return OARLOCK_OK;
 }
