@@ -8,9 +8,10 @@
 namespace oarlock::daemon {
 
 config_reload::config_reload(options running, std::function<parsed_flags()> reread,
-                             metric_registry& metrics)
+                             metric_registry& metrics, std::function<void(const options&)> then)
     : running_(std::move(running)),
       reread_(std::move(reread)),
+      then_(std::move(then)),
       successful_(metrics.make_gauge("oarlock_config_last_reload_successful",
                                      "1 unless the configuration was read again with a mistake",
                                      {})),
@@ -45,17 +46,19 @@ void config_reload::reload() {
   std::string need_restart;
   for (const auto& s : all_settings()) {
     const std::string name(s.name);
-    if (name == "log-level" || name == "log-format") continue;
+    if (name == "log-level" || name == "log-format" || name == "plugin") continue;
     if (s.show(running_) == s.show(*parsed.run)) continue;
     need_restart += (need_restart.empty() ? "" : ", ") + name;
   }
   running_.log_level = parsed.run->log_level;
   running_.log_format = parsed.run->log_format;
+  running_.plugins = parsed.run->plugins;
   log_configure(running_.log_level, running_.log_format);
   log_info("configuration read again", {{"file", running_.config_file}});
   if (!need_restart.empty()) {
     log_warn("changed settings wait for a restart", {{"settings", need_restart}});
   }
+  then_(running_);
 }
 
 }  // namespace oarlock::daemon

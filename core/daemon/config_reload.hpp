@@ -12,8 +12,9 @@ namespace oarlock::daemon {
 /// Thread: one.
 class config_reload {
  public:
-  /// `reread` parses flags and file anew.
-  config_reload(options running, std::function<parsed_flags()> reread, metric_registry& metrics);
+  /// `reread` parses flags and file anew; `then` is told what was read, and takes over the plugins.
+  config_reload(options running, std::function<parsed_flags()> reread, metric_registry& metrics,
+                std::function<void(const options&)> then);
 
   /// Takes over log-level and log-format, names what changed besides and needs a restart. A file
   /// with a mistake changes nothing: the log says where it is, and the gauge
@@ -28,6 +29,7 @@ class config_reload {
 
   options running_;
   std::function<parsed_flags()> reread_;
+  std::function<void(const options&)> then_;
   gauge& successful_;
   std::string seen_;
 };

@@ -31,7 +31,7 @@ class ConfigReload : public ::testing::Test {
               ++reads_;
               return parse();
             },
-            *metrics_};
+            *metrics_, [this](const options& o) { plugins_ = o.plugins; }};
   }
   void expect_successful(int value) {
     EXPECT_THAT(metrics_->serialize(),
@@ -42,6 +42,7 @@ class ConfigReload : public ::testing::Test {
   fs::path file_ = dir_ / "config.yaml";
   std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
   int reads_ = 0;
+  std::vector<std::string> plugins_{"nobody told"};
 };
 
 TEST_F(ConfigReload, TakesOverTheLogLevelWhenTheTextChanges) {
@@ -95,6 +96,21 @@ TEST_F(ConfigReload, NamesWhatNeedsARestart) {
   const auto log = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, HasSubstr("changed settings wait for a restart"));
   EXPECT_THAT(log, HasSubstr("namespace, leader-elect"));
+}
+
+TEST_F(ConfigReload, TellsWhichPluginsAreWanted) {
+  write("plugin: [a]\n");
+  auto reload = start();
+  EXPECT_EQ(plugins_, std::vector<std::string>{"nobody told"});
+  write("plugin: [b, c]\n");
+  ::testing::internal::CaptureStderr();
+  reload.reload_if_changed();
+  EXPECT_EQ(plugins_, (std::vector<std::string>{"b", "c"}));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("restart")));
+  write("plugin: [b, c]\nlog-level: loud\n");
+  plugins_.clear();
+  reload.reload();
+  EXPECT_TRUE(plugins_.empty()) << "a mistake changes nothing";
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ using namespace std::chrono_literals;
 
 constexpr auto readiness_timeout = 1s;
 constexpr auto config_period = 10s;
+constexpr auto reload_poll = 10ms;
 constexpr auto events_grace = 3s;
 constexpr auto caches_grace = 2s;
 constexpr auto shutdown_margin = 10s;
@@ -109,6 +110,7 @@ struct daemon::state {
   std::mutex mutex;
   std::condition_variable changed;
   bool api_answered = false;
+  std::optional<options> wanted;  // what a reload has read
   std::atomic<bool> stopping{false};
   std::atomic<bool> started{false};
 
@@ -130,6 +132,7 @@ struct daemon::state {
   void start_controllers();
   void start_election();
   void await_stop();
+  void reload_plugins();
   // Stop, in this order.
   void bound_shutdown();
   bool drain();
@@ -338,7 +341,11 @@ task<> daemon::state::follow_config(std::stop_token stop) {
 }
 
 void daemon::state::start_monitors() {
-  reloads = std::make_unique<config_reload>(o, p.reread, *p.metrics);
+  reloads = std::make_unique<config_reload>(o, p.reread, *p.metrics, [this](const options& next) {
+    const std::lock_guard lock(mutex);
+    wanted = next;
+    changed.notify_all();
+  });
   hangup = std::make_unique<boost::asio::signal_set>(probe.get_executor(), SIGHUP);
   on_hangup();
   spawn(probe.get_executor(), follow_config(monitors_stop.get_token()));
@@ -377,8 +384,27 @@ bool daemon::state::await_api() {
 }
 
 void daemon::state::await_stop() {
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [this] { return stopping.load(); });
+  for (;;) {
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [this] { return stopping.load() || wanted; });
+      if (stopping) return;
+      o.plugins = std::exchange(wanted, std::nullopt)->plugins;
+    }
+    reload_plugins();
+  }
+}
+
+void daemon::state::reload_plugins() {
+  plugin_set::reach to;
+  to.on_loop = [this](const std::function<void()>& work) { stream.call(work); };
+  to.begin = [this](task<> work) { return stream.begin(std::move(work)); };
+  to.pause = [this] {
+    std::unique_lock lock(mutex);
+    return !changed.wait_for(lock, reload_poll, [this] { return stopping.load(); });
+  };
+  to.clock_source = p.clock_source;
+  plugins.reload(o, p.load_plugin, to);
 }
 
 void daemon::state::start_controllers() {

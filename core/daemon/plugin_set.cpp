@@ -7,12 +7,21 @@
 
 #include "core/base/log.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/library.hpp"
 
 namespace oarlock::daemon {
 
 namespace {
 
 constexpr std::size_t lane_threads_max = 4;
+constexpr const char* loaded_name = "oarlock_plugin_loaded";
+constexpr const char* loaded_help = "1 for a plugin that runs, 0 for one that was refused";
+constexpr const char* info_name = "oarlock_plugin_info";
+constexpr const char* info_help = "1 for the version of the plugin that runs, 0 for earlier ones";
+
+metric_labels info_labels(const plugin::manifest& declared) {
+  return {{"plugin", declared.name}, {"version", declared.version}};
+}
 
 // "myapp" of build/plugins/myapp, build/plugins/myapp/ and build/plugins/myapp/libmyapp.so: what a
 // plugin that could not be read is called.
@@ -34,36 +43,68 @@ std::size_t plugin_set::lane_threads(std::size_t max_concurrent, unsigned proces
   return std::clamp<std::size_t>(max_concurrent, 2, wanted);
 }
 
+plugin_set::plugin_set(metric_registry& metrics,
+                       std::function<std::string(const std::string&)> fingerprint)
+    : metrics_(metrics), fingerprint_(std::move(fingerprint)) {
+  auto& mapped = metrics.make_gauge("oarlock_plugin_libraries_mapped",
+                                    "Libraries of plugins in this process, of all versions", {});
+  auto& unused = metrics.make_gauge(
+      "oarlock_plugin_libraries_unused",
+      "Libraries of plugins that stayed mapped although no instance is left in them", {});
+  metrics.before_scrape([&mapped, &unused] {
+    const auto now = plugin::count_libraries();
+    mapped.set(static_cast<double>(now.mapped));
+    unused.set(static_cast<double>(now.unused));
+  });
+}
+
 plugin_set::~plugin_set() {
   stop();
 }
 
-result<std::unique_ptr<plugin::loaded_plugin>> plugin_set::load_one(const std::string& path,
-                                                                    const loader& load_it) const {
+bool plugin_set::is_taken(const std::string& name) const {
+  return std::any_of(running_.begin(), running_.end(),
+                     [&](const auto& one) { return one->code->declared().name == name; });
+}
+
+result<plugin_set::running_ptr> plugin_set::load_one(const std::string& path,
+                                                     const loader& load_it) const {
   auto loaded = load_it(path, "{}");
   if (!loaded) return loaded.error();
   const auto& name = (*loaded)->declared().name;
-  const bool taken = std::any_of(running_.begin(), running_.end(),
-                                 [&](const running& r) { return r.code->declared().name == name; });
-  if (taken) {
+  if (is_taken(name)) {
     return error{plugin::plugin_error::bad_manifest,
                  fmt::format("{}: expected each plugin once, found a second one named {}; remove "
                              "one --plugin",
                              path, name)};
   }
   if (auto started = (*loaded)->start(); !started) return started.error();
-  return loaded;
+  auto one = std::make_unique<running>();
+  one->path = path;
+  one->code = std::move(*loaded);
+  return one;
+}
+
+void plugin_set::note_loaded(const running& one) {
+  const auto& declared = one.code->declared();
+  log_info("plugin loaded",
+           {{"plugin", declared.name}, {"version", declared.version}, {"path", one.path}});
+  metrics_.make_gauge(loaded_name, loaded_help, {{"plugin", declared.name}}).set(1);
+  metrics_.make_gauge(info_name, info_help, info_labels(declared)).set(1);
+}
+
+void plugin_set::note_gone(const plugin::manifest& declared, bool is_replaced) {
+  metrics_.make_gauge(info_name, info_help, info_labels(declared)).set(0);
+  if (!is_replaced)
+    metrics_.make_gauge(loaded_name, loaded_help, {{"plugin", declared.name}}).set(0);
 }
 
 void plugin_set::note_failure(const std::string& path, const error& why) {
   const auto name = name_of_path(path);
   log_error("plugin not loaded; the others go on",
             {{"plugin", name}, {"path", path}, {"error", why.message}});
-  failed_.push_back({name, why.message});
-  metrics_
-      .make_gauge("oarlock_plugin_loaded", "1 for a plugin that runs, 0 for one that was refused",
-                  {{"plugin", name}})
-      .set(0);
+  failed_.push_back({path, name, why.message});
+  metrics_.make_gauge(loaded_name, loaded_help, {{"plugin", name}}).set(0);
   metrics_
       .make_counter("oarlock_plugin_load_failures_total", "Plugins refused, by reason",
                     {{"reason", why.code.message()}})
@@ -77,71 +118,66 @@ void plugin_set::load(const options& o, const loader& load_it) {
       note_failure(path, loaded.error());
       continue;
     }
-    const auto& declared = (*loaded)->declared();
-    log_info("plugin loaded",
-             {{"plugin", declared.name}, {"version", declared.version}, {"path", path}});
-    metrics_
-        .make_gauge("oarlock_plugin_loaded", "1 for a plugin that runs, 0 for one that was refused",
-                    {{"plugin", declared.name}})
-        .set(1);
-    metrics_
-        .make_gauge("oarlock_plugin_info", "Always 1; the labels name the plugin's version",
-                    {{"plugin", declared.name}, {"version", declared.version}})
-        .set(1);
-    running_.push_back({std::move(*loaded), nullptr, {}});
+    note_loaded(**loaded);
+    running_.push_back(std::move(*loaded));
   }
 }
 
 void plugin_set::start_controllers(const options& o, const controller::controller::parts& shared) {
-  for (auto& one : running_) {
-    auto specs = one.code->declared().controllers;
-    std::size_t most = 1;
-    for (auto& spec : specs) {
-      spec.ns = o.ns;
-      if (o.max_concurrent_reconciles)
-        spec.max_concurrent_reconciles = *o.max_concurrent_reconciles;
-      most = std::max(most, spec.max_concurrent_reconciles);
-    }
-    one.lane = std::make_unique<boost::asio::thread_pool>(
-        lane_threads(most, std::thread::hardware_concurrency()));
-    for (auto& spec : specs) {
-      auto parts = shared;
-      parts.lane = one.lane->get_executor();
-      parts.plan = &one.code->reconciler_for(spec.name);
-      one.controllers.push_back(
-          std::make_unique<controller::controller>(std::move(spec), std::move(parts)));
-      one.controllers.back()->start();
-    }
+  shared_ = shared;
+  for (auto& one : running_)
+    start_one(*one, o);
+}
+
+void plugin_set::start_one(running& one, const options& o) {
+  auto specs = one.code->declared().controllers;
+  std::size_t most = 1;
+  for (auto& spec : specs) {
+    spec.ns = o.ns;
+    if (o.max_concurrent_reconciles) spec.max_concurrent_reconciles = *o.max_concurrent_reconciles;
+    most = std::max(most, spec.max_concurrent_reconciles);
+  }
+  one.lane = std::make_unique<boost::asio::thread_pool>(
+      lane_threads(most, std::thread::hardware_concurrency()));
+  for (auto& spec : specs) {
+    auto parts = shared_;
+    parts.lane = one.lane->get_executor();
+    parts.plan = &one.code->reconciler_for(spec.name);
+    one.controllers.push_back(
+        std::make_unique<controller::controller>(std::move(spec), std::move(parts)));
+    one.controllers.back()->start();
   }
 }
 
 void plugin_set::lead() {
+  leads_ = true;
   for (auto* one : controllers())
     one->lead();
 }
 
 void plugin_set::follow() {
+  leads_ = false;
   for (auto* one : controllers())
     one->follow();
 }
 
 std::vector<controller::controller*> plugin_set::controllers() {
-  std::vector<controller::controller*> all;
-  for (auto& one : running_) {
-    for (auto& c : one.controllers)
-      all.push_back(c.get());
+  std::vector<controller::controller*> out;
+  for (const auto* one : all()) {
+    for (const auto& c : one->controllers)
+      out.push_back(c.get());
   }
-  return all;
+  return out;
 }
 
 std::vector<check> plugin_set::checks() const {
   std::vector<check> out;
   for (const auto& one : running_) {
-    check c{.name = "plugin/" + one.code->declared().name};
-    if (one.controllers.empty() && !one.code->declared().controllers.empty()) {
+    check c{.name = "plugin/" + one->code->declared().name, .note = one->refused};
+    if (one->controllers.empty() && !one->code->declared().controllers.empty()) {
       c.trouble = "waiting for the API server";
     }
-    for (const auto& made : one.controllers) {
+    for (const auto& made : one->controllers) {
       auto why = made->trouble();
       if (why.empty() && !made->synced()) why = "the caches are not filled yet";
       if (const auto hung = made->hung_plans(); !hung.empty()) {
@@ -158,22 +194,32 @@ std::vector<check> plugin_set::checks() const {
   return out;
 }
 
+std::vector<plugin_set::running*> plugin_set::all() const {
+  std::vector<running*> out;
+  for (const auto* list : {&running_, &stuck_}) {
+    for (const auto& one : *list)
+      out.push_back(one.get());
+  }
+  return out;
+}
+
 void plugin_set::destroy_controllers() {
-  for (auto& one : running_)
-    one.controllers.clear();
+  for (auto* one : all())
+    one->controllers.clear();
 }
 
 void plugin_set::announce_drain() {
-  for (auto& one : running_)
-    one.code->drain();
+  for (auto* one : all())
+    one->code->drain();
 }
 
 void plugin_set::stop() {
-  for (auto& one : running_) {
-    if (one.lane) one.lane->join();
-    one.code->stop();
+  for (auto* one : all()) {
+    if (one->lane) one->lane->join();
+    one->code->stop();
   }
   running_.clear();
+  stuck_.clear();
 }
 
 }  // namespace oarlock::daemon

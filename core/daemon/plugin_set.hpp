@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,21 @@ class plugin_set {
   using loader = std::function<result<std::unique_ptr<plugin::loaded_plugin>>(
       const std::filesystem::path&, const std::string& config_json)>;
 
-  explicit plugin_set(metric_registry& metrics) : metrics_(metrics) {}
+  /// How a reload reaches the rest of the daemon. Called on the thread of reload().
+  struct reach {
+    /// Runs it on the stream loop and waits.
+    std::function<void(const std::function<void()>&)> on_loop;
+    /// Starts it on the stream loop.
+    std::function<std::future<void>(task<>)> begin;
+    /// Waits a little; false: the daemon stops.
+    std::function<bool()> pause;
+    const clock* clock_source = nullptr;
+  };
+
+  /// `fingerprint` is plugin::fingerprint_of, unless a test has no files.
+  explicit plugin_set(
+      metric_registry& metrics,
+      std::function<std::string(const std::string&)> fingerprint = &plugin::fingerprint_of);
   ~plugin_set();
   plugin_set(const plugin_set&) = delete;
   plugin_set& operator=(const plugin_set&) = delete;
@@ -30,6 +45,13 @@ class plugin_set {
   /// Loads and starts each plugin of `o`; failures are logged, counted and kept for checks().
   /// Thread: main.
   void load(const options& o, const loader& load_one);
+
+  /// Takes over what changed since: a plugin with other files is loaded beside the one that runs,
+  /// which is drained, replaced and stopped; one that `o` names no more is stopped; a new one is
+  /// started. What cannot be loaded or does not get its caches changes nothing: the version that
+  /// runs goes on, and checks() says so. Returns early when the daemon stops. Blocks.
+  /// Thread: main, after start_controllers().
+  void reload(const options& o, const loader& load_one, const reach& to);
 
   /// Makes and starts every controller; `shared` is completed with the plugin's lane and
   /// reconciler. Thread: the stream loop, like the next four.
@@ -52,22 +74,50 @@ class plugin_set {
 
  private:
   struct running {
+    std::string path;
     std::unique_ptr<plugin::loaded_plugin> code;
     std::unique_ptr<boost::asio::thread_pool> lane;
     std::vector<std::unique_ptr<controller::controller>> controllers;
+    std::string refused;  // why a newer version was not taken over; empty: there is none
   };
+  using running_ptr = std::unique_ptr<running>;
   struct failed {
+    std::string path;
     std::string name;
     std::string why;
   };
 
-  [[nodiscard]] result<std::unique_ptr<plugin::loaded_plugin>> load_one(
-      const std::string& path, const loader& load_it) const;
+  [[nodiscard]] result<running_ptr> load_one(const std::string& path, const loader& load_it) const;
+  [[nodiscard]] std::vector<running*> all() const;
+  [[nodiscard]] bool is_taken(const std::string& name) const;
+  void note_loaded(const running& one);
+  void note_gone(const plugin::manifest& declared, bool is_replaced);
   void note_failure(const std::string& path, const error& why);
+  void start_one(running& one, const options& o);
+
+  // Steps of reload().
+  void add(const options& o, const std::string& path, const loader& load_it, const reach& to);
+  void upgrade(const options& o, running_ptr& old, const loader& load_it, const reach& to);
+  [[nodiscard]] bool remove(std::size_t index, const reach& to);
+  [[nodiscard]] result<running_ptr> beside(const options& o, const running& old,
+                                           const loader& load_it, const reach& to);
+  [[nodiscard]] result<> await_caches(const running& one, const reach& to) const;
+  enum class drained { wholly, stuck, cut_short };  // a plan() that hangs; the daemon stops
+  [[nodiscard]] drained drain(running& one, const reach& to);
+  void put_away(running_ptr one, drained how, const reach& to);
+  void dispose(running_ptr one, const reach& to);
+  void refuse(running& old, const std::string& why, const reach& to);
+  void count_upgrade(const std::string& plugin, const char* outcome);
 
   metric_registry& metrics_;
-  std::vector<running> running_;
+  const std::function<std::string(const std::string&)> fingerprint_;
+  // Changed by main, on the stream loop once checks() may look at them there.
+  std::vector<running_ptr> running_;
   std::vector<failed> failed_;
+  // Versions whose plan() does not return: they cannot be stopped.
+  std::vector<running_ptr> stuck_;
+  controller::controller::parts shared_{};
+  bool leads_ = false;  // on the stream loop
 };
 
 }  // namespace oarlock::daemon

@@ -5,6 +5,7 @@
 
 #include "core/base/log.hpp"
 #include "core/plugin/errors.hpp"
+#include "tests/support/fake_clock.hpp"
 
 namespace oarlock::daemon {
 namespace {
@@ -15,10 +16,11 @@ using ::testing::HasSubstr;
 // A plugin without code. Its life is written to `log`.
 class fake_plugin final : public plugin::loaded_plugin {
  public:
-  fake_plugin(std::string name, std::vector<std::string>& log, bool starts)
+  fake_plugin(std::string name, std::vector<std::string>& log, bool starts,
+              const std::string& version = "1.0.0")
       : log_(log), starts_(starts) {
     declared_.name = std::move(name);
-    declared_.version = "1.0.0";
+    declared_.version = version;
   }
   ~fake_plugin() override { log_.push_back("destroy " + declared_.name); }
   [[nodiscard]] const plugin::manifest& declared() const override { return declared_; }
@@ -124,6 +126,110 @@ TEST_F(plugin_set_test, plugins_stop_after_they_were_told) {
   set_.stop();
   EXPECT_THAT(log_, ElementsAre("start a", "start b", "drain a", "drain b", "stop a", "stop b",
                                 "destroy a", "destroy b"));
+}
+
+// Plugins whose files change while they run; the fingerprint of one is its version.
+class plugin_reload_test : public plugin_set_test {
+ protected:
+  plugin_reload_test() {
+    to_.on_loop = [](const std::function<void()>& work) { work(); };
+    to_.begin = [](task<>) { return std::future<void>(); };
+    to_.pause = [this] { return !stopping_; };
+    to_.clock_source = &clock_;
+  }
+  // A path is a key of `files_`, and loads as the plugin "name version".
+  plugin_set::loader files() {
+    return [this](const std::filesystem::path& path,
+                  const std::string&) -> result<std::unique_ptr<plugin::loaded_plugin>> {
+      const auto text = files_[path.string()];
+      if (text.starts_with("damaged")) {
+        return error{plugin::plugin_error::not_a_library, path.string() + ": damaged"};
+      }
+      const auto space = text.find(' ');
+      const auto version = text.substr(space + 1);
+      return std::unique_ptr<plugin::loaded_plugin>(std::make_unique<fake_plugin>(
+          text.substr(0, space), log_, !version.starts_with("lame"), version));
+    };
+  }
+  void load(const std::vector<std::string>& paths) {
+    options_.plugins = paths;
+    reloaded_.load(options_, files());
+    reloaded_.start_controllers(options_, {});
+    log_.clear();
+  }
+  std::string reload(const std::vector<std::string>& paths) {
+    options_.plugins = paths;
+    reloaded_.reload(options_, files(), to_);
+    return answer_of("readyz", reloaded_.checks()).body;
+  }
+
+  std::map<std::string, std::string> files_{{"a", "one 1"}, {"b", "two 1"}};
+  bool stopping_ = false;
+  test::fake_clock clock_;
+  plugin_set::reach to_;
+  options options_;
+  plugin_set reloaded_{*metrics_, [this](const std::string& path) {
+                         const auto& text = files_[path];
+                         return text.substr(text.find(' ') + 1);
+                       }};
+};
+
+TEST_F(plugin_reload_test, what_did_not_change_is_left_alone) {
+  load({"a", "b"});
+  reload({"b", "a"});
+  EXPECT_THAT(log_, ElementsAre());
+}
+
+TEST_F(plugin_reload_test, a_new_version_is_started_before_the_old_one_is_stopped) {
+  load({"a", "b"});
+  files_["a"] = "one 2";
+  EXPECT_THAT(reload({"a", "b"}), HasSubstr("readyz check passed"));
+  EXPECT_THAT(log_, ElementsAre("start one", "drain one", "drain one", "stop one", "destroy one"));
+  const auto text = metrics_->serialize();
+  EXPECT_THAT(text, HasSubstr("oarlock_plugin_info{plugin=\"one\",version=\"1\"} 0"));
+  EXPECT_THAT(text, HasSubstr("oarlock_plugin_info{plugin=\"one\",version=\"2\"} 1"));
+  EXPECT_THAT(text,
+              HasSubstr("oarlock_plugin_upgrades_total{plugin=\"one\",result=\"switched\"} 1"));
+  EXPECT_THAT(text, HasSubstr("oarlock_plugin_libraries_unused 0"));
+}
+
+TEST_F(plugin_reload_test, a_version_that_cannot_run_leaves_the_old_one_in_service) {
+  load({"a"});
+  for (const char* bad : {"damaged 2", "one lame", "other 3"}) {
+    SCOPED_TRACE(bad);
+    log_.clear();
+    files_["a"] = bad;
+    const auto body = reload({"a"});
+    EXPECT_THAT(body, HasSubstr("[+]plugin/one ok: version 1 goes on, not upgraded: "));
+    EXPECT_THAT(body, HasSubstr("readyz check passed"));
+    for (const auto& entry : log_)
+      EXPECT_NE(entry, "stop one") << "unless it is the new one, which never ran";
+    EXPECT_THAT(metrics_->serialize(),
+                HasSubstr("oarlock_plugin_info{plugin=\"one\",version=\"1\"} 1"));
+  }
+  EXPECT_THAT(metrics_->serialize(),
+              HasSubstr("oarlock_plugin_upgrades_total{plugin=\"one\",result=\"refused\"} 3"));
+  files_["a"] = "one 1";
+  EXPECT_THAT(reload({"a"}), HasSubstr("[+]plugin/one ok\n"));
+}
+
+TEST_F(plugin_reload_test, plugins_come_and_go_with_the_configuration) {
+  load({"a"});
+  EXPECT_THAT(reload({"b"}), HasSubstr("[+]plugin/two ok\n"));
+  EXPECT_THAT(log_, ElementsAre("drain one", "drain one", "stop one", "destroy one", "start two"));
+  EXPECT_THAT(metrics_->serialize(), HasSubstr("oarlock_plugin_loaded{plugin=\"one\"} 0"));
+  files_["c"] = "damaged";
+  EXPECT_THAT(reload({"b", "c"}), HasSubstr("[-]plugin/c failed: c: damaged\n"));
+  files_["c"] = "three 1";
+  EXPECT_THAT(reload({"b", "c"}), HasSubstr("[+]plugin/three ok\nreadyz check passed\n"));
+}
+
+TEST_F(plugin_reload_test, a_daemon_that_stops_takes_nothing_over_any_more) {
+  load({"a", "b"});
+  files_["a"] = files_["b"] = "one 2";
+  stopping_ = true;
+  reload({"a", "b"});
+  EXPECT_EQ(std::count(log_.begin(), log_.end(), "start two"), 0);
 }
 
 TEST(lane_threads, few_and_never_none) {

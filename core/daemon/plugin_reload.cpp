@@ -1,0 +1,205 @@
+// The half of plugin_set that changes the plugins of a daemon that runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/base/log.hpp"
+#include "core/daemon/plugin_set.hpp"
+#include "core/plugin/errors.hpp"
+
+namespace oarlock::daemon {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// For a new version to get its first lists; the old one works meanwhile.
+constexpr auto caches_limit = 30s;
+// Beyond the deadline of a reconcile, which ends all but a plan() that does not return.
+constexpr auto drain_margin = 10s;
+
+}  // namespace
+
+void plugin_set::reload(const options& o, const loader& load_it, const reach& to) {
+  const auto is_wanted = [&](const std::string& path) {
+    return std::find(o.plugins.begin(), o.plugins.end(), path) != o.plugins.end();
+  };
+  for (std::size_t i = 0; i < running_.size();) {
+    if (!is_wanted(running_[i]->path) && remove(i, to)) continue;
+    if (!to.pause()) return;
+    ++i;
+  }
+  to.on_loop([&] { failed_.clear(); });
+  for (const auto& path : o.plugins) {
+    const auto found = std::find_if(running_.begin(), running_.end(),
+                                    [&](const auto& one) { return one->path == path; });
+    if (found == running_.end()) {
+      add(o, path, load_it, to);
+    } else if (fingerprint_(path) != (*found)->code->fingerprint()) {
+      upgrade(o, *found, load_it, to);
+    } else {
+      to.on_loop([&] { (*found)->refused.clear(); });
+    }
+    if (!to.pause()) return;
+  }
+}
+
+void plugin_set::add(const options& o, const std::string& path, const loader& load_it,
+                     const reach& to) {
+  auto loaded = load_one(path, load_it);
+  to.on_loop([&] {
+    if (!loaded) {
+      note_failure(path, loaded.error());
+      return;
+    }
+    auto& one = **loaded;
+    start_one(one, o);
+    if (leads_) {
+      for (const auto& c : one.controllers)
+        c->lead();
+    }
+    note_loaded(one);
+    running_.push_back(std::move(*loaded));
+  });
+}
+
+// False: the daemon stops.
+bool plugin_set::remove(std::size_t index, const reach& to) {
+  const auto declared = running_[index]->code->declared();
+  const auto how = drain(*running_[index], to);
+  if (how == drained::cut_short) return false;
+  running_ptr gone;
+  to.on_loop([&] {
+    gone = std::move(running_[index]);
+    running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
+  });
+  note_gone(declared, false);
+  log_info("plugin unloaded", {{"plugin", declared.name}, {"version", declared.version}});
+  put_away(std::move(gone), how, to);
+  return true;
+}
+
+void plugin_set::upgrade(const options& o, running_ptr& old, const loader& load_it,
+                         const reach& to) {
+  auto fresh = beside(o, *old, load_it, to);
+  if (!fresh) return refuse(*old, fresh.error().message, to);
+  // From here on there is no way back: what drains takes no keys any more.
+  const auto how = drain(*old, to);
+  if (how == drained::cut_short) return dispose(std::move(*fresh), to);
+  const auto before = old->code->declared();
+  to.on_loop([&] {
+    std::swap(old, *fresh);
+    if (!leads_) return;
+    // All keys are planned again, so that nothing is lost between the two.
+    for (const auto& c : old->controllers)
+      c->lead();
+  });
+  note_gone(before, true);
+  note_loaded(*old);
+  log_info(
+      "plugin upgraded",
+      {{"plugin", before.name}, {"from", before.version}, {"to", old->code->declared().version}});
+  count_upgrade(before.name, "switched");
+  put_away(std::move(*fresh), how, to);
+}
+
+void plugin_set::put_away(running_ptr one, drained how, const reach& to) {
+  if (how == drained::wholly) return dispose(std::move(one), to);
+  log_error("a plan() of a version that was taken away does not return: it stays until the end",
+            {{"plugin", one->code->declared().name}, {"version", one->code->declared().version}});
+  to.on_loop([&] { stuck_.push_back(std::move(one)); });
+}
+
+// The new version, started and with its caches filled; it takes no keys yet.
+result<plugin_set::running_ptr> plugin_set::beside(const options& o, const running& old,
+                                                   const loader& load_it, const reach& to) {
+  auto loaded = load_it(old.path, "{}");
+  if (!loaded) return loaded.error();
+  const auto& name = old.code->declared().name;
+  if ((*loaded)->declared().name != name) {
+    return error{plugin::plugin_error::bad_manifest,
+                 fmt::format("{}: expected another version of plugin {}, found plugin {}; give it "
+                             "a --plugin of its own",
+                             old.path, name, (*loaded)->declared().name)};
+  }
+  if (auto started = (*loaded)->start(); !started) return started.error();
+  auto fresh = std::make_unique<running>();
+  fresh->path = old.path;
+  fresh->code = std::move(*loaded);
+  to.on_loop([&] { start_one(*fresh, o); });
+  if (auto filled = await_caches(*fresh, to); !filled) {
+    dispose(std::move(fresh), to);
+    return filled.error();
+  }
+  return fresh;
+}
+
+result<> plugin_set::await_caches(const running& one, const reach& to) const {
+  const auto until = to.clock_source->now() + caches_limit;
+  for (;;) {
+    std::string trouble;
+    bool are_filled = true;
+    to.on_loop([&] {
+      for (const auto& c : one.controllers) {
+        are_filled = are_filled && c->synced();
+        if (trouble.empty()) trouble = c->trouble();
+      }
+    });
+    if (are_filled) return {};
+    const bool goes_on = to.pause();
+    if (goes_on && to.clock_source->now() < until) continue;
+    return error{plugin::plugin_error::not_started,
+                 fmt::format("{}: expected the caches of version {} to fill within {} s, found: {}",
+                             one.path, one.code->declared().version, caches_limit.count(),
+                             !goes_on          ? "the daemon stops"
+                             : trouble.empty() ? "no first list yet"
+                                               : trouble)};
+  }
+}
+
+plugin_set::drained plugin_set::drain(running& one, const reach& to) {
+  one.code->drain();
+  std::vector<std::future<void>> all;
+  duration longest{};
+  to.on_loop([&] {
+    for (const auto& c : one.controllers) {
+      longest = std::max<duration>(longest, c->spec().reconcile_timeout);
+      all.push_back(to.begin(c->drain()));
+    }
+  });
+  const auto until = to.clock_source->now() + longest + drain_margin;
+  const auto is_ready = [](const auto& f) { return f.wait_for(0s) == std::future_status::ready; };
+  while (!std::all_of(all.begin(), all.end(), is_ready)) {
+    if (!to.pause()) return drained::cut_short;
+    if (to.clock_source->now() >= until) return drained::stuck;
+  }
+  return drained::wholly;
+}
+
+// Of what is drained, or has never taken a key.
+void plugin_set::dispose(running_ptr one, const reach& to) {
+  one->code->drain();
+  to.on_loop([&] { one->controllers.clear(); });
+  if (one->lane) one->lane->join();
+  one->code->stop();
+}
+
+void plugin_set::refuse(running& old, const std::string& why, const reach& to) {
+  const auto& declared = old.code->declared();
+  log_error("plugin not upgraded; the version that runs goes on",
+            {{"plugin", declared.name}, {"version", declared.version}, {"error", why}});
+  count_upgrade(declared.name, "refused");
+  to.on_loop(
+      [&] { old.refused = "version " + declared.version + " goes on, not upgraded: " + why; });
+}
+
+void plugin_set::count_upgrade(const std::string& plugin, const char* outcome) {
+  metrics_
+      .make_counter("oarlock_plugin_upgrades_total",
+                    "New versions of a plugin, switched to or refused",
+                    {{"plugin", plugin}, {"result", outcome}})
+      .add();
+}
+
+}  // namespace oarlock::daemon
