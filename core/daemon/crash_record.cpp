@@ -14,6 +14,7 @@
 #include <new>
 
 #include "core/base/log.hpp"
+#include "core/plugin/current_plan.hpp"
 #include "core/plugin/library.hpp"
 
 namespace oarlock::daemon {
@@ -56,6 +57,14 @@ void write_record(int fd, std::string_view what, void* const* frames, int count)
        {std::string_view(headline), std::string_view(" ended: "), what,
         std::string_view(" in thread "), std::string_view(thread.data()), std::string_view("\n")}) {
     put(fd, part);
+  }
+  if (const auto& in = plugin::plan_of_thread; in.plugin != nullptr) {
+    for (const std::string_view part :
+         {std::string_view("in the plan() of plugin "), std::string_view(in.plugin),
+          std::string_view(" for "), std::string_view(in.ns), std::string_view("/"),
+          std::string_view(in.name), std::string_view("\n")}) {
+      put(fd, part);
+    }
   }
   ::backtrace_symbols_fd(frames, count, fd);
   shown_on = fd;

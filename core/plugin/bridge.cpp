@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "core/base/assert.hpp"
+#include "core/plugin/current_plan.hpp"
 #include "core/plugin/host_table.hpp"
 #include "core/plugin/lent_input.hpp"
 
@@ -17,6 +18,7 @@ namespace {
 plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
                  const plan_input& input, plan_sink& sink) {
   const oarlock_plan_out* out = sink.open(input);
+  const planning now(parts.plugin.c_str(), input.key.ns.c_str(), input.key.name.c_str());
   try {
     return sink.close(parts.table->plan(parts.self, view, out));
   } catch (const std::exception& e) {

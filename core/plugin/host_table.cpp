@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
+#include "core/base/guarded.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
 #include "core/plugin/version.hpp"
@@ -11,14 +14,18 @@
 
 namespace oarlock::plugin {
 
+// What the plugin points at.
+struct host_table::lent {
+  std::shared_mutex mutex;
+  const host_table* owner = nullptr;  // null: the instance is gone
+  std::string plugin;
+  oarlock_host table{};
+};
+
 namespace {
 
 constexpr std::size_t pairs_max = 12;
 constexpr std::size_t key_bytes_max = 64;
-
-const host_table* host_of(oarlock_host_ctx* ctx) {
-  return reinterpret_cast<host_table*>(ctx);
-}
 
 std::string_view text_of(oarlock_str_view lent) {
   if (lent.data == nullptr) return {};
@@ -82,7 +89,9 @@ static void host_log_write(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
                            const oarlock_pair_view* pairs, std::uint64_t pair_count) {
   if (ctx == nullptr || !log_enabled(level_of(level))) return;
   try {
-    write_record(*host_of(ctx), level_of(level), text_of(message), pairs, pair_count);
+    host_table::during_call(ctx, "oarlock.log/1 write", [&](const host_table& host) {
+      write_record(host, level_of(level), text_of(message), pairs, pair_count);
+    });
   } catch (...) {
     // Out of memory: a lost log record is no reason to fail the plan.
   }
@@ -98,14 +107,36 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
 
 }  // namespace
 
-host_table::host_table(std::string plugin) : plugin_(std::move(plugin)) {
+host_table::host_table(std::string plugin) : plugin_(std::move(plugin)), lent_(new lent) {
+  static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
+  all.with([&](auto& list) { list.push_back(lent_); });
   const std::string_view version = core_version();
-  table_.struct_size = sizeof(table_);
-  table_.abi_major = OARLOCK_ABI_MAJOR;
-  table_.abi_minor = OARLOCK_ABI_MINOR;
-  table_.ctx = reinterpret_cast<oarlock_host_ctx*>(this);
-  table_.version = {version.data(), version.size()};
-  table_.extension = &host_extension;
+  lent_->owner = this;
+  lent_->plugin = plugin_;
+  auto& table = lent_->table;
+  table.struct_size = sizeof(table);
+  table.abi_major = OARLOCK_ABI_MAJOR;
+  table.abi_minor = OARLOCK_ABI_MINOR;
+  table.ctx = reinterpret_cast<oarlock_host_ctx*>(lent_);
+  table.version = {version.data(), version.size()};
+  table.extension = &host_extension;
+}
+
+host_table::~host_table() {
+  const std::unique_lock lock(lent_->mutex);
+  lent_->owner = nullptr;
+}
+
+const oarlock_host* host_table::table() const {
+  return &lent_->table;
+}
+
+void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
+                             const std::function<void(const host_table&)>& work) {
+  auto& lent_to = *reinterpret_cast<lent*>(ctx);
+  const std::shared_lock lock(lent_to.mutex);
+  if (lent_to.owner != nullptr) return work(*lent_to.owner);
+  log_warn("plugin calls its host after destroy()", {{"plugin", lent_to.plugin}, {"call", name}});
 }
 
 const std::vector<std::string_view>& host_table::extensions() {

@@ -1,5 +1,6 @@
 #pragma once
 // What the core offers to one plugin instance over the C ABI: the host table and its extensions.
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,20 +10,28 @@
 namespace oarlock::plugin {
 
 /// Lives from before create() until after destroy(). Its functions may be called on any thread.
+/// What the plugin holds stays valid for good: a call after destroy() is told and does nothing.
 class host_table {
  public:
   explicit host_table(std::string plugin);
+  ~host_table();
   host_table(const host_table&) = delete;
   host_table& operator=(const host_table&) = delete;
 
-  [[nodiscard]] const oarlock_host* table() const { return &table_; }
+  [[nodiscard]] const oarlock_host* table() const;
   [[nodiscard]] const std::string& plugin() const { return plugin_; }
+  /// Runs `work` with the host that lent `ctx`, which is not destroyed meanwhile. Does not run it
+  /// for one that is gone: the log says that the plugin called `name`.
+  static void during_call(oarlock_host_ctx* ctx, const char* name,
+                          const std::function<void(const host_table&)>& work);
   /// The ids that this core knows.
   [[nodiscard]] static const std::vector<std::string_view>& extensions();
 
  private:
+  struct lent;
+
   std::string plugin_;
-  oarlock_host table_{};
+  lent* lent_;  // never freed
 };
 
 }  // namespace oarlock::plugin

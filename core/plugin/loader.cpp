@@ -14,6 +14,7 @@
 #include "core/plugin/host_table.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/plugin_host.hpp"
+#include "core/plugin/process_state.hpp"
 
 namespace oarlock::plugin {
 
@@ -57,6 +58,14 @@ oarlock_status guarded_call(error_detail& detail, Call call) {
   thrown.insert(0, "it threw: ");
   detail.table()->set(detail.table()->ctx, {thrown.data(), thrown.size()});
   return OARLOCK_TERMINAL;
+}
+
+// A plugin that changes what all share is undone, and told.
+void check_manners(const process_state& before, const std::string& plugin, const char* call) {
+  const auto changed = before.put_back();
+  if (changed.empty()) return;
+  log_warn("plugin changes what the whole process shares; it was put back, but the environment",
+           {{"plugin", plugin}, {"call", call}, {"changed", changed}});
 }
 
 class mapped_plugin final : public loaded_plugin {
@@ -113,9 +122,11 @@ class mapped_plugin final : public loaded_plugin {
   [[nodiscard]] result<> start() override {
     OARLOCK_ASSERT(state_ == state::created, "a plugin is started once");
     error_detail detail;
+    const process_state before;
     const auto status = guarded_call(detail, [&](const oarlock_error_out* out) {
       return parts_.table->start(parts_.self, out);
     });
+    check_manners(before, declared_.name, "start");
     if (status != OARLOCK_OK) {
       return error{plugin_error::not_started,
                    fmt::format("plugin {}: start() failed (status {}): {}", declared_.name, status,
@@ -172,14 +183,18 @@ result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& 
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   if (auto ok = check_core_home(found); !ok) return ok.error();
   warn_of_extra_exports(found);
+  const process_state before;
+  const auto name = found.declared->name;
   auto library = map_bytes(found.library_file, found.library_bytes, found.sha256);
   if (!library) return library.error();
   const oarlock_plugin* table = library->entry()();
   if (auto ok = check_descriptor(found, table); !ok) return ok.error();
   auto made = std::make_unique<mapped_plugin>(std::move(*found.declared), found.fingerprint(),
                                               std::move(*library), table);
-  if (auto ok = made->create(config_json); !ok) {
-    return ok.error().within(found.library_file.string());
+  const auto created = made->create(config_json);
+  check_manners(before, name, "create");
+  if (!created) {
+    return created.error().within(found.library_file.string());
   }
   return std::unique_ptr<loaded_plugin>(std::move(made));
 }

@@ -511,7 +511,13 @@ plan_sink::answer plan_sink::requeue_after(std::int64_t delay_ms) {
   if (delay_ms < 0) {
     return {OARLOCK_INVALID, fmt::format("expected a delay >= 0, found {}", delay_ms)};
   }
-  const std::chrono::milliseconds delay(std::min(delay_ms, plan_limits::requeue_ms_max));
+  if (delay_ms < plan_limits::requeue_ms_min && !std::exchange(told_of_haste_, true)) {
+    log_warn(
+        "plugin asks to plan again at once; it waits a little each time",
+        {{"plugin", plugin_}, {"asked_ms", delay_ms}, {"waits_ms", plan_limits::requeue_ms_min}});
+  }
+  const std::chrono::milliseconds delay(
+      std::clamp(delay_ms, plan_limits::requeue_ms_min, plan_limits::requeue_ms_max));
   output_.requeue_after = std::min(output_.requeue_after.value_or(delay), delay);
   return {};
 }
@@ -537,6 +543,13 @@ plan_sink::answer plan_sink::set_failure(oarlock_str_view reason, oarlock_str_vi
   output_.fail_reason = text_of(reason);
   output_.fail_message = text_of(message);
   return {};
+}
+
+plan_sinks::~plan_sinks() {
+  static auto& kept = *new guarded<std::vector<std::unique_ptr<plan_sink>>>;
+  pool_.with([](pool& p) {
+    kept.with([&](auto& all) { std::move(p.all.begin(), p.all.end(), std::back_inserter(all)); });
+  });
 }
 
 plan_sink& plan_sinks::borrow() {

@@ -29,11 +29,12 @@ inline constexpr std::size_t condition_type_bytes_max = 316;
 inline constexpr std::size_t condition_reason_bytes_max = 1024;
 inline constexpr std::size_t event_reason_bytes_max = 128;
 inline constexpr std::size_t event_message_bytes_max = 1024;
+inline constexpr std::int64_t requeue_ms_min = 100;
 inline constexpr std::int64_t requeue_ms_max = 24LL * 60 * 60 * 1000;
 }  // namespace plan_limits
 
 /// Used for one plan after another. A plugin may wrongly keep the table and call it between plans,
-/// so a sink is never freed while its plugin has an instance: such calls are refused and logged.
+/// so a sink is never freed: such calls are refused and logged.
 class plan_sink {
  public:
   explicit plan_sink(std::string plugin);
@@ -92,12 +93,17 @@ class plan_sink {
   std::set<std::string> named_;  // "deployments.apps web": what a step is about
   std::size_t bytes_ = 0;
   std::string refused_;  // the first refused call and why
+  bool told_of_haste_ = false;
 };
 
 /// The sinks of one plugin, as many as it had plans at the same time. Thread: any.
 class plan_sinks {
  public:
   explicit plan_sinks(std::string plugin) : plugin_(std::move(plugin)) {}
+  /// Keeps the sinks for good: the plugin may still hold their tables.
+  ~plan_sinks();
+  plan_sinks(const plan_sinks&) = delete;
+  plan_sinks& operator=(const plan_sinks&) = delete;
 
   [[nodiscard]] plan_sink& borrow();
   void give_back(plan_sink& sink);

@@ -2,6 +2,12 @@
 #include <elf.h>
 #include <gmock/gmock.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -305,6 +311,50 @@ TEST(unload_hazards, are_told_with_their_remedy) {
       plugin::unload_hazards(library),
       ElementsAre(HasSubstr("3 unique symbols"), HasSubstr("nodelete"), HasSubstr("Go runtime"),
                   HasSubstr("thread-local"), HasSubstr("start threads")));
+}
+
+TEST_P(loading, two_plugins_that_export_one_symbol_each_call_their_own) {
+  const folder here;
+  const folder there;
+  auto one = load_bytes(here, read_whole(zoo_file("twin_one")), GetParam());
+  auto two = load_bytes(there, read_whole(zoo_file("twin_two")), GetParam());
+  ASSERT_TRUE(one && two);
+  controller::plan_input input;
+  input.spec = &(*one)->declared().controllers.front();
+  input.key = {"shop", "leo"};
+  input.primary = std::make_shared<const cache::object>(cache::object_meta{}, "{}");
+  for (const auto& [plugin, own] : {std::pair{&*one, "one"}, std::pair{&*two, "two"}}) {
+    ASSERT_TRUE((*plugin)->start());
+    EXPECT_EQ((*plugin)->reconciler_for("zoo").plan(input).fail_message, own);
+  }
+}
+
+TEST_P(loading, what_a_plugin_changes_of_the_process_is_put_back_and_told) {
+  const folder here;
+  const auto before = fs::current_path();
+  const std::string locale = std::setlocale(LC_ALL, nullptr);
+  ::testing::internal::CaptureStderr();
+  auto loaded = load_bytes(here, read_whole(zoo_file("mannerless")), GetParam());
+  ASSERT_TRUE(loaded) << message(loaded);
+  ASSERT_TRUE((*loaded)->start());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(fs::current_path(), before);
+  EXPECT_EQ(std::setlocale(LC_ALL, nullptr), locale);
+  const auto mask = ::umask(077);
+  ::umask(mask);
+  EXPECT_NE(mask, 0U);
+  struct sigaction term{};
+  ::sigaction(SIGTERM, nullptr, &term);
+  EXPECT_EQ(term.sa_handler, SIG_DFL);
+  if (GetParam() == home::child) {  // a process of its own
+    EXPECT_EQ(std::getenv("OARLOCK_ZOO"), nullptr);
+    return;
+  }
+  EXPECT_THAT(log,
+              AllOf(HasSubstr("plugin=zoo call=create changed=\"the working directory, the file "
+                              "mode mask, the locale, the environment\""),
+                    HasSubstr("plugin=zoo call=start changed=\"SIGSEGV, SIGTERM\"")));
+  ::unsetenv("OARLOCK_ZOO");
 }
 
 TEST_P(loading, extra_exports_are_told) {

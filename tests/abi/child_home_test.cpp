@@ -136,6 +136,45 @@ TEST(child_home, memory_is_bounded) {
 }
 #endif
 
+TEST(child_home, threads_are_counted) {
+  auto settings = zoo_settings();
+  settings.watch_period = 20ms;
+  hostile zoo(home::child, settings);
+  EXPECT_THAT(zoo.plan("threads").fail_message, HasSubstr("threads, 64 are allowed"));
+  EXPECT_EQ(zoo.plan("well").verdict, plan_verdict::done);
+}
+
+TEST(child_home, a_flood_of_log_records_is_cut) {
+  hostile zoo;
+  ::testing::internal::CaptureStderr();
+  const auto out = zoo.plan("flood-log");
+  const auto log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(out.fail_message, "flood-log: reached");
+  EXPECT_LT(std::count(log.begin(), log.end(), '\n'), 5000);
+}
+
+TEST(child_home, a_start_or_stop_that_hangs_ends_the_child) {
+  auto settings = zoo_settings();
+  settings.call_limit = 2s;
+  const folder here;
+  write_whole(here.path() / "plugin.yaml", zoo_manifest());
+  write_whole(here.path() / "libzoo.so", read_whole(zoo_file("hostile")));
+  auto loaded = load_from(here.path(), home::child, R"({"x":"start-hang"})", settings);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto begun = (*loaded)->start();
+  ASSERT_FALSE(begun);
+  EXPECT_THAT(begun.error().message, HasSubstr("start()"));
+  loaded->reset();
+  loaded = load_from(here.path(), home::child, R"({"x":"stop-hang"})", settings);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_TRUE((*loaded)->start());
+  ::testing::internal::CaptureStderr();
+  (*loaded)->stop();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("plugin did not stop as it should"));
+  EXPECT_EQ(children().size(), 0U);
+}
+
 TEST(child_home, a_key_that_crashes_again_and_again_is_left_alone_until_it_changes) {
   hostile zoo;
   const double restarts = metric("oarlock_plugin_child_restarts_total");
@@ -237,15 +276,32 @@ TEST(child_home, nothing_is_left_after_stop) {
 
 // What a hostile plugin tries, and how it is refused.
 TEST(child_home, the_walls_hold) {
-  const end tries[] = {
-      {"read-passwd", "EACCES"},  {"read-token", "EACCES"},   {"read-environ", "EACCES"},
-      {"read-mem", "EACCES"},     {"read-maps", "EACCES"},    {"read-libc", "EACCES"},
-      {"read-vm", "EPERM"},       {"write-file", "EACCES"},   {"list-descriptors", "EBADF"},
-      {"environment", "ENOENT"},  {"signal-parent", "EPERM"}, {"signal-all", "EPERM"},
-      {"signal-thread", "EPERM"}, {"trace-parent", "EPERM"},  {"connect", "EPERM"},
-      {"fork", "EPERM"},          {"exec", "EPERM"},          {"mount", "EPERM"},
-      {"bpf", "EPERM"},           {"keyctl", "EPERM"},        {"become-dumpable", "EPERM"},
-      {"become-root", "EPERM"},   {"io-uring", "EPERM"}};
+  const end tries[] = {{"read-passwd", "EACCES"},
+                       {"read-token", "EACCES"},
+                       {"read-environ", "EACCES"},
+                       {"read-mem", "EACCES"},
+                       {"read-maps", "EACCES"},
+                       {"read-libc", "EACCES"},
+                       {"read-vm", "EPERM"},
+                       {"write-file", "EACCES"},
+                       {"list-descriptors", "EBADF"},
+                       {"environment", "ENOENT"},
+                       {"signal-parent", "EPERM"},
+                       {"signal-all", "EPERM"},
+                       {"signal-thread", "EPERM"},
+                       {"trace-parent", "EPERM"},
+                       {"connect", "EPERM"},
+                       {"fork", "EPERM"},
+                       {"exec", "EPERM"},
+                       {"mount", "EPERM"},
+                       {"bpf", "EPERM"},
+                       {"keyctl", "EPERM"},
+                       {"become-dumpable", "EPERM"},
+                       {"become-root", "EPERM"},
+                       {"io-uring", "EPERM"},
+                       {"metadata", "EPERM"},
+                       {"local-socket", "EPERM"},
+                       {"leak-descriptors", "EPERM"}};
   hostile zoo;
   for (const auto& t : tries) {
     EXPECT_EQ(zoo.plan(t.how).fail_message, std::string(t.how) + ": " + t.words);
@@ -258,8 +314,9 @@ TEST(child_home, in_the_core_there_are_no_walls) {
   // What "list-descriptors" looks for, whatever the caller of this program left open.
   const int open_here = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
   ASSERT_GE(open_here, 10);
-  for (const std::string how : {"read-passwd", "read-token", "read-libc", "list-descriptors",
-                                "environment", "signal-parent", "connect", "fork"}) {
+  for (const std::string how :
+       {"read-passwd", "read-token", "read-libc", "list-descriptors", "environment",
+        "signal-parent", "connect", "fork", "local-socket"}) {
     EXPECT_EQ(zoo.plan(how).fail_message, how + ": reached");
   }
   ::close(open_here);

@@ -13,6 +13,7 @@ using controller::plan_input;
 using controller::plan_verdict;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class plan_contract : public ::testing::TestWithParam<home> {};
 INSTANTIATE_TEST_SUITE_P(in, plan_contract, ::testing::Values(home::core, home::child), home_name);
@@ -176,6 +177,37 @@ TEST_P(plan_contract, a_table_that_was_kept_is_dead_outside_of_its_plan) {
   rogue.plugin().drain();
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               AllOf(HasSubstr("outside of its plan"), HasSubstr("call=apply")));
+}
+
+TEST_P(plan_contract, a_call_from_another_thread_is_refused) {
+  started rogue("rogue", GetParam());
+  const auto out = rogue.plan("other-thread");
+  EXPECT_EQ(out.verdict, plan_verdict::done) << out.fail_message;
+  EXPECT_TRUE(out.apply_set.empty());
+}
+
+TEST_P(plan_contract, a_plan_again_at_once_waits_a_little) {
+  started rogue("rogue", GetParam());
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(rogue.plan("requeue-zero").requeue_after, std::chrono::milliseconds(100));
+  const auto log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, AllOf(HasSubstr("plan again at once"), HasSubstr("plugin=zoo asked_ms=0"),
+                         HasSubstr("name=requeue-zero")));
+  EXPECT_EQ(log.find("at once", log.find("at once") + 1), std::string::npos) << "told once";
+}
+
+// In a child both are gone with their process.
+TEST(after_destroy, the_host_of_an_instance_can_be_called_and_does_nothing) {
+  {
+    started rogue("rogue", home::core);
+    ASSERT_EQ(rogue.plan("keep-table").verdict, plan_verdict::done);
+  }
+  ::testing::internal::CaptureStderr();
+  const started next("rogue", home::core, R"({"haunt":1})");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("plugin calls its host after destroy() plugin=zoo"),
+                    HasSubstr("outside of its plan"), Not(HasSubstr("the rogue speaks"))));
 }
 
 TEST_P(plan_contract, plans_of_many_threads_do_not_mix) {

@@ -131,7 +131,7 @@ typedef struct oarlock_plan_out {
                           oarlock_str_view message);
 
   /* Plan this object again after `delay_ms` even if nothing changes; the smallest call wins. At
-   * least 0; more than 24 hours counts as 24 hours.
+   * least 0; less than 100 counts as 100, and more than 24 hours as 24 hours.
    * [worker] [during plan] [since 0.1] */
   oarlock_status (*requeue_after)(oarlock_plan_ctx* ctx, int64_t delay_ms);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +28,9 @@
 extern char** environ;
 
 static char token_file[256];
+static const oarlock_host* host_of_instance;
+static int hangs_in_start;
+static int hangs_in_stop;
 
 static oarlock_str_view str(const char* text) {
   const oarlock_str_view view = {text, strlen(text)};
@@ -66,6 +70,51 @@ static long connect_out(void) {
   (void)connect(fd, (const struct sockaddr*)&to, sizeof(to));
   close(fd);
   return 0;
+}
+
+/* The address at which clouds hand out credentials. */
+static long connect_to_metadata(void) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(80)};
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  inet_pton(AF_INET, "169.254.169.254", &to.sin_addr);
+  return got(connect(fd, (const struct sockaddr*)&to, sizeof(to)));
+}
+
+static long local_socket(void) {
+  return got(socket(AF_UNIX, SOCK_STREAM, 0));
+}
+
+static long leak_descriptors(void) {
+  for (int i = 0; i < 1000; ++i) {
+    if (dup(STDIN_FILENO) < 0) return errno;
+  }
+  return 0;
+}
+
+static void* sleep_for_ever(void* nothing) {
+  for (;;)
+    sleep(1000);
+  return nothing;
+}
+
+static void start_threads(void) {
+  pthread_t made;
+  pthread_attr_t small; /* else the limit of memory ends it first */
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  for (int i = 0; i < 100; ++i)
+    (void)pthread_create(&made, &small, sleep_for_ever, NULL);
+}
+
+static void flood_log(void) {
+  static const char text[] = "again and again";
+  const oarlock_str_view id = {OARLOCK_EXT_LOG, sizeof(OARLOCK_EXT_LOG) - 1};
+  const oarlock_str_view message = {text, sizeof(text) - 1};
+  const oarlock_host_log* log = host_of_instance->extension(host_of_instance->ctx, id);
+  for (int i = 0; i < 100000; ++i) {
+    log->write(host_of_instance->ctx, OARLOCK_LOG_WARN, message, NULL, 0);
+  }
 }
 
 static long start_process(void) {
@@ -110,6 +159,10 @@ static long misbehave(const char* how) {
   if (IS("signal-thread")) return got(syscall(SYS_tgkill, getppid(), getppid(), 0));
   if (IS("trace-parent")) return got(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
   if (IS("connect")) return connect_out();
+  if (IS("metadata")) return connect_to_metadata();
+  if (IS("local-socket")) return local_socket();
+  if (IS("leak-descriptors")) return leak_descriptors();
+  if (IS("flood-log")) return flood_log(), 0;
   if (IS("fork")) return start_process();
   if (IS("exec")) return run_program();
   if (IS("mount")) return got(mount("none", "/tmp", "tmpfs", 0, NULL));
@@ -155,14 +208,18 @@ static void die(const char* how) {
   if (begins_with(how, "overflow")) overflow_stack(0);
   if (begins_with(how, "eat-memory")) eat_memory(1000000);
   if (begins_with(how, "hoard")) eat_memory(40);
-  if (begins_with(how, "hang") || begins_with(how, "hoard")) spin();
+  if (begins_with(how, "threads")) start_threads();
+  if (begins_with(how, "hang") || begins_with(how, "hoard") || begins_with(how, "threads")) spin();
 }
 
 static oarlock_status create(const oarlock_host* host, const oarlock_create_view* create_view,
                              const oarlock_error_out* error_out, oarlock_instance** out_instance) {
   static char instance;
   const char* config = (const char*)create_view->config.data;
-  (void)host, (void)error_out;
+  (void)error_out;
+  host_of_instance = host;
+  hangs_in_start = memmem(config, create_view->config.size, "start-hang", 10) != NULL;
+  hangs_in_stop = memmem(config, create_view->config.size, "stop-hang", 9) != NULL;
   if (memmem(config, create_view->config.size, "create-segv", 11) != NULL) die("segv");
   if (memmem(config, create_view->config.size, "create-hang", 11) != NULL) die("hang");
   /* {"token":"/path"} */
@@ -174,6 +231,7 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
 
 static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
   (void)self, (void)error_out;
+  if (hangs_in_start) spin();
   return OARLOCK_OK;
 }
 
@@ -200,6 +258,11 @@ static void nothing(oarlock_instance* self) {
   (void)self;
 }
 
+static void stop(oarlock_instance* self) {
+  (void)self;
+  if (hangs_in_stop) spin();
+}
+
 const oarlock_plugin* oarlock_plugin_entry_v0(void) {
   static const oarlock_plugin description = {
       .struct_size = sizeof(oarlock_plugin),
@@ -211,7 +274,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .start = start,
       .plan = plan,
       .drain = nothing,
-      .stop = nothing,
+      .stop = stop,
       .destroy = nothing,
   };
   return &description;

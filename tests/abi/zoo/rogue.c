@@ -1,4 +1,5 @@
 /* A plugin whose plan breaks the contract in the way that the planned object's name asks for. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,19 @@ static oarlock_status many_events(const oarlock_plan_out* out) {
     if (s != OARLOCK_OK) return s;
   }
   return OARLOCK_OK;
+}
+
+static void* apply_here(void* out) {
+  return (void*)(intptr_t)apply(out, CHILD);
+}
+
+/* The table of a plan on a thread that is not the plan's. */
+static oarlock_status apply_elsewhere(const oarlock_plan_out* out) {
+  pthread_t other;
+  void* answer = NULL;
+  if (pthread_create(&other, NULL, apply_here, (void*)out) != 0) return OARLOCK_ERROR;
+  pthread_join(other, &answer);
+  return (intptr_t)answer == OARLOCK_INVALID ? OARLOCK_OK : OARLOCK_ERROR;
 }
 
 static oarlock_status target_call(const oarlock_plan_out* out, const char* resource,
@@ -226,6 +240,8 @@ static oarlock_status misbehave(const char* how, const oarlock_plan_out* out) {
   if (IS("ok-after-fail")) return out->fail(out->ctx, str("Odd"), str("but fine"));
   if (IS("finished")) return out->finished(out->ctx);
   if (IS("keep-table")) return kept_table = out, OARLOCK_OK;
+  if (IS("requeue-zero")) return out->requeue_after(out->ctx, 0);
+  if (IS("other-thread")) return apply_elsewhere(out);
 #undef IS
   return OARLOCK_TERMINAL;
 }
@@ -255,9 +271,16 @@ static oarlock_status log_all(const oarlock_host* host) {
 static oarlock_status create(const oarlock_host* host, const oarlock_create_view* create_view,
                              const oarlock_error_out* error_out, oarlock_instance** out_instance) {
   static char instance;
-  (void)create_view, (void)error_out;
+  static const char haunt[] = "{\"haunt\":1}";
+  (void)error_out;
+  if (create_view->config.size == sizeof(haunt) - 1 &&
+      memcmp(create_view->config.data, haunt, sizeof(haunt) - 1) == 0) {
+    /* What an instance that is gone was given. */
+    log_all(host_of_instance);
+    if (kept_table != NULL && apply(kept_table, CHILD) != OARLOCK_INVALID) abort();
+  }
   host_of_instance = host;
-  kept_table = NULL; /* of another instance, which may be gone */
+  kept_table = NULL;
   *out_instance = (oarlock_instance*)&instance;
   return OARLOCK_OK;
 }

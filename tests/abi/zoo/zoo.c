@@ -1,4 +1,6 @@
 /* A plugin that is right but for what a ZOO_ definition makes wrong. */
+#include <string.h>
+
 #include "oarlock/oarlock.h"
 
 #ifndef ZOO_STRUCT_SIZE
@@ -50,10 +52,26 @@ static oarlock_status start(oarlock_instance* self, const oarlock_error_out* err
 #endif
 }
 
+#ifdef ZOO_TWIN
+OARLOCK_EXPORT const char* zoo_twin(void);
+OARLOCK_EXPORT const char* zoo_twin(void) {
+  return ZOO_TWIN;
+}
+#endif
+
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* plan_view,
                            const oarlock_plan_out* plan_out) {
   (void)self, (void)plan_view, (void)plan_out;
+#ifdef ZOO_TWIN
+  /* Of which library the exported symbol is that this call reaches. */
+  const oarlock_str_view reason = TEXT("Twin");
+  const char* text = zoo_twin();
+  const oarlock_str_view message = {text, strlen(text)};
+  plan_out->fail(plan_out->ctx, reason, message);
+  return OARLOCK_TERMINAL;
+#else
   return OARLOCK_OK;
+#endif
 }
 
 static void nothing(oarlock_instance* self) {

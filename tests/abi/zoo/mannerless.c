@@ -1,0 +1,57 @@
+/* A plugin that changes, in create() and start(), what the whole process shares. */
+#define _GNU_SOURCE
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "oarlock/oarlock.h"
+
+#define TEXT(literal) {(literal), sizeof(literal) - 1}
+
+static oarlock_status create(const oarlock_host* host, const oarlock_create_view* create_view,
+                             const oarlock_error_out* error_out, oarlock_instance** out_instance) {
+  static char instance;
+  (void)host, (void)create_view, (void)error_out;
+  *out_instance = (oarlock_instance*)&instance;
+  (void)chdir("/");
+  (void)umask(0);
+  (void)setlocale(LC_ALL, "C.UTF-8");
+  (void)setenv("OARLOCK_ZOO", "was here", 1);
+  return OARLOCK_OK;
+}
+
+static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
+  (void)self, (void)error_out;
+  (void)signal(SIGTERM, SIG_IGN);
+  (void)signal(SIGSEGV, SIG_IGN);
+  return OARLOCK_OK;
+}
+
+static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* plan_view,
+                           const oarlock_plan_out* plan_out) {
+  (void)self, (void)plan_view, (void)plan_out;
+  return OARLOCK_OK;
+}
+
+static void nothing(oarlock_instance* self) {
+  (void)self;
+}
+
+const oarlock_plugin* oarlock_plugin_entry_v0(void) {
+  static const oarlock_plugin description = {
+      .struct_size = sizeof(oarlock_plugin),
+      .abi_major = OARLOCK_ABI_MAJOR,
+      .abi_minor = OARLOCK_ABI_MINOR,
+      .name = TEXT("zoo"),
+      .version = TEXT("1.0.0"),
+      .create = create,
+      .start = start,
+      .plan = plan,
+      .drain = nothing,
+      .stop = nothing,
+      .destroy = nothing,
+  };
+  return &description;
+}
