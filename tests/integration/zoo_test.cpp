@@ -1,0 +1,132 @@
+// Rows L1 to L3 of docs/fault-catalogue.md against the whole daemon: a plugin that does its worst
+// in a child, with another plugin beside it; and one that ends the daemon, which says who it was.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "oarlock/abi.h"
+#include "tests/integration/fault_subject.hpp"
+
+namespace oarlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr const char* crd = R"(apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: animals.zoo.example.com}
+spec:
+  group: zoo.example.com
+  scope: Namespaced
+  names: {kind: Animal, plural: animals, singular: animal, listKind: AnimalList}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      subresources: {status: {}}
+      schema:
+        openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+)";
+
+std::string animal(const std::string& name) {
+  return "---\n{apiVersion: zoo.example.com/v1, kind: Animal, metadata: {name: " + name + "}}\n";
+}
+
+// The hostile plugin of tests/abi/zoo: the name of an Animal says what it does when it plans it.
+class Zoo : public ::testing::Test {
+ protected:
+  Zoo() {
+    fs::create_directories(plugin_);
+    fs::copy(built("tests/zoo/libhostile.so"), plugin_ / "libzoo.so");
+    std::ofstream(plugin_ / "plugin.yaml")
+        << "apiVersion: oarlock.dev/v1alpha1\n"
+           "kind: PluginManifest\n"
+           "metadata: {name: zoo}\n"
+           "spec:\n"
+           "  version: 1.0.0\n"
+           "  library: libzoo.so\n"
+           "  abi: {major: "
+        << OARLOCK_ABI_MAJOR << ", minor: " << OARLOCK_ABI_MINOR
+        << "}\n"
+           "  controllers:\n"
+           "    - name: zoo\n"
+           "      primary: {apiVersion: zoo.example.com/v1, kind: Animal, plural: animals}\n";
+    c_.must({"apply", "-f", "-"}, crd);
+    c_.must({"wait", "--for=condition=Established", "crd/animals.zoo.example.com"});
+    c_.make_namespace(ns_);
+  }
+  static std::string next_namespace() {
+    static int count = 0;
+    return "zoo-" + std::to_string(++count);
+  }
+  cluster& c_ = shared_cluster();
+  const std::string ns_ = next_namespace();
+  scratch_dir dir_;
+  const fs::path plugin_ = dir_.path() / "zoo";
+};
+
+TEST_F(Zoo, L2_NothingThatItDoesInAChildReachesOthers) {
+  daemon d(c_, {{"myapp", plugin_.string()},
+                {"--plugin-home=child", "--namespace=" + ns_},
+                false,
+                admin_kubeconfig()});
+  ASSERT_TRUE(d.wait_ready(60s)) << d.process().log();
+  const std::vector<std::string> deadly{"overflow", "exit"};
+  std::string all;
+  for (const auto& name : deadly)
+    all += animal(name);
+  for (const char* name : {"flood-log", "read-token", "signal-parent", "metadata", "fork"})
+    all += animal(name);
+  c_.must({"apply", "-n", ns_, "-f", "-"}, all);
+  // What others want meanwhile.
+  for (int i = 0; i < 10; ++i) {
+    const auto name = "app-" + std::to_string(i);
+    c_.must({"apply", "-n", ns_, "-f", "-"}, myapp_yaml(name, 0));
+    EXPECT_THAT(d.probe("/healthz"), HasSubstr("healthz check passed"));
+  }
+  EXPECT_TRUE(eventually([&] { return c_.fields("deployment", ns_).size() == 10; }, 30s))
+      << d.process().log();
+
+  const std::vector<std::string> zoo{"plugin=\"zoo\""};
+  EXPECT_TRUE(eventually(
+      [&] { return metric(d.metrics(), "oarlock_plugin_quarantined_keys", zoo) == 2; }, 60s))
+      << d.process().log();
+  const auto reason = [&](const std::string& name) {
+    return c_.field("animal", name, ns_, ".status.conditions[?(@.type==\"Stalled\")].reason");
+  };
+  for (const auto& name : deadly)
+    EXPECT_TRUE(eventually([&] { return reason(name) == "PluginCrashed"; }, 30s)) << name;
+  for (const char* name : {"read-token", "signal-parent", "metadata", "fork"})
+    EXPECT_TRUE(eventually([&] { return reason(name) == "Tried"; }, 30s)) << name;
+  const auto text = d.metrics();
+  EXPECT_EQ(metric(text, "oarlock_plugin_child_restarts_total", {"plugin=\"myapp\""}), 0);
+  EXPECT_GE(metric(text, "oarlock_plugin_child_restarts_total", zoo), 5);
+  d.process().send(SIGTERM);
+  EXPECT_EQ(d.process().wait(60s), 0);
+}
+
+TEST_F(Zoo, L2_ACrashInTheCoreLeavesARecordOfWhoItWas) {
+  scratch_dir state;
+  daemon d(c_, {{plugin_.string()},
+                {"--namespace=" + ns_, "--state-dir=" + state.path().string()},
+                false,
+                admin_kubeconfig()});
+  ASSERT_TRUE(d.wait_ready(60s)) << d.process().log();
+  c_.must({"apply", "-n", ns_, "-f", "-"}, animal("segv"));
+  ASSERT_NE(d.process().wait(30s), 0);
+#ifdef OARLOCK_SANITIZED
+  GTEST_SKIP() << "sanitizers have a handler of their own";
+#endif
+  std::ifstream in(state.path() / "last-crash.log");
+  const std::string record{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(record, AllOf(HasSubstr("SIGSEGV"),
+                            HasSubstr("in the plan() of plugin zoo for " + ns_ + "/segv\n"),
+                            HasSubstr((plugin_ / "libzoo.so").string() + " sha256 ")));
+}
+
+}  // namespace
+}  // namespace oarlock::testing
