@@ -6,6 +6,7 @@
 #include "core/plugin/current_plan.hpp"
 #include "core/plugin/host_table.hpp"
 #include "core/plugin/lent_input.hpp"
+#include "core/plugin/observation.hpp"
 
 namespace oarlock::plugin {
 
@@ -20,7 +21,7 @@ plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
   const oarlock_plan_out* out = sink.open(input);
   const planning now(parts.plugin.c_str(), input.key.ns.c_str(), input.key.name.c_str());
   try {
-    return sink.close(parts.table->plan(parts.self, view, out));
+    return sink.close(observe_and_plan(*parts.table, parts.self, *view, *out));
   } catch (const std::exception& e) {
     return sink.close_after_throw(e.what());
   } catch (...) {

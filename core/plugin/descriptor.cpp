@@ -13,6 +13,8 @@ namespace oarlock::plugin {
 namespace {
 
 constexpr std::uint64_t extensions_max = 64;
+// What comes behind destroy is optional.
+constexpr std::size_t least_bytes = offsetof(oarlock_plugin, observe);
 
 class descriptor_check {
  public:
@@ -45,7 +47,7 @@ class descriptor_check {
     return bad(
         fmt::format("expected a descriptor of struct_size >= {}, found {}; build the plugin "
                     "with this release's plugin-api",
-                    sizeof(oarlock_plugin), table_->struct_size));
+                    least_bytes, table_->struct_size));
   }
 
   [[nodiscard]] result<> check_slots() const {

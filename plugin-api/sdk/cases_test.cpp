@@ -92,6 +92,17 @@ TEST(cases, merge_patch) {
   EXPECT_EQ(target.text(), R"({"b":{"c":5,"d":3},"e":[9],"f":{"h":1}})");
 }
 
+TEST(cases, an_observation_is_given_as_json) {
+  const auto cases =
+      detail::case_reader(
+          "f.yaml",
+          from_yaml(YAML::Load("{cases: [{name: x, given: {primary: {kind: A}, observation: "
+                               "{servers: [1, two]}}, expect: {}}]}")))
+          .read();
+  ASSERT_EQ(cases.size(), 1U);
+  EXPECT_EQ(cases[0].inputs.observation, R"({"servers":[1,"two"]})");
+}
+
 TEST(cases, malformed_files_are_errors) {
   const auto read = [](const char* yaml) {
     return detail::case_reader("f.yaml", from_yaml(YAML::Load(yaml))).read();

@@ -72,7 +72,7 @@ std::string expected_echo(const controller::plan_input& in, const std::string& c
     watched += (watched.empty() ? "" : ",") + shown("pods", o.object);
   return fmt::format(
       R"({{"controller":"zoo","key":"{}","now":{},"deleting":{},"primary":{},"owned":[{}],)"
-      R"("watched":[{}],"lastFailure":"{}","config":"{}"}})",
+      R"("watched":[{}],"lastFailure":"{}","config":"{}","observed":0}})",
       in.key.text(),
       std::chrono::duration_cast<std::chrono::milliseconds>(in.now.time_since_epoch()).count(),
       in.deleting ? 1 : 0, shown("animals.example.com", in.primary), owned, watched, failure,
@@ -97,6 +97,22 @@ TEST_P(contract, a_plan_sees_all_of_its_inputs) {
   in.watched.clear();
   in.last_failure.reset();
   EXPECT_EQ(plugin.plan(in).status_json, expected_echo(in, config));
+}
+
+TEST_P(contract, a_plan_gets_what_was_observed_before) {
+  started plugin(library(), where());
+  const auto in = plugin.input("observe.one");
+  const auto out = plugin.plan(in);
+  EXPECT_EQ(out.verdict, plan_verdict::done) << out.fail_message;
+  EXPECT_EQ(out.status_json, R"({"seen":")" + digest(in.primary->json()) + R"("})");
+}
+
+TEST_P(contract, without_an_observation_there_is_no_plan) {
+  started plugin(library(), where());
+  const auto out = plugin.plan("observe-fails");
+  EXPECT_EQ(out.verdict, plan_verdict::retry);
+  EXPECT_EQ(out.fail_reason, "ServerAway");
+  EXPECT_EQ(out.fail_message, "expected an answer, found none");
 }
 
 TEST_P(contract, a_plan_says_each_step) {

@@ -118,6 +118,30 @@ TEST_P(plan_contract, a_refused_call_fails_the_plan) {
   EXPECT_EQ(rogue.plan("all-well").verdict, plan_verdict::done);
 }
 
+TEST_P(plan_contract, an_observation_that_breaks_the_contract_fails_the_plan) {
+  started rogue("rogue", GetParam());
+  const auto expect = [&](const char* how, plan_verdict verdict, const char* reason,
+                          const char* words) {
+    SCOPED_TRACE(how);
+    const auto out = rogue.plan(how);
+    EXPECT_EQ(out.verdict, verdict);
+    EXPECT_EQ(out.fail_reason, reason);
+    EXPECT_THAT(out.fail_message, HasSubstr(words));
+  };
+  const auto refused = [&](const char* how, const char* words) {
+    expect(how, plan_verdict::terminal, "ObservationRefused", words);
+  };
+  refused("see-bad-json", "answer(): ");
+  refused("see-null", "answer(): expected JSON, found NULL");
+  refused("see-encoding", "answer(): expected encoding 1 (JSON), found 42");
+  refused("see-ignored", "answer(): ");
+  expect("see-silent-error", plan_verdict::terminal, "ObservationFailed", "did not say why");
+  expect("see-ok-after-fail", plan_verdict::retry, "Odd", "but fine");
+  EXPECT_EQ(rogue.plan("see-null-ctx").verdict, plan_verdict::done);
+  EXPECT_EQ(rogue.plan("see-kept").verdict, plan_verdict::done) << "it is dead after observe()";
+  EXPECT_EQ(rogue.plan("all-well").verdict, plan_verdict::done);
+}
+
 TEST_P(plan_contract, a_failed_plan_says_why) {
   started rogue("rogue", GetParam());
   auto out = rogue.plan("error-with-reason");

@@ -13,6 +13,7 @@ oarlock_failure_view probe_failure_view;
 oarlock_host probe_host;
 oarlock_host_log probe_host_log;
 oarlock_object_view probe_object_view;
+oarlock_observe_out probe_observe_out;
 oarlock_pair_view probe_pair_view;
 oarlock_plan_out probe_plan_out;
 oarlock_plan_view probe_plan_view;

@@ -17,6 +17,7 @@
 #include "core/plugin/host/recorder.hpp"
 #include "core/plugin/host/sandbox.hpp"
 #include "core/plugin/library.hpp"
+#include "core/plugin/observation.hpp"
 #include "core/plugin/version.hpp"
 
 namespace oarlock::plugin::host {
@@ -263,7 +264,7 @@ class server {
   std::string& plan(const oarlock_plan_view* view, recorder& answers) {
     const oarlock_plan_out* out = answers.open();
     try {
-      return answers.close(table_->plan(self_, view, out), false, {});
+      return answers.close(observe_and_plan(*table_, self_, *view, *out), false, {});
     } catch (const std::exception& e) {
       return answers.close(OARLOCK_TERMINAL, true, e.what());
     } catch (...) {

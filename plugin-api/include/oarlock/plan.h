@@ -3,8 +3,8 @@
  *
  * plan() is a pure function from what is to what should be: it gets one object with everything
  * declared for it in plugin.yaml, at one moment, and records what it wants through
- * oarlock_plan_out. The host compares, writes, retries, prunes and keeps the status; the plugin
- * does no I/O.
+ * oarlock_plan_out. The host compares, writes, retries, prunes and keeps the status; plan() does no
+ * I/O. What it has to know from outside of Kubernetes, observe() of plugin.h asks before.
  */
 #ifndef OARLOCK_PLAN_H
 #define OARLOCK_PLAN_H
@@ -48,8 +48,30 @@ typedef struct oarlock_plan_view {
   const oarlock_failure_view* last_failure; /* NULL when the last attempt went through */
   int32_t deleting; /* 1: the primary is being deleted and waits for finished(); only with
                        `finalizer: true` in plugin.yaml, without it a deletion makes no plan */
-  uint32_t reserved;
+  oarlock_encoding observation_encoding;
+  oarlock_bytes_view observation; /* what observe() answered; size 0 when it did not, and in it */
 } oarlock_plan_view;
+
+typedef struct oarlock_observe_ctx oarlock_observe_ctx;
+
+/* Where observe() leaves its answer. */
+typedef struct oarlock_observe_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_observe_ctx* ctx;
+
+  /* What was found, as one JSON value; the last call wins. The plan gets it as it is. It holds no
+   * secrets: a host may record it.
+   * [worker] [during observe] [since 0.4] */
+  oarlock_status (*answer)(oarlock_observe_ctx* ctx, oarlock_encoding encoding,
+                           oarlock_bytes_view observation_view);
+
+  /* Why observe() is about to return something other than OARLOCK_OK. Both are kept for conditions:
+   * reason in CamelCase, not empty.
+   * [worker] [during observe] [since 0.4] */
+  oarlock_status (*fail)(oarlock_observe_ctx* ctx, oarlock_str_view reason,
+                         oarlock_str_view message);
+} oarlock_observe_out;
 
 typedef int32_t oarlock_condition_status;
 enum { OARLOCK_CONDITION_FALSE = 0, OARLOCK_CONDITION_TRUE = 1, OARLOCK_CONDITION_UNKNOWN = 2 };

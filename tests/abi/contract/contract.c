@@ -113,7 +113,8 @@ static oarlock_status echo(const oarlock_instance* self, const oarlock_plan_view
   add_failure(&seen, view->last_failure);
   add_str(&seen, "\",\"config\":\"");
   add_digest(&seen, self->config, self->config_size);
-  add_str(&seen, "\"}");
+  add_number(&seen, "\",\"observed\":", (int64_t)view->observation.size);
+  add_str(&seen, "}");
   const oarlock_bytes_view status = {(const uint8_t*)seen.data, seen.size};
   return out->status(out->ctx, OARLOCK_ENCODING_JSON, status);
 }
@@ -196,6 +197,9 @@ static int is_asked(const oarlock_plan_view* view, const char* word) {
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) {
   if (is_asked(view, "echo")) return echo(self, view, out);
+  if (is_asked(view, "observe")) {
+    return out->status(out->ctx, view->observation_encoding, view->observation);
+  }
   if (is_asked(view, "steps")) return steps(out);
   if (is_asked(view, "say")) return say(out);
   if (is_asked(view, "finish")) return out->finished(out->ctx);
@@ -206,6 +210,23 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   if (is_asked(view, "refused")) return refused(out);
   if (is_asked(view, "log")) return log_record(self);
   return OARLOCK_OK;
+}
+
+/* What a plan gets to see of it is the digest of the primary. */
+static oarlock_status observe(oarlock_instance* self, const oarlock_plan_view* view,
+                              int64_t time_left_ms, const oarlock_observe_out* out) {
+  text seen = {.size = 0};
+  (void)self;
+  if (is_asked(view, "observe-fails")) {
+    out->fail(out->ctx, str("ServerAway"), str("expected an answer, found none"));
+    return OARLOCK_ERROR;
+  }
+  if (!is_asked(view, "observe") || time_left_ms <= 0) return OARLOCK_OK;
+  add_str(&seen, "{\"seen\":\"");
+  add_digest(&seen, view->primary->bytes.data, view->primary->bytes.size);
+  add_str(&seen, "\"}");
+  const oarlock_bytes_view answer = {(const uint8_t*)seen.data, seen.size};
+  return out->answer(out->ctx, OARLOCK_ENCODING_JSON, answer);
 }
 
 /* --- life --- */
@@ -272,6 +293,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .drain = nothing,
       .stop = nothing,
       .destroy = destroy,
+      .observe = observe,
   };
   return &description;
 }

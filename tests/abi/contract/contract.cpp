@@ -80,6 +80,16 @@ class contract final : public sdk::reconciler {
     }
   }
 
+  std::optional<json::value> observe(const sdk::plan_input& input,
+                                     std::chrono::milliseconds time_left) override {
+    const auto asked = input.name().substr(0, input.name().find('.'));
+    if (asked == "observe-fails") {
+      throw sdk::retry_error("ServerAway", "expected an answer, found none");
+    }
+    if (asked != "observe" || time_left.count() <= 0) return std::nullopt;
+    return json::object({{"seen", digest(input.primary().json_text())}});
+  }
+
   void start() override {
     if (refuses_start_) throw sdk::retry_error("NotNow", "expected to start, found refuseStart");
   }
@@ -87,6 +97,7 @@ class contract final : public sdk::reconciler {
   void plan(const sdk::plan_input& input, sdk::plan_output& output) override {
     const auto asked = input.name().substr(0, input.name().find('.'));
     if (asked == "echo") echo(input, output);
+    if (asked == "observe") output.status(json::copy(input.observation()));
     if (asked == "steps") steps(output);
     if (asked == "say") say(output);
     if (asked == "finish") output.finished();
@@ -107,7 +118,8 @@ class contract final : public sdk::reconciler {
                                 {"owned", shown(input.owned())},
                                 {"watched", shown(input.watched())},
                                 {"lastFailure", shown(input.last_failure())},
-                                {"config", config_}}));
+                                {"config", config_},
+                                {"observed", json::copy(input.observation()).is_null() ? 0 : 1}}));
   }
 
   sdk::logger log_;

@@ -38,7 +38,8 @@ constexpr oarlock_plugin description = {sizeof(oarlock_plugin),
                                         &plan,
                                         &nothing,
                                         &throws,
-                                        &nothing};
+                                        &nothing,
+                                        nullptr};
 
 }  // namespace
 

@@ -12,6 +12,7 @@ static oarlock_status log_all(const oarlock_host* host);
 
 static const oarlock_host* host_of_instance;
 static const oarlock_plan_out* kept_table;
+static const oarlock_observe_out* kept_observation;
 
 static oarlock_bytes_view bytes(const char* text) {
   const oarlock_bytes_view view = {(const uint8_t*)text, strlen(text)};
@@ -242,6 +243,12 @@ static oarlock_status misbehave(const char* how, const oarlock_plan_out* out) {
   if (IS("keep-table")) return kept_table = out, OARLOCK_OK;
   if (IS("requeue-zero")) return out->requeue_after(out->ctx, 0);
   if (IS("other-thread")) return apply_elsewhere(out);
+  if (IS("see-null-ctx")) return OARLOCK_OK;
+  if (IS("see-kept")) {
+    const oarlock_status late =
+        kept_observation->answer(kept_observation->ctx, OARLOCK_ENCODING_JSON, bytes("{}"));
+    return late == OARLOCK_INVALID ? OARLOCK_OK : OARLOCK_ERROR;
+  }
 #undef IS
   return OARLOCK_TERMINAL;
 }
@@ -290,6 +297,30 @@ static oarlock_status start(oarlock_instance* self, const oarlock_error_out* err
   return OARLOCK_OK;
 }
 
+static oarlock_status observe(oarlock_instance* self, const oarlock_plan_view* view,
+                              int64_t time_left_ms, const oarlock_observe_out* out) {
+  const oarlock_bytes_view null = {NULL, 5};
+  char how[64] = "";
+  (void)self, (void)time_left_ms;
+  if (view->object_name.size < sizeof(how)) {
+    memcpy(how, view->object_name.data, view->object_name.size);
+  }
+#define IS(word) (strcmp(how, (word)) == 0)
+  if (IS("see-bad-json")) return out->answer(out->ctx, OARLOCK_ENCODING_JSON, bytes("{"));
+  if (IS("see-null")) return out->answer(out->ctx, OARLOCK_ENCODING_JSON, null);
+  if (IS("see-encoding")) return out->answer(out->ctx, 42, bytes("{}"));
+  if (IS("see-ignored")) return out->answer(out->ctx, OARLOCK_ENCODING_JSON, bytes("{")), 0;
+  if (IS("see-silent-error")) return OARLOCK_TERMINAL;
+  if (IS("see-ok-after-fail")) return out->fail(out->ctx, str("Odd"), str("but fine"));
+  if (IS("see-null-ctx")) {
+    return out->answer(NULL, OARLOCK_ENCODING_JSON, bytes("{}")) == OARLOCK_INVALID ? OARLOCK_OK
+                                                                                    : OARLOCK_ERROR;
+  }
+  if (IS("see-kept")) return kept_observation = out, OARLOCK_OK;
+#undef IS
+  return OARLOCK_OK;
+}
+
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) {
   char how[64] = "";
@@ -322,6 +353,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .drain = drain,
       .stop = nothing,
       .destroy = nothing,
+      .observe = observe,
   };
   return &description;
 }

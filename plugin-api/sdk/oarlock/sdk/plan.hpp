@@ -116,6 +116,15 @@ class plan_input {
   /// The primary is being deleted: undo what has to be undone, then say finished(). Only with
   /// `finalizer: true` in plugin.yaml.
   [[nodiscard]] bool deleting() const { return view_->deleting != 0; }
+  /// What observe() answered; nowhere when it did not.
+  [[nodiscard]] json::node observation() const {
+    if (view_->observation.size == 0) return {};
+    if (!observation_) {
+      observation_ =
+          std::make_unique<rapidjson::Document>(json::parse(to_text(view_->observation)));
+    }
+    return json::node{observation_.get()};
+  }
   [[nodiscard]] std::optional<failure> last_failure() const {
     const auto* last = view_->last_failure;
     if (last == nullptr) return std::nullopt;
@@ -139,6 +148,7 @@ class plan_input {
   object primary_;
   std::vector<object> owned_;
   std::vector<object> watched_;
+  mutable std::unique_ptr<rapidjson::Document> observation_;
 };
 
 enum class condition_status : oarlock_condition_status {

@@ -9,10 +9,12 @@
 //   OARLOCK_PLUGIN("myapp", "0.1.0", myapp)
 //
 // No exception leaves the plugin: each slot of the C table is a noexcept barrier.
+#include <chrono>
 #include <concepts>
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +39,14 @@ class reconciler {
   /// Pure: same input, same output; no I/O and no clock but the input's. May throw retry_error or
   /// terminal_error; whatever else it throws counts as terminal.
   virtual void plan(const plan_input& input, plan_output& output) = 0;
+
+  /// Looks at what is outside of Kubernetes, before each plan, which gets the answer as
+  /// input.observation(). May do I/O, but returns within `time_left`. Throws as plan() does; then
+  /// there is no plan. Overriding it is what makes the host call it.
+  [[nodiscard]] virtual std::optional<json::value> observe(
+      const plan_input& /*input*/, std::chrono::milliseconds /*time_left*/) {
+    return std::nullopt;
+  }
 
   /// Plans may come from now on. What it throws is the reason why the plugin does not run.
   virtual void start() {}
@@ -145,21 +155,45 @@ inline oarlock_status start(oarlock_instance* self, const oarlock_error_out* err
   return status;
 }
 
+inline reconciler& reconciler_of(oarlock_instance* self, std::string_view controller) {
+  for (const auto& candidate : of(self)->reconcilers) {
+    if (candidate.controller == controller) return *candidate.code;
+  }
+  throw terminal_error("UnknownController", "plugin.yaml names the controller " +
+                                                std::string(controller) +
+                                                ", the library has no reconciler of that name");
+}
+
+inline oarlock_status observe(oarlock_instance* self, const oarlock_plan_view* view,
+                              std::int64_t time_left_ms, const oarlock_observe_out* out) noexcept {
+  return guarded(
+      [&] {
+        const plan_input input(*view);
+        const auto seen = reconciler_of(self, input.controller())
+                              .observe(input, std::chrono::milliseconds(time_left_ms));
+        if (!seen) return;
+        const std::string text = seen->text();
+        if (out->answer(out->ctx, OARLOCK_ENCODING_JSON, to_bytes(text)) != OARLOCK_OK) {
+          throw terminal_error("ObservationRefused", "the host refused the answer of observe()");
+        }
+      },
+      [&](std::string_view reason, std::string_view message) {
+        out->fail(out->ctx, to_view(reason), to_view(message));
+      });
+}
+
+/// Whether it overrides observe(): otherwise the host need not call it.
+template <class Reconciler>
+inline constexpr bool observes =
+    !std::same_as<decltype(&Reconciler::observe), decltype(&reconciler::observe)>;
+
 inline oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) noexcept {
   return guarded(
       [&] {
-        for (const auto& candidate : of(self)->reconcilers) {
-          if (candidate.controller != to_text(view->controller)) continue;
-          const plan_input input(*view);
-          plan_output output(*out);
-          candidate.code->plan(input, output);
-          return;
-        }
-        throw terminal_error("UnknownController",
-                             "plugin.yaml names the controller " +
-                                 std::string(to_text(view->controller)) +
-                                 ", the library has no reconciler of that name");
+        const plan_input input(*view);
+        plan_output output(*out);
+        reconciler_of(self, input.controller()).plan(input, output);
       },
       [&](std::string_view reason, std::string_view message) {
         out->fail(out->ctx, to_view(reason), to_view(message));
@@ -193,7 +227,8 @@ constexpr oarlock_plugin describe(std::string_view name, std::string_view versio
           &plan,
           &drain,
           &stop,
-          &destroy};
+          &destroy,
+          (observes<Reconcilers> || ...) ? &observe : nullptr};
 }
 
 }  // namespace detail

@@ -15,6 +15,10 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
                            const oarlock_plan_out* out) {
   return goPlan(self, (oarlock_plan_view*)view, (oarlock_plan_out*)out);
 }
+static oarlock_status observe(oarlock_instance* self, const oarlock_plan_view* view,
+                              int64_t time_left_ms, const oarlock_observe_out* out) {
+  return goObserve(self, (oarlock_plan_view*)view, time_left_ms, (oarlock_observe_out*)out);
+}
 static void nothing(oarlock_instance* self) {
   (void)self;
 }
@@ -35,6 +39,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .drain = nothing,
       .stop = nothing,
       .destroy = goDestroy,
+      .observe = observe,
   };
   return &description;
 }

@@ -105,11 +105,11 @@ func taken(statuses ...C.oarlock_status) error {
 func (p *plan) echo() error {
 	v := p.view
 	seen := fmt.Sprintf(`{"controller":%q,"key":%q,"now":%d,"deleting":%d,"primary":%s,`+
-		`"owned":%s,"watched":%s,"lastFailure":%q,"config":%q}`,
+		`"owned":%s,"watched":%s,"lastFailure":%q,"config":%q,"observed":%d}`,
 		text(v.controller), text(v.object_namespace)+"/"+text(v.object_name), v.now_unix_ms,
 		v.deleting, shown(v.primary), shownAll(v.owned, v.owned_count, v.object_stride),
 		shownAll(v.watched, v.watched_count, v.object_stride), shownFailure(v.last_failure),
-		digest(p.me.config))
+		digest(p.me.config), v.observation.size)
 	return taken(C.out_status(p.out, p.bytes(seen)))
 }
 
@@ -161,6 +161,8 @@ func (p *plan) run() error {
 	switch asked {
 	case "echo":
 		return p.echo()
+	case "observe":
+		return taken(C.out_status(p.out, p.view.observation))
 	case "steps":
 		return p.steps()
 	case "say":
@@ -209,6 +211,24 @@ func goPlan(self *C.oarlock_instance, view *C.oarlock_plan_view,
 	}
 	C.out_fail(out, p.str(why.reason), p.str(why.message))
 	return why.status
+}
+
+//export goObserve
+func goObserve(self *C.oarlock_instance, view *C.oarlock_plan_view, timeLeftMs C.int64_t,
+	out *C.oarlock_observe_out) C.oarlock_status {
+	var l lender
+	defer l.pins.Unpin()
+	asked, _, _ := strings.Cut(text(view.object_name), ".")
+	if asked == "observe-fails" {
+		C.observe_fail(out, l.str("ServerAway"), l.str("expected an answer, found none"))
+		return C.OARLOCK_ERROR
+	}
+	if asked != "observe" || timeLeftMs <= 0 {
+		return C.OARLOCK_OK
+	}
+	lent := view.primary.bytes
+	seen := digest(unsafe.Slice((*byte)(unsafe.Pointer(lent.data)), int(lent.size)))
+	return C.observe_answer(out, l.bytes(fmt.Sprintf(`{"seen":%q}`, seen)))
 }
 
 // told says why a life-cycle call failed.

@@ -52,6 +52,15 @@ static inline oarlock_status out_swap_status(const oarlock_plan_out* out, oarloc
   return out->swap_status(out->ctx, version, OARLOCK_ENCODING_JSON, json);
 }
 
+static inline oarlock_status observe_answer(const oarlock_observe_out* out,
+                                            oarlock_bytes_view json) {
+  return out->answer(out->ctx, OARLOCK_ENCODING_JSON, json);
+}
+static inline void observe_fail(const oarlock_observe_out* out, oarlock_str_view reason,
+                                oarlock_str_view message) {
+  out->fail(out->ctx, reason, message);
+}
+
 static inline const oarlock_host_log* host_log(const oarlock_host* host) {
   const oarlock_str_view id = {OARLOCK_EXT_LOG, sizeof(OARLOCK_EXT_LOG) - 1};
   return host->extension(host->ctx, id);

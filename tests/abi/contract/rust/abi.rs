@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::marker::{PhantomData, PhantomPinned};
 
 pub const ABI_MAJOR: u32 = 0;
-pub const ABI_MINOR: u32 = 3;
+pub const ABI_MINOR: u32 = 4;
 
 pub const JSON: i32 = 1;
 
@@ -124,7 +124,17 @@ pub struct PlanView {
     pub now_unix_ms: i64,
     pub last_failure: *const FailureView,
     pub deleting: i32,
+    pub observation_encoding: i32,
+    pub observation: View,
+}
+
+#[repr(C)]
+pub struct ObserveOut {
+    pub struct_size: u32,
     pub reserved: u32,
+    pub ctx: *mut Opaque,
+    pub answer: unsafe extern "C" fn(*mut Opaque, i32, View) -> i32,
+    pub fail: unsafe extern "C" fn(*mut Opaque, View, View) -> i32,
 }
 
 #[repr(C)]
@@ -190,6 +200,7 @@ pub struct Plugin {
     pub drain: unsafe extern "C" fn(*mut c_void),
     pub stop: unsafe extern "C" fn(*mut c_void),
     pub destroy: unsafe extern "C" fn(*mut c_void),
+    pub observe: unsafe extern "C" fn(*mut c_void, *const PlanView, i64, *const ObserveOut) -> i32,
 }
 
 // Constant, and everything in it lives for ever.
@@ -201,6 +212,6 @@ pub const fn size_of<T>() -> u32 {
 
 const _: () = assert!(size_of::<Host>() == 48);
 const _: () = assert!(size_of::<HostLog>() == 24);
-const _: () = assert!(size_of::<PlanView>() == 120);
+const _: () = assert!(size_of::<PlanView>() == 136);
 const _: () = assert!(size_of::<PlanOut>() == 104);
-const _: () = assert!(size_of::<Plugin>() == 112);
+const _: () = assert!(size_of::<Plugin>() == 120);

@@ -109,7 +109,7 @@ fn shown_failure(last: Option<&FailureView>) -> String {
 fn echo(me: &Instance, view: &PlanView, out: &PlanOut) -> Done {
     let seen = format!(
         "{{\"controller\":\"{}\",\"key\":\"{}/{}\",\"now\":{},\"deleting\":{},\"primary\":{},\
-         \"owned\":[{}],\"watched\":[{}],\"lastFailure\":\"{}\",\"config\":\"{}\"}}",
+         \"owned\":[{}],\"watched\":[{}],\"lastFailure\":\"{}\",\"config\":\"{}\",\"observed\":{}}}",
         text(view.controller),
         text(view.object_namespace),
         text(view.object_name),
@@ -119,7 +119,8 @@ fn echo(me: &Instance, view: &PlanView, out: &PlanOut) -> Done {
         shown_all(view.owned, view.owned_count, view.object_stride),
         shown_all(view.watched, view.watched_count, view.object_stride),
         shown_failure(unsafe { view.last_failure.as_ref() }),
-        digest(&me.config)
+        digest(&me.config),
+        view.observation.size
     );
     taken(unsafe { (out.status)(out.ctx, JSON, View::lend(seen.as_bytes())) })
 }
@@ -246,6 +247,7 @@ unsafe extern "C" fn plan(me: *mut c_void, view: *const PlanView, out: *const Pl
     let (me, view, out) = unsafe { (&*me.cast::<Instance>(), &*view, &*out) };
     let done = guarded(|| match text(view.object_name).split('.').next() {
         Some("echo") => echo(me, view, out),
+        Some("observe") => taken(unsafe { (out.status)(out.ctx, JSON, view.observation) }),
         Some("steps") => steps(out),
         Some("say") => say(out),
         Some("finish") => taken(unsafe { (out.finished)(out.ctx) }),
@@ -257,6 +259,38 @@ unsafe extern "C" fn plan(me: *mut c_void, view: *const PlanView, out: *const Pl
         _ => Ok(()),
     });
     match done {
+        Ok(()) => OK,
+        Err(why) => {
+            let reason = View::of(why.reason.as_bytes());
+            unsafe { (out.fail)(out.ctx, reason, View::lend(why.message.as_bytes())) };
+            why.status
+        }
+    }
+}
+
+fn look(view: &PlanView, time_left_ms: i64, out: &ObserveOut) -> Done {
+    match text(view.object_name).split('.').next() {
+        Some("observe-fails") => {
+            let why = "expected an answer, found none";
+            Err(Failure::new(ERROR, "ServerAway", why))
+        }
+        Some("observe") if time_left_ms > 0 => {
+            let primary = unsafe { (*view.primary).bytes.bytes() };
+            let seen = format!("{{\"seen\":\"{}\"}}", digest(primary));
+            taken(unsafe { (out.answer)(out.ctx, JSON, View::lend(seen.as_bytes())) })
+        }
+        _ => Ok(()),
+    }
+}
+
+unsafe extern "C" fn observe(
+    _me: *mut c_void,
+    view: *const PlanView,
+    time_left_ms: i64,
+    out: *const ObserveOut,
+) -> i32 {
+    let (view, out) = unsafe { (&*view, &*out) };
+    match guarded(|| look(view, time_left_ms, out)) {
         Ok(()) => OK,
         Err(why) => {
             let reason = View::of(why.reason.as_bytes());
@@ -343,6 +377,7 @@ static DESCRIPTION: Plugin = Plugin {
     drain: nothing,
     stop: nothing,
     destroy,
+    observe,
 };
 
 #[no_mangle]

@@ -34,6 +34,7 @@ struct given {
   std::int64_t now_unix_ms = 0;
   std::optional<given_failure> last_failure;
   bool deleting = false;
+  std::string observation;  ///< JSON; empty: none
 };
 
 struct recorded_condition {
@@ -232,7 +233,8 @@ class bench_host {
                                  what.now_unix_ms,
                                  what.last_failure ? &failure : nullptr,
                                  what.deleting ? 1 : 0,
-                                 0};
+                                 OARLOCK_ENCODING_JSON,
+                                 to_bytes(what.observation)};
     recorded answer;
     const oarlock_plan_out out = detail::recorder(answer);
     answer.returned = plugin_->plan(instance_, &view, &out);

@@ -13,6 +13,7 @@
 //         watched: [...]
 //         now: "2026-03-01T12:00:00Z"
 //         last_failure: {step: ..., reason: ..., message: ...}
+//         observation: {...}        # what observe() has found
 //       expect:                     # what is not mentioned is not looked at
 //         verdict: ok               # ok (default), error, terminal; then also reason, message
 //         apply: [...]              # as many children, each with at least these fields
@@ -138,7 +139,7 @@ class case_reader {
     if (made.name.empty() || in == nullptr || out == nullptr) {
       bad_case(where_, "expected name, given and expect");
     }
-    check_keys(*in, {"primary", "owned", "watched", "now", "last_failure"});
+    check_keys(*in, {"primary", "owned", "watched", "now", "last_failure", "observation"});
     check_keys(*out, {"verdict", "reason", "message", "apply", "exact", "status", "conditions",
                       "events", "requeue_after_ms", "finished", "steps"});
     const auto* primary = in->find("primary");
@@ -156,6 +157,7 @@ class case_reader {
       if (!ms) bad_case(where_, "expected now as 2026-03-01T12:00:00Z, found " + now);
       made.inputs.now_unix_ms = *ms;
     }
+    if (const auto* seen = in->find("observation")) made.inputs.observation = seen->text();
     if (const auto* last = in->find("last_failure")) {
       made.inputs.last_failure = {text_at(*last, {"step"}), text_at(*last, {"reason"}),
                                   text_at(*last, {"message"})};

@@ -1,9 +1,9 @@
-/* The layout of plugin ABI 0.3, as plugins built for it rely on it. Written by
+/* The layout of plugin ABI 0.4, as plugins built for it rely on it. Written by
  * build/dev/tests/abi/abi_accept. A line that fails to compile is a broken plugin. */
 #include "tests/abi/layout.h"
 #include "oarlock/oarlock.h"
 
-ABI_VERSION(0, 3);
+ABI_VERSION(0, 4);
 _Static_assert(__builtin_types_compatible_p(__typeof__(&oarlock_plugin_entry_v0),
                                             oarlock_plugin_entry),
                "the entry function has another type");
@@ -56,7 +56,7 @@ FIELD(oarlock_failure_view, step, 8, oarlock_str_view);
 FIELD(oarlock_failure_view, reason, 24, oarlock_str_view);
 FIELD(oarlock_failure_view, message, 40, oarlock_str_view);
 
-SIZE(oarlock_plan_view, 120);
+SIZE(oarlock_plan_view, 136);
 FIELD(oarlock_plan_view, struct_size, 0, uint32_t);
 FIELD(oarlock_plan_view, object_stride, 4, uint32_t);
 FIELD(oarlock_plan_view, controller, 8, oarlock_str_view);
@@ -70,7 +70,17 @@ FIELD(oarlock_plan_view, watched_count, 88, uint64_t);
 FIELD(oarlock_plan_view, now_unix_ms, 96, int64_t);
 FIELD(oarlock_plan_view, last_failure, 104, const oarlock_failure_view*);
 FIELD(oarlock_plan_view, deleting, 112, int32_t);
-FIELD(oarlock_plan_view, reserved, 116, uint32_t);
+FIELD(oarlock_plan_view, observation_encoding, 116, oarlock_encoding);
+FIELD(oarlock_plan_view, observation, 120, oarlock_bytes_view);
+
+SIZE(oarlock_observe_out, 32);
+FIELD(oarlock_observe_out, struct_size, 0, uint32_t);
+FIELD(oarlock_observe_out, reserved, 4, uint32_t);
+FIELD(oarlock_observe_out, ctx, 8, oarlock_observe_ctx*);
+FIELD(oarlock_observe_out, answer, 16,
+      oarlock_status (*)(oarlock_observe_ctx*, oarlock_encoding, oarlock_bytes_view));
+FIELD(oarlock_observe_out, fail, 24,
+      oarlock_status (*)(oarlock_observe_ctx*, oarlock_str_view, oarlock_str_view));
 
 SIZE(oarlock_condition_view, 56);
 FIELD(oarlock_condition_view, struct_size, 0, uint32_t);
@@ -121,7 +131,7 @@ FIELD(oarlock_create_view, struct_size, 0, uint32_t);
 FIELD(oarlock_create_view, config_encoding, 4, oarlock_encoding);
 FIELD(oarlock_create_view, config, 8, oarlock_bytes_view);
 
-SIZE(oarlock_plugin, 112);
+SIZE(oarlock_plugin, 120);
 FIELD(oarlock_plugin, struct_size, 0, uint32_t);
 FIELD(oarlock_plugin, abi_major, 4, uint32_t);
 FIELD(oarlock_plugin, abi_minor, 8, uint32_t);
@@ -139,6 +149,9 @@ FIELD(oarlock_plugin, plan, 80,
 FIELD(oarlock_plugin, drain, 88, void (*)(oarlock_instance*));
 FIELD(oarlock_plugin, stop, 96, void (*)(oarlock_instance*));
 FIELD(oarlock_plugin, destroy, 104, void (*)(oarlock_instance*));
+FIELD(oarlock_plugin, observe, 112,
+      oarlock_status (*)(oarlock_instance*, const oarlock_plan_view*, int64_t,
+                         const oarlock_observe_out*));
 
 VALUE(OARLOCK_ENCODING_JSON, 1);
 VALUE(OARLOCK_OK, 0);

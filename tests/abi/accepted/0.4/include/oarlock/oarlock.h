@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 #define OARLOCK_ABI_MAJOR 0
-#define OARLOCK_ABI_MINOR 3
+#define OARLOCK_ABI_MINOR 4
 #define OARLOCK_ENTRY_SYMBOL "oarlock_plugin_entry_v0"
 #define OARLOCK_EXPORT __attribute__((visibility("default")))
 #define OARLOCK_HAS_FIELD(object, type, field) \
@@ -115,8 +115,19 @@ typedef struct oarlock_plan_view {
   int64_t now_unix_ms;
   const oarlock_failure_view* last_failure;
   int32_t deleting;
-  uint32_t reserved;
+  oarlock_encoding observation_encoding;
+  oarlock_bytes_view observation;
 } oarlock_plan_view;
+typedef struct oarlock_observe_ctx oarlock_observe_ctx;
+typedef struct oarlock_observe_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_observe_ctx* ctx;
+  oarlock_status (*answer)(oarlock_observe_ctx* ctx, oarlock_encoding encoding,
+                           oarlock_bytes_view observation_view);
+  oarlock_status (*fail)(oarlock_observe_ctx* ctx, oarlock_str_view reason,
+                         oarlock_str_view message);
+} oarlock_observe_out;
 typedef int32_t oarlock_condition_status;
 enum { OARLOCK_CONDITION_FALSE = 0, OARLOCK_CONDITION_TRUE = 1, OARLOCK_CONDITION_UNKNOWN = 2 };
 typedef struct oarlock_condition_view {
@@ -204,6 +215,8 @@ typedef struct oarlock_plugin {
   void (*drain)(oarlock_instance* self);
   void (*stop)(oarlock_instance* self);
   void (*destroy)(oarlock_instance* self);
+  oarlock_status (*observe)(oarlock_instance* self, const oarlock_plan_view* plan_view,
+                            int64_t time_left_ms, const oarlock_observe_out* observe_out);
 } oarlock_plugin;
 OARLOCK_EXPORT const oarlock_plugin* oarlock_plugin_entry_v0(void);
 typedef const oarlock_plugin* (*oarlock_plugin_entry)(void);

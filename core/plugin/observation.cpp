@@ -1,0 +1,176 @@
+#include "core/plugin/observation.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/guarded.hpp"
+#include "core/json/parse.hpp"
+#include "core/json/utf8.hpp"
+#include "core/plugin/plan_sink.hpp"
+
+namespace oarlock::plugin {
+
+namespace {
+
+constexpr const char* default_reason = "ObservationFailed";
+constexpr const char* refused_reason = "ObservationRefused";
+
+std::string_view text_of(oarlock_str_view lent) {
+  return lent.data == nullptr ? std::string_view() : std::string_view(lent.data, lent.size);
+}
+
+// Used for one observation after another. A plugin may wrongly keep the table, so none is freed.
+class observation {
+ public:
+  observation() {
+    table_.struct_size = sizeof(table_);
+    table_.ctx = reinterpret_cast<oarlock_observe_ctx*>(this);
+    table_.answer = [](oarlock_observe_ctx* ctx, oarlock_encoding encoding,
+                       oarlock_bytes_view lent) noexcept {
+      return during(ctx, [&](observation& o) { return o.take(encoding, lent); });
+    };
+    table_.fail = [](oarlock_observe_ctx* ctx, oarlock_str_view reason,
+                     oarlock_str_view message) noexcept {
+      return during(ctx, [&](observation& o) {
+        o.reason_ = text_of(reason);
+        o.message_ = text_of(message).substr(0, message_bytes_max);
+        return OARLOCK_OK;
+      });
+    };
+  }
+  observation(const observation&) = delete;
+  observation& operator=(const observation&) = delete;
+
+  oarlock_status ask(const oarlock_plugin& table, oarlock_instance* self,
+                     const oarlock_plan_view& view) {
+    bytes_.clear();
+    reason_.clear();
+    message_.clear();
+    refused_.clear();
+    thread_ = std::this_thread::get_id();
+    is_open_ = true;
+    const closing now{is_open_};
+    return table.observe(self, &view, observe_limit.count(), &table_);
+  }
+
+  [[nodiscard]] const std::string& bytes() const { return bytes_; }
+  [[nodiscard]] const std::string& refused() const { return refused_; }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] const std::string& message() const { return message_; }
+
+ private:
+  static constexpr std::size_t message_bytes_max = 4096;
+
+  struct closing {
+    std::atomic<bool>& open;
+    ~closing() { open = false; }
+  };
+
+  template <class Work>
+  static oarlock_status during(oarlock_observe_ctx* ctx, Work work) noexcept {
+    if (ctx == nullptr) return OARLOCK_INVALID;
+    auto& self = *reinterpret_cast<observation*>(ctx);
+    if (!self.is_open_ || self.thread_ != std::this_thread::get_id()) return OARLOCK_INVALID;
+    try {
+      return work(self);
+    } catch (...) {
+      return OARLOCK_LIMIT;  // out of memory
+    }
+  }
+
+  oarlock_status take(oarlock_encoding encoding, oarlock_bytes_view lent) {
+    const auto refuse = [&](oarlock_status status, std::string why) {
+      refused_ = "answer(): " + std::move(why);
+      return status;
+    };
+    if (encoding != OARLOCK_ENCODING_JSON) {
+      return refuse(OARLOCK_INVALID,
+                    "expected encoding 1 (JSON), found " + std::to_string(encoding));
+    }
+    if (lent.data == nullptr) return refuse(OARLOCK_INVALID, "expected JSON, found NULL");
+    if (lent.size > plan_limits::object_bytes_max) {
+      return refuse(OARLOCK_LIMIT, "expected at most " +
+                                       std::to_string(plan_limits::object_bytes_max) +
+                                       " bytes, found " + std::to_string(lent.size));
+    }
+    std::string text(reinterpret_cast<const char*>(lent.data), lent.size);
+    if (const auto parsed = json::parse(text); !parsed) {
+      return refuse(OARLOCK_INVALID, parsed.error().message);
+    }
+    bytes_ = std::move(text);
+    return OARLOCK_OK;
+  }
+
+  oarlock_observe_out table_{};
+  std::atomic<bool> is_open_{false};
+  std::atomic<std::thread::id> thread_{};
+  std::string bytes_;
+  std::string reason_;
+  std::string message_;
+  std::string refused_;
+};
+
+using idle_list = guarded<std::vector<std::unique_ptr<observation>>>;
+
+idle_list& idle() {
+  static auto& list = *new idle_list;
+  return list;
+}
+
+// From the idle ones for its life, and back.
+class borrowed {
+ public:
+  borrowed() {
+    idle().with([&](auto& list) {
+      if (list.empty()) return;
+      one_ = std::move(list.back());
+      list.pop_back();
+    });
+    if (one_ == nullptr) one_ = std::make_unique<observation>();
+  }
+  ~borrowed() {
+    idle().with([&](auto& list) { list.push_back(std::move(one_)); });
+  }
+  borrowed(const borrowed&) = delete;
+  borrowed& operator=(const borrowed&) = delete;
+  observation* operator->() const { return one_.get(); }
+
+ private:
+  std::unique_ptr<observation> one_;
+};
+
+void fail(const oarlock_plan_out& out, const std::string& reason, const std::string& message) {
+  (void)out.fail(out.ctx, {reason.data(), reason.size()}, {message.data(), message.size()});
+}
+
+}  // namespace
+
+oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* self,
+                                const oarlock_plan_view& view, const oarlock_plan_out& out) {
+  if (!OARLOCK_HAS_FIELD(&table, oarlock_plugin, observe) || table.observe == nullptr) {
+    return table.plan(self, &view, &out);
+  }
+  const borrowed seen;
+  const auto status = seen->ask(table, self, view);
+  if (!seen->refused().empty()) {
+    fail(out, refused_reason, seen->refused());
+    return OARLOCK_TERMINAL;
+  }
+  if (status != OARLOCK_OK || !seen->reason().empty()) {
+    const auto said = seen->message().empty() ? "the plugin's observe returned status " +
+                                                    std::to_string(status) + " and did not say why"
+                                              : seen->message();
+    fail(out, seen->reason().empty() ? default_reason : seen->reason(), said);
+    return status == OARLOCK_OK ? OARLOCK_ERROR : status;
+  }
+  auto with = view;
+  with.observation_encoding = OARLOCK_ENCODING_JSON;
+  with.observation = {reinterpret_cast<const std::uint8_t*>(seen->bytes().data()),
+                      seen->bytes().size()};
+  return table.plan(self, &with, &out);
+}
+
+}  // namespace oarlock::plugin
