@@ -15,6 +15,7 @@
 
 #include "core/base/log.hpp"
 #include "core/plugin/current_plan.hpp"
+#include "core/plugin/lent_pages.hpp"
 #include "core/plugin/library.hpp"
 
 namespace oarlock::daemon {
@@ -100,7 +101,9 @@ std::string_view name_of(int signal) {
   }
 }
 
-void on_fatal_signal(int signal) {
+void on_fatal_signal(int signal, siginfo_t* info, void*) {
+  const bool kept_view = info->si_code > 0 && plugin::is_kept_view(info->si_addr);
+  if (kept_view) put(STDERR_FILENO, "a plugin kept a view, which is gone when its call returns\n");
   record(name_of(signal));
   ::syscall(SYS_tgkill, ::getpid(), ::syscall(SYS_gettid), signal);  // the default action now
 }
@@ -140,9 +143,9 @@ void record_crashes(const std::string& state_dir, std::string_view version) {
   std::set_new_handler(&on_no_memory);
   if (under_a_sanitizer) return;
   struct sigaction how{};
-  how.sa_handler = &on_fatal_signal;
+  how.sa_sigaction = &on_fatal_signal;
   // NODEFER: a crash of the handler ends the process instead of hanging it.
-  how.sa_flags = SA_NODEFER | static_cast<int>(SA_RESETHAND);
+  how.sa_flags = SA_SIGINFO | SA_NODEFER | static_cast<int>(SA_RESETHAND);
   sigemptyset(&how.sa_mask);
   for (const int signal : fatal_signals)
     ::sigaction(signal, &how, nullptr);

@@ -169,6 +169,7 @@ std::string child_run::crash_text(const wire::crash_record& record) const {
     out +=
         fmt::format("{}{}+{:#x}", shown++ == 0 ? " at " : ", ", library_name_, at - image_begin_);
   }
+  if (record.kept_view != 0) out += "; it kept a view, which is gone when its call returns";
   return out;
 }
 

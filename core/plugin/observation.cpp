@@ -9,6 +9,7 @@
 #include "core/base/guarded.hpp"
 #include "core/json/parse.hpp"
 #include "core/json/utf8.hpp"
+#include "core/plugin/lent_pages.hpp"
 #include "core/plugin/plan_sink.hpp"
 
 namespace oarlock::plugin {
@@ -53,7 +54,9 @@ class observation {
     thread_ = std::this_thread::get_id();
     is_open_ = true;
     const closing now{is_open_};
-    return table.observe(self, &view, observe_limit.count(), &table_);
+    if (!checks_views) return table.observe(self, &view, observe_limit.count(), &table_);
+    const lent_pages lent(view);
+    return table.observe(self, lent.view(), observe_limit.count(), &table_);
   }
 
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
@@ -146,12 +149,19 @@ void fail(const oarlock_plan_out& out, const std::string& reason, const std::str
   (void)out.fail(out.ctx, {reason.data(), reason.size()}, {message.data(), message.size()});
 }
 
+oarlock_status plan_with(const oarlock_plugin& table, oarlock_instance* self,
+                         const oarlock_plan_view& view, const oarlock_plan_out& out) {
+  if (!checks_views) return table.plan(self, &view, &out);
+  const lent_pages lent(view);
+  return table.plan(self, lent.view(), &out);
+}
+
 }  // namespace
 
 oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* self,
                                 const oarlock_plan_view& view, const oarlock_plan_out& out) {
   if (!OARLOCK_HAS_FIELD(&table, oarlock_plugin, observe) || table.observe == nullptr) {
-    return table.plan(self, &view, &out);
+    return plan_with(table, self, view, out);
   }
   const borrowed seen;
   const auto status = seen->ask(table, self, view);
@@ -170,7 +180,7 @@ oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* s
   with.observation_encoding = OARLOCK_ENCODING_JSON;
   with.observation = {reinterpret_cast<const std::uint8_t*>(seen->bytes().data()),
                       seen->bytes().size()};
-  return table.plan(self, &with, &out);
+  return plan_with(table, self, with, out);
 }
 
 }  // namespace oarlock::plugin

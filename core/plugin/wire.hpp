@@ -53,7 +53,7 @@ struct crash_record {
   std::int32_t worker = -1;  ///< index of the worker thread it hit; -1: another thread
   std::int32_t sender = 0;   ///< the other process that sent it; 0: the child itself
   std::uint32_t count = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t kept_view = 0;  ///< 1: it read a view of a call that is over (debug builds)
   std::uint64_t addresses[frames_of_stack_max] = {};
 };
 

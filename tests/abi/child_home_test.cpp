@@ -12,6 +12,7 @@
 
 #include "core/controller/reconciler.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/lent_pages.hpp"
 #include "tests/abi/zoo.hpp"
 #include "tests/support/process.hpp"
 
@@ -109,6 +110,16 @@ TEST(child_home, the_ways_to_die_end_only_the_child) {
     EXPECT_THAT(out.fail_message, HasSubstr(e.words));
     EXPECT_EQ(zoo.plan("well").verdict, plan_verdict::done);
   }
+}
+
+TEST(child_home, a_view_that_was_kept_cannot_be_read_and_the_plugin_is_named) {
+  if (!plugin::checks_views) GTEST_SKIP() << "a check of debug builds";
+  hostile zoo;
+  EXPECT_EQ(zoo.plan("keep-view").verdict, plan_verdict::done);
+  const auto out = zoo.plan("use-view");
+  EXPECT_EQ(out.fail_reason, "PluginCrashed");
+  EXPECT_THAT(out.fail_message, HasSubstr("SIGSEGV at libzoo.so+0x"));
+  EXPECT_THAT(out.fail_message, HasSubstr("it kept a view"));
 }
 
 TEST(child_home, a_plan_past_its_deadline_is_ended) {

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "core/plugin/lent_pages.hpp"
 #include "core/plugin/wire.hpp"
 
 namespace oarlock::plugin::host {
@@ -30,6 +31,7 @@ void on_fatal_signal(int signal, siginfo_t* info, void*) {
   record.worker = this_worker;
   // Codes up to 0 are of signals that a process sent; abort() sends its own.
   if (info->si_code <= 0 && info->si_pid != ::getpid()) record.sender = info->si_pid;
+  record.kept_view = info->si_code > 0 && is_kept_view(info->si_addr) ? 1 : 0;
   // backtrace() is warm: its library is loaded and nothing is allocated.
   void* frames[wire::frames_of_stack_max];
   const int count = ::backtrace(frames, static_cast<int>(wire::frames_of_stack_max));

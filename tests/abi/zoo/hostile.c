@@ -29,6 +29,7 @@ extern char** environ;
 
 static char token_file[256];
 static const oarlock_host* host_of_instance;
+static const oarlock_plan_view* volatile kept_view;
 static int hangs_in_start;
 static int hangs_in_stop;
 
@@ -244,6 +245,9 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
     memcpy(how, view->object_name.data, view->object_name.size);
   }
   if (strcmp(how, "well") == 0) return OARLOCK_OK;
+  if (strcmp(how, "keep-view") == 0) return kept_view = view, OARLOCK_OK;
+  if (strcmp(how, "use-view") == 0)
+    return kept_view->object_name.size > 0 ? OARLOCK_OK : OARLOCK_ERROR;
   die(how);
   const long refused = misbehave(how);
   snprintf(said, sizeof(said), "%s: %s", how,
