@@ -1,7 +1,7 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build check demo demo-down test-api test test-long bench mutants fuzz coverage \
-	format
+.PHONY: help deps build check demo demo-down test-api test test-long soak bench mutants fuzz \
+	coverage format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: ## everything: packages, all suites, sanitizers, the demo end to end (root
 
 test-long: ## tests that wait for minutes; KUBE=v1.34.4: test-api on that Kubernetes; no root
 	@KUBE=$(KUBE) tests/run.sh long
+
+soak: ## MINUTES=30 of random faults by a SEED on 2,000 objects, then converged, silent and flat
+	@OARLOCK_SOAK_MINUTES=$(MINUTES) OARLOCK_SOAK_SEED=$(SEED) tests/run.sh soak
 
 bench: ## measure sizes and times; JSON in build/bench
 	@bench/run.sh

@@ -6,6 +6,7 @@
 #   tests/run.sh all     everything, sanitizers and the demo included      (make test)
 #   tests/run.sh long    what waits for minutes on a real API server       (make test-long)
 #                        or with KUBE=vX.Y.Z the integration tests on that Kubernetes
+#   tests/run.sh soak    random faults by a seed; OARLOCK_SOAK_MINUTES=30  (make soak)
 #
 # The last line is "N passed, N failed, N skipped"; the exit code is 0 only if nothing failed.
 # A suite that crashes, runs out of time or runs no test has failed. Results for machines:
@@ -18,6 +19,7 @@ cd "$root"
 readonly results=$root/build/test-results
 readonly table=$results/suites.tsv # suite, name, passed, failed, skipped, milliseconds, note
 readonly unit_seconds=300 integration_seconds=900 e2e_seconds=900 go_seconds=900
+readonly soak_margin_seconds=1800 # to make the objects, to converge, to be silent
 readonly build_seconds=3600 demo_seconds=2700
 demo_may_run=no
 summed_up=no
@@ -385,6 +387,15 @@ run_long() {
   fi
 }
 
+# The figures of a soak are worth reading, also when it passed.
+run_soak() {
+  if build devcluster release; then
+    gtest_suite soak/release build/release/tests/soak \
+      $((${OARLOCK_SOAK_MINUTES:-30} * 60 + soak_margin_seconds)) 1
+    grep -h '^soak: ' "$results"/soak/release/*.log || true
+  fi
+}
+
 run_sanitizer() { # PRESET
   build "$1" || return 0
   units "$1" "$(nproc)"
@@ -431,9 +442,9 @@ prepare() {
 
 main() {
   case ${1:-} in
-    check | api | all | long) ;;
+    check | api | all | long | soak) ;;
     *)
-      echo "error: expected check, api, all or long, found '${1:-nothing}'" >&2
+      echo "error: expected check, api, all, long or soak, found '${1:-nothing}'" >&2
       exit 2
       ;;
   esac
