@@ -62,7 +62,9 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   [[nodiscard]] attempt failed_at(std::string step, const error& why);
   [[nodiscard]] step_runner::parts runner_parts(const cache::object_key& key, std::stop_token stop);
   [[nodiscard]] bool passes(const watch_spec& w, const cache::change& c) const;
-  void enqueue_mapped(const watch_spec& w, const cache::object_ptr& other, priority p);
+  void add_owner(const cache::object_ptr& child, std::set<cache::object_key>& concerned) const;
+  void add_mapped(const watch_spec& w, const cache::object_ptr& other,
+                  std::set<cache::object_key>& concerned);
   void report_running();
   task<> keep_paused(cache::object_key key, cache::object_ptr primary);
   task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan, key_run_ptr run);

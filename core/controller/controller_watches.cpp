@@ -1,8 +1,8 @@
 // What comes in: changes to keys, and a key to the inputs of its plan.
-#include "core/base/mutant.hpp"
 #include "core/controller/controller_state.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/mutant.hpp"
 #include "core/json/parse.hpp"
@@ -74,22 +74,26 @@ void controller::state::note_other_change(const cache::object_key& key,
 
 void controller::state::watch_owned(const kube::resource& r) {
   const std::weak_ptr<state> weak = weak_from_this();
-  const auto enqueue_owner = [weak](const cache::object_ptr& child, priority p) {
-    const auto self = weak.lock();
-    if (!self || !child) return;
-    const auto* owner = child->meta().controller();
-    if (owner == nullptr || owner->kind != self->spec.primary.kind ||
-        owner->api_version != self->spec.primary.api_version()) {
-      return;
-    }
-    const auto& ns = self->spec.primary.namespaced ? child->meta().key.ns : std::string();
-    self->enqueue({ns, owner->name}, p);
-  };
   subscriptions.push_back(
-      parts_.cache->acquire({r, spec.ns, {}}, {}, [enqueue_owner](const cache::change& c) {
-        enqueue_owner(c.before, priority_of(c));
-        enqueue_owner(c.after, priority_of(c));
+      parts_.cache->acquire({r, spec.ns, {}}, {}, [weak](const cache::change& c) {
+        const auto self = weak.lock();
+        if (!self) return;
+        std::set<cache::object_key> concerned;
+        self->add_owner(c.before, concerned);
+        self->add_owner(c.after, concerned);
+        for (const auto& key : concerned)
+          self->enqueue(key, priority_of(c));
       }));
+}
+
+void controller::state::add_owner(const cache::object_ptr& child,
+                                  std::set<cache::object_key>& concerned) const {
+  const auto* owner = child ? child->meta().controller() : nullptr;
+  if (owner == nullptr || owner->kind != spec.primary.kind ||
+      owner->api_version != spec.primary.api_version()) {
+    return;
+  }
+  concerned.insert({spec.primary.namespaced ? child->meta().key.ns : "", owner->name});
 }
 
 // Moving from one primary to another counts, whatever the predicates say.
@@ -116,14 +120,14 @@ bool controller::state::passes(const watch_spec& w, const cache::change& c) cons
          (w.map_by_owner && owners(before) != owners(after));
 }
 
-void controller::state::enqueue_mapped(const watch_spec& w, const cache::object_ptr& other,
-                                       priority p) {
+void controller::state::add_mapped(const watch_spec& w, const cache::object_ptr& other,
+                                   std::set<cache::object_key>& concerned) {
   if (!other) return;
   const auto& meta = other->meta();
   if (!w.map_by_pointer.empty()) {
     for (const auto& primary :
          primaries().with_value(meta.key.ns, w.map_by_pointer, meta.key.name)) {
-      enqueue(primary->meta().key, p);
+      concerned.insert(primary->meta().key);
     }
     return;
   }
@@ -131,30 +135,33 @@ void controller::state::enqueue_mapped(const watch_spec& w, const cache::object_
     for (const auto& owner : meta.owners) {
       const cache::object_key key{spec.primary.namespaced ? meta.key.ns : "", owner.name};
       const auto primary = primaries().get(key);
-      if (primary && primary->meta().uid == owner.uid) enqueue(key, p);
+      if (primary && primary->meta().uid == owner.uid) concerned.insert(key);
     }
     return;
   }
   const auto found = meta.labels.find(w.map_by_label);
   if (found == meta.labels.end()) return;
   const cache::object_key key{meta.key.ns, found->second};
-  if (primaries().get(key)) enqueue(key, p);
+  if (primaries().get(key)) concerned.insert(key);
 }
 
 void controller::state::watch_other(const watch_spec& w) {
   const std::weak_ptr<state> weak = weak_from_this();
   cache::index_set lookups;
   if (!w.map_by_label.empty()) lookups.labels.push_back(w.map_by_label);
-  // Old and new: an object that moves from one primary to another concerns both.
-  subscriptions.push_back(parts_.cache->acquire(
-      {w.resource, spec.ns, w.label_selector}, lookups, [weak, w](const cache::change& c) {
-        const auto self = weak.lock();
-        if (!self || !self->passes(w, c)) return;
-        if (!OARLOCK_MUTANT("old_target_forgotten")) {
-          self->enqueue_mapped(w, c.before, priority_of(c));
-        }
-        self->enqueue_mapped(w, c.after, priority_of(c));
-      }));
+  // Old and new: an object that moves from one primary to another concerns both. Each key once: a
+  // worker may have taken it before the second time, which would be a second plan.
+  subscriptions.push_back(parts_.cache->acquire({w.resource, spec.ns, w.label_selector}, lookups,
+                                                [weak, w](const cache::change& c) {
+                                                  const auto self = weak.lock();
+                                                  if (!self || !self->passes(w, c)) return;
+                                                  std::set<cache::object_key> concerned;
+                                                  if (!OARLOCK_MUTANT("old_target_forgotten"))
+                                                    self->add_mapped(w, c.before, concerned);
+                                                  self->add_mapped(w, c.after, concerned);
+                                                  for (const auto& key : concerned)
+                                                    self->enqueue(key, priority_of(c));
+                                                }));
 }
 
 void controller::state::report_cache_size() {

@@ -91,6 +91,27 @@ TEST_F(watched, an_owner_reference_names_the_primary_if_the_uid_fits) {
   EXPECT_EQ(inputs["a"], "p");
 }
 
+TEST_F(watched, a_change_of_an_owned_or_watched_object_is_one_plan) {
+  watch([](watch_spec& w) { w.map_by_label = "app"; });
+  api.put(widgets, widget_json("a"));
+  api.put(pods, pod("p", R"("labels":{"app":"a"})"));
+  const auto child = [](const std::string& more) {
+    return R"({"metadata":{"namespace":"ns","name":"d","uid":"u-d","ownerReferences":[)"
+           R"({"apiVersion":"example.com/v1","kind":"Widget","name":"a","uid":"u-a",)"
+           R"("controller":true}]},"status":{"n":)" +
+           more + "}}";
+  };
+  api.put(deployments, child("1"));
+  lead();
+  plan.plans = 0;
+  api.put(deployments, child("2"));
+  settle();
+  EXPECT_EQ(plan.plans, 1) << "before and after concern the same primary";
+  api.put(pods, pod("p", R"("labels":{"app":"a"},"annotations":{"x":"y"})"));
+  settle();
+  EXPECT_EQ(plan.plans, 2);
+}
+
 TEST_F(watched, predicates_say_which_updates_count) {
   watch([](watch_spec& w) {
     w.map_by_pointer = "/spec/uses";
