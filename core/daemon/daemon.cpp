@@ -551,11 +551,20 @@ int daemon::state::run() {
     log_error("cannot start", {{"error", listening.error().message}});
     return exit_failed;  // no thread runs yet
   }
-  probe.start();
-  stream.start();
-  load_plugins();
-  if (await_api()) {
-    start_controllers();
+  bool may_work = false;
+  try {
+    probe.start();
+    stream.start();
+    load_plugins();
+    may_work = await_api();
+    if (may_work) start_controllers();
+  } catch (const std::runtime_error& e) {
+    // A thread that the system does not give. Some of them run, so nothing is destroyed; nothing
+    // was written yet.
+    log_error("cannot start", {{"error", e.what()}, {"expected", "more threads or memory"}});
+    _exit(exit_failed);
+  }
+  if (may_work) {
     start_election();
     await_stop();
   }

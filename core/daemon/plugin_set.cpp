@@ -137,8 +137,7 @@ void plugin_set::start_one(running& one, const options& o) {
     if (o.max_concurrent_reconciles) spec.max_concurrent_reconciles = *o.max_concurrent_reconciles;
     most = std::max(most, spec.max_concurrent_reconciles);
   }
-  one.lane = std::make_unique<boost::asio::thread_pool>(
-      lane_threads(most, std::thread::hardware_concurrency()));
+  one.lane = std::make_unique<lane_pool>(lane_threads(most, std::thread::hardware_concurrency()));
   for (auto& spec : specs) {
     auto parts = shared_;
     parts.lane = one.lane->get_executor();

@@ -1,8 +1,6 @@
 #pragma once
 // The plugins of one daemon: loaded, given a lane and their controllers, drained, stopped. One bad
 // plugin never keeps the others from running.
-#include <boost/asio/thread_pool.hpp>
-
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -13,6 +11,7 @@
 #include "core/base/metric_registry.hpp"
 #include "core/controller/controller.hpp"
 #include "core/daemon/health.hpp"
+#include "core/daemon/lane_pool.hpp"
 #include "core/daemon/options.hpp"
 #include "core/plugin/plugin_host.hpp"
 
@@ -76,7 +75,7 @@ class plugin_set {
   struct running {
     std::string path;
     std::unique_ptr<plugin::loaded_plugin> code;
-    std::unique_ptr<boost::asio::thread_pool> lane;
+    std::unique_ptr<lane_pool> lane;
     std::vector<std::unique_ptr<controller::controller>> controllers;
     std::string refused;  // why a newer version was not taken over; empty: there is none
   };

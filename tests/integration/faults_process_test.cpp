@@ -10,6 +10,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "tests/integration/cgroup.hpp"
 #include "tests/integration/fault_subject.hpp"
 
 namespace oarlock::testing {
@@ -18,16 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define OARLOCK_UNDER_A_SANITIZER 1
-#endif
-#endif
-#ifdef OARLOCK_UNDER_A_SANITIZER
-constexpr bool under_a_sanitizer = true;
-#else
-constexpr bool under_a_sanitizer = false;
-#endif
 #if defined(__has_feature)
 #if __has_feature(undefined_behavior_sanitizer)
 #define OARLOCK_UNDER_UBSAN 1
@@ -114,32 +105,9 @@ TEST_F(FaultProcess, Q2_WithoutDescriptorsItWaitsAndThenGoesOn) {
   EXPECT_TRUE(oarlockd->wait_ready(30s)) << oarlockd->probe("/readyz?verbose");
 }
 
-// A memory cgroup (version 1) of the test's own.
-class memory_cgroup {
- public:
-  memory_cgroup() {
-    std::error_code ec;
-    usable_ = std::filesystem::create_directory(path_, ec) && !ec &&
-              write("memory.limit_in_bytes", "1073741824");
-  }
-  ~memory_cgroup() { ::rmdir(path_.c_str()); }
-  memory_cgroup(const memory_cgroup&) = delete;
-  memory_cgroup& operator=(const memory_cgroup&) = delete;
-  [[nodiscard]] bool usable() const { return usable_; }
-  bool write(const char* file, const std::string& text) const {
-    std::ofstream out(path_ / file);
-    out << text;
-    return static_cast<bool>(out.flush());
-  }
-
- private:
-  std::filesystem::path path_ = "/sys/fs/cgroup/memory/oarlock-test-" + std::to_string(::getpid());
-  bool usable_ = false;
-};
-
 TEST_F(FaultProcess, Q2_KilledAtItsMemoryLimitTheNextOneFinishes) {
   if (under_a_sanitizer) GTEST_SKIP() << "a sanitizer needs more memory than the limit";
-  const memory_cgroup group;
+  const cgroup group("memory");
   if (!group.usable()) GTEST_SKIP() << "no memory cgroup (version 1) that this user can write";
   start();
   ASSERT_TRUE(oarlockd->wait_ready(30s)) << oarlockd->process().log();

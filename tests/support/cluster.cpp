@@ -188,7 +188,8 @@ daemon::daemon(const cluster& c, options o) {
     const std::filesystem::path path(plugin);
     argv.push_back("--plugin=" + (path.is_absolute() ? path : built("plugins") / path).string());
   }
-  process_ = std::make_unique<background>(joined(argv, o.flags), dir_.path() / "log");
+  argv = joined(std::move(o.under), joined(std::move(argv), o.flags));
+  process_ = std::make_unique<background>(argv, dir_.path() / "log");
 }
 
 std::string daemon::address(const char* what) const {

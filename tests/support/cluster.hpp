@@ -73,6 +73,7 @@ class daemon {
     bool leader_elect = false;
     std::filesystem::path kubeconfig;  ///< the user oarlock's when empty
     bool secure_metrics = false;       ///< TLS, TokenReview and SubjectAccessReview
+    std::vector<std::string> under{};  ///< a command that becomes the one given after its arguments
   };
   daemon(const cluster& c, options o);
 
