@@ -4,7 +4,8 @@
 #   BENCH_PEERS=oarlock,controller-runtime,kube-rs   who is compared
 #   CACHE_PODS=100000                                how many Pods each of them caches
 #   KUBE_RS_FORM=partial|typed                       spec and status as JSON values, or its types
-#   BENCH_ONLY=cache|operators                       this one alone
+#   SHARED_OBJECTS=20000                             how many three controllers share
+#   BENCH_ONLY=cache|operators|fleet                 this one alone
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,7 +14,7 @@ mkdir -p build/bench
 
 readonly peers=${BENCH_PEERS:-oarlock,controller-runtime,kube-rs} out=build/bench/peers
 
-# Runs build/bench/peers/run with what both comparisons take. A peer is known by its program.
+# Runs build/bench/peers/run with what all comparisons take. A peer is known by its program.
 compare() { # SUFFIX SECONDS ARGUMENT...
   local suffix=$1 seconds=$2 name versions
   shift 2
@@ -37,6 +38,13 @@ cache() {
 
 operators() { compare -operator 900 operators; }
 
+fleet() {
+  local core=0
+  [[ $(nproc) == 1 ]] || core=1
+  compare -fleet 900 fleet --objects "${SHARED_OBJECTS:-20000}" --subject-core "$core" \
+    --replay "$out/replay" --plugins build/release/bench-plugins
+}
+
 for program in build/release/bench/*; do
   [[ ${BENCH_ONLY:-all} == all ]] || break
   [[ -f $program && -x $program ]] || continue
@@ -48,7 +56,7 @@ for program in build/release/bench/*; do
   esac
 done
 bench/peers/build.sh "$out" "$peers"
-for name in cache operators; do
+for name in cache operators fleet; do
   [[ ${BENCH_ONLY:-all} =~ ^(all|$name)$ ]] || continue
   echo "== $name"
   "$name"

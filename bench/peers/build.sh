@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds what the benchmarks compare: OUTDIR/replay and OUTDIR/run always (Go alone),
-# OUTDIR/controller-runtime and OUTDIR/kube-rs (caches) and OUTDIR/*-operator where their modules
-# and a compiler can be had. Writes OUTDIR/versions, NAME=VERSION joined by commas, of those that
-# were built, and OUTDIR/skipped, a line NAME: REASON for each that could not be built; the exit
-# code is still 0.
+# OUTDIR/controller-runtime and OUTDIR/kube-rs (caches), OUTDIR/*-operator and OUTDIR/*-fleet where
+# their modules and a compiler can be had. Writes OUTDIR/versions, NAME=VERSION joined by commas, of
+# those that were built, and OUTDIR/skipped, a line NAME: REASON for each that could not be built;
+# the exit code is still 0.
 set -euo pipefail
 [[ $# == 2 ]] || { echo "usage: $0 OUTDIR NAME,..." >&2; exit 2; }
 mkdir -p "$1"
@@ -24,14 +24,15 @@ command -v go >/dev/null || {
   exit 1
 }
 export CGO_ENABLED=0 GOTOOLCHAIN="${GOTOOLCHAIN:-auto}"
-rm -f "$out"/{controller-runtime,kube-rs}{,-operator}
+rm -f "$out"/{controller-runtime,kube-rs}{,-operator,-fleet}
 : >"$out/skipped"
 for program in replay run; do
   (cd go && nice -n 10 go build -p 1 -trimpath -buildvcs=false -o "$out/$program" "./cmd/$program")
 done
 
 if [[ $peers == *,controller-runtime,* ]]; then
-  if (cd go && for one in subject:controller-runtime operator:controller-runtime-operator; do
+  if (cd go && for one in subject:controller-runtime operator:controller-runtime-operator \
+    fleet:controller-runtime-fleet; do
     nice -n 10 go build -p 1 -trimpath -buildvcs=false -o "$out/${one#*:}" "./cmd/${one%:*}" ||
       exit 1
   done) >"$out/controller-runtime.log" 2>&1; then

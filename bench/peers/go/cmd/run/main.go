@@ -1,6 +1,7 @@
 // Command run measures caches against each other: for each subject it starts a stub API server on
 // one core and the subject on another, one pair after the other, and prints one table. `run
-// operators` does so with operators of one contract on a real API server. It asserts nothing.
+// operators` does so with operators of one contract on a real API server, `run fleet` with three
+// controllers that share their objects. It asserts nothing.
 package main
 
 import (
@@ -74,6 +75,10 @@ func main() {
 	log.SetPrefix("cache bench: ")
 	if len(os.Args) > 1 && os.Args[1] == "operators" {
 		runOperators(os.Args[2:])
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "fleet" {
+		runFleet(os.Args[2:])
 		return
 	}
 	var o settings

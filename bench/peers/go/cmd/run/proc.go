@@ -12,8 +12,33 @@ import (
 	"time"
 )
 
-// memoryOf is the PSS and the anonymous memory of a process in MiB.
-func memoryOf(pid int) (pss, anonymous float64) {
+// family is a process and its children, and theirs.
+func family(pid int) []int {
+	all := []int{pid}
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, word := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				all = append(all, family(child)...)
+			}
+		}
+	}
+	return all
+}
+
+// memoryOf is the PSS and the anonymous memory of processes and their children in MiB.
+func memoryOf(pids ...int) (pss, anonymous float64) {
+	for _, parent := range pids {
+		for _, pid := range family(parent) {
+			pssOfOne, anonymousOfOne := memoryOfOne(pid)
+			pss, anonymous = pss+pssOfOne, anonymous+anonymousOfOne
+		}
+	}
+	return pss, anonymous
+}
+
+func memoryOfOne(pid int) (pss, anonymous float64) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
 		return 0, 0
@@ -34,10 +59,16 @@ func memoryOf(pid int) (pss, anonymous float64) {
 	return pss, anonymous
 }
 
-// cpuSeconds is what all threads of a process have used, in nanoseconds' precision. Threads that
-// ended are left out; the subjects keep theirs.
-func cpuSeconds(pid int) float64 {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+// cpuSeconds is what all threads of processes and their children have used, in nanoseconds'
+// precision. Threads that ended are left out; the subjects keep theirs.
+func cpuSeconds(pids ...int) float64 {
+	var tasks []string
+	for _, parent := range pids {
+		for _, pid := range family(parent) {
+			some, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+			tasks = append(tasks, some...)
+		}
+	}
 	total := 0.0
 	for _, task := range tasks {
 		text, err := os.ReadFile(task)
@@ -56,7 +87,7 @@ type sampler struct {
 	pss, anonymous float64
 }
 
-func newSampler(pid int) *sampler {
+func newSampler(pids ...int) *sampler {
 	s := &sampler{end: make(chan struct{})}
 	s.done.Go(func() {
 		for {
@@ -64,7 +95,7 @@ func newSampler(pid int) *sampler {
 			case <-s.end:
 				return
 			case <-time.After(sampleEvery):
-				pss, anonymous := memoryOf(pid)
+				pss, anonymous := memoryOf(pids...)
 				s.pss, s.anonymous = max(s.pss, pss), max(s.anonymous, anonymous)
 			}
 		}
