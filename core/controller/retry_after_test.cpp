@@ -53,5 +53,51 @@ TEST_F(throttled_writes, H3_wait_a_minute_when_asked_for_a_minute) {
   EXPECT_EQ(tries, at_first + 1);
 }
 
+class writes_that_fail : public controller_world {
+ protected:
+  writes_that_fail() {
+    plan.run = [](const plan_input&) {
+      plan_output out;
+      out.apply_set.push_back(testing::deployment("w"));
+      return out;
+    };
+    api.put(widgets, testing::widget_json());
+    api.intercept = [this](const test::scripted_call_ptr& call) {
+      if (!down || call->request().method == "GET") return false;
+      ++tries;
+      call->reply(code, "<html>Bad Gateway</html>");
+      code = code == 504 ? 500 : code + 1;
+      return true;
+    };
+  }
+  [[nodiscard]] bool made() const { return api.has(testing::deployments, "ns", "w"); }
+  bool down = true;
+  int code = 500;
+  int tries = 0;
+};
+
+TEST_F(writes_that_fail, H4_ten_minutes_of_server_errors_are_few_writes_and_it_recovers_by_itself) {
+  lead();
+  settle(10min);
+  EXPECT_GE(tries, 10);
+  EXPECT_LE(tries, 80) << "an apply, a status and an event for each of about 17 attempts";
+  const int before = tries;
+  settle(1min);
+  EXPECT_LE(tries, before + 4) << "minutes apart by now";
+  down = false;
+  settle(1000s);
+  EXPECT_TRUE(made()) << "the cap of the backoff is 1000 s";
+  EXPECT_EQ(condition("Stalled", "status"), "False");
+}
+
+TEST_F(writes_that_fail, H4_what_somebody_changes_does_not_wait_for_the_backoff) {
+  lead();
+  settle(10min);
+  down = false;
+  api.put(widgets, testing::widget_json("w", "", R"("labels":{"n":"1"})"));
+  settle(1s);
+  EXPECT_TRUE(made());
+}
+
 }  // namespace
 }  // namespace oarlock::controller
