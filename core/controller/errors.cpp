@@ -51,6 +51,8 @@ std::string reason_of(const error& e) {
   if (e.code == kube_error::unknown_outcome) return "UnknownOutcome";
   if (e.code == kube_error::bad_answer) return "BadAnswer";
   if (e.code == kube_error::cancelled) return "Cancelled";
+  if (e.code == kube_error::not_declared) return "NotDeclared";
+  if (e.code == kube_error::over_quota) return "OverQuota";
   return "Error";
 }
 
@@ -58,7 +60,7 @@ bool needs_a_person(const error& e) {
   using kube::kube_error;
   return e.code == controller_error::invalid_intent || e.code == controller_error::name_taken ||
          e.code == kube_error::conflict || e.code == kube_error::forbidden ||
-         e.code == kube_error::invalid;
+         e.code == kube_error::invalid || e.code == kube_error::not_declared;
 }
 
 }  // namespace oarlock::controller

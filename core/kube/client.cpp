@@ -175,6 +175,12 @@ error described(const call_parts& call, const error& why) {
 
 task<result<answer>> perform(call_parts call) {
   const auto& clock_source = *call.with->clock_source;
+  std::shared_ptr<void> pass;
+  if (auto* policy = call.with->policy; policy != nullptr && call.request->intent) {
+    auto admitted = co_await policy->admit(*call.request->intent, call.deadline, call.stop);
+    if (!admitted) co_return described(call, admitted.error());
+    pass = std::move(*admitted);
+  }
   for (int number = 1;; ++number) {
     if (call.stop.stop_requested()) co_return described(call, cancelled_failure().why);
     auto tried = co_await try_once(call);
@@ -230,6 +236,15 @@ task<result<T>> refuse(std::string message) {
 
 constexpr auto json_patch_type = "application/json-patch+json";
 constexpr auto merge_patch_type = "application/merge-patch+json";
+api_request intending(const char* verb, const resource& r, std::string_view ns,
+                      std::string_view name, std::string_view subresource, api_request request) {
+  auto plural = r.plural;
+  if (!subresource.empty()) plural.append("/").append(subresource);
+  request.intent = write_intent{verb, r.group, std::move(plural),
+                                r.namespaced ? std::string(ns) : std::string(), std::string(name)};
+  return request;
+}
+
 // An empty name would turn a write to one object into one to the collection.
 constexpr auto no_name = "expected the name of an object, found an empty one";
 
@@ -270,14 +285,17 @@ task<result<write_answer>> client::create(resource r, std::string ns, std::strin
                                           std::stop_token stop, write_options how) {
   return write_call(
       state_->with.loop,
-      begin(state_, log_, create_request(r.path(ns), std::move(body), how), std::move(stop)));
+      begin(state_, log_,
+            intending("create", r, ns, {}, {}, create_request(r.path(ns), std::move(body), how)),
+            std::move(stop)));
 }
 
 task<result<write_answer>> client::create_for(resource r, std::string ns, std::string name,
                                               std::string subresource, std::string body,
                                               std::stop_token stop, write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
-  auto request = create_request(r.path(ns, name, subresource), std::move(body), how);
+  auto request = intending("create", r, ns, name, subresource,
+                           create_request(r.path(ns, name, subresource), std::move(body), how));
   return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
 }
 
@@ -287,7 +305,9 @@ task<result<write_answer>> client::update(resource r, std::string ns, std::strin
   if (name.empty()) return refuse<write_answer>(no_name);
   return write_call(
       state_->with.loop,
-      begin(state_, log_, update_request(r, ns, name, std::move(body), how), std::move(stop)));
+      begin(state_, log_,
+            intending("update", r, ns, name, {}, update_request(r, ns, name, std::move(body), how)),
+            std::move(stop)));
 }
 
 task<result<write_answer>> client::apply(resource r, std::string ns, std::string name,
@@ -297,17 +317,20 @@ task<result<write_answer>> client::apply(resource r, std::string ns, std::string
   if (options.field_manager.empty()) {
     return refuse<write_answer>("apply: expected a field manager, found none");
   }
-  return write_call(
-      state_->with.loop,
-      begin(state_, log_, apply_request(r, ns, name, std::move(body), options), std::move(stop)));
+  return write_call(state_->with.loop,
+                    begin(state_, log_,
+                          intending("patch", r, ns, name, options.subresource,
+                                    apply_request(r, ns, name, std::move(body), options)),
+                          std::move(stop)));
 }
 
 task<result<write_answer>> client::json_patch(resource r, std::string ns, std::string name,
                                               std::string body, std::string subresource,
                                               std::stop_token stop, write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
-  auto request =
-      patch_request(r.path(ns, name, subresource), std::move(body), json_patch_type, how);
+  auto request = intending(
+      "patch", r, ns, name, subresource,
+      patch_request(r.path(ns, name, subresource), std::move(body), json_patch_type, how));
   return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
 }
 
@@ -315,16 +338,19 @@ task<result<write_answer>> client::merge_patch(resource r, std::string ns, std::
                                                std::string body, std::string subresource,
                                                std::stop_token stop, write_options how) {
   if (name.empty()) return refuse<write_answer>(no_name);
-  auto request =
-      patch_request(r.path(ns, name, subresource), std::move(body), merge_patch_type, how);
+  auto request = intending(
+      "patch", r, ns, name, subresource,
+      patch_request(r.path(ns, name, subresource), std::move(body), merge_patch_type, how));
   return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::remove(resource r, std::string ns, std::string name,
                                           delete_options options, std::stop_token stop) {
   if (name.empty()) return refuse<write_answer>(no_name);
-  return write_call(state_->with.loop,
-                    begin(state_, log_, delete_request(r, ns, name, options), std::move(stop)));
+  return write_call(state_->with.loop, begin(state_, log_,
+                                             intending("delete", r, ns, name, {},
+                                                       delete_request(r, ns, name, options)),
+                                             std::move(stop)));
 }
 
 task<result<std::unique_ptr<net::http_exchange>>> client::watch(resource r, watch_options options,

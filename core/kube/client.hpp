@@ -12,6 +12,7 @@
 #include "core/base/timers.hpp"
 #include "core/kube/errors.hpp"
 #include "core/kube/resource.hpp"
+#include "core/kube/write_policy.hpp"
 #include "core/net/transport.hpp"
 
 namespace oarlock::kube {
@@ -75,7 +76,7 @@ struct write_answer {
   std::string body;
 };
 
-/// Lets a write pass or says why not. Asked just before a write is sent: leadership, scope, quota.
+/// Lets a write pass or says why not: leadership. Asked just before each sending.
 class write_gate {
  public:
   virtual ~write_gate() = default;
@@ -108,7 +109,8 @@ class client {
     const clock* clock_source;
     timers* timer_source;
     metric_registry* metrics;
-    const write_gate* gate;  ///< may be null: no gate
+    const write_gate* gate;          ///< may be null: no gate
+    write_policy* policy = nullptr;  ///< null: whatever the API server allows
   };
   explicit client(parts p);
   ~client();

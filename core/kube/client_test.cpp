@@ -35,6 +35,21 @@ struct closed_gate final : write_gate {
   }
 };
 
+// Writes down what it is asked, and refuses on demand.
+struct noting_policy final : write_policy {
+  std::vector<std::string> asked;
+  bool refuses = false;
+  int held = 0;
+  [[nodiscard]] task<result<std::shared_ptr<void>>> admit(write_intent what, steady_time,
+                                                          std::stop_token) override {
+    asked.push_back(what.verb + " " + what.group + " " + what.resource + " " + what.ns + " " +
+                    what.name);
+    if (refuses) co_return error{kube_error::not_declared, "not yours"};
+    ++held;
+    co_return std::shared_ptr<void>(static_cast<void*>(this), [this](void*) { --held; });
+  }
+};
+
 struct fake_identity final : credentials {
   std::vector<std::string> tokens{"t1"};
   std::size_t at = 0;
@@ -55,10 +70,11 @@ class client_test : public ::testing::Test {
   std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
   fake_identity identity_;
   const write_gate* gate_ = nullptr;
+  write_policy* policy_ = nullptr;
 
   client make() {
-    return client(
-        {io_.get_executor(), &transport_, &identity_, &clock_, &timers_, metrics_.get(), gate_});
+    return client({io_.get_executor(), &transport_, &identity_, &clock_, &timers_, metrics_.get(),
+                   gate_, policy_});
   }
   template <class T>
   T run(task<T> work) {
@@ -494,6 +510,41 @@ TEST_F(client_test, counts_its_requests) {
   EXPECT_TRUE(has(R"(rest_client_requests_total{code="404",host="api.test:6443",method="GET"} 1)"));
   EXPECT_TRUE(
       has(R"(rest_client_request_duration_seconds_count{host="api.test:6443",verb="GET"} 2)"));
+}
+
+TEST_F(client_test, a_policy_is_asked_once_for_each_write_in_the_words_of_rbac) {
+  noting_policy policy;
+  policy_ = &policy;
+  transport_.script = {busy("1"), good()};
+  for (auto& next : transport_.script)
+    next.before = [&] { EXPECT_EQ(policy.held, 1) << "until the call has ended"; };
+  auto c = make();
+  const resource nodes{"", "v1", "Node", "nodes", false};
+  EXPECT_TRUE(run(c.create(deployments, "ns", "{}")));
+  EXPECT_TRUE(run(c.update(deployments, "ns", "a", "{}")));
+  EXPECT_TRUE(run(c.apply(deployments, "ns", "a", "{}", {"me", false, "status"})));
+  EXPECT_TRUE(run(c.json_patch(deployments, "ns", "a", "[]")));
+  EXPECT_TRUE(run(c.merge_patch(nodes, "ignored", "n1", "{}", "scale")));
+  EXPECT_TRUE(run(c.remove(deployments, "ns", "a", {})));
+  EXPECT_TRUE(run(c.create_for(deployments, "ns", "a", "eviction", "{}")));
+  EXPECT_EQ(policy.asked, (std::vector<std::string>{
+                              "create apps deployments ns ", "update apps deployments ns a",
+                              "patch apps deployments/status ns a", "patch apps deployments ns a",
+                              "patch  nodes/scale  n1", "delete apps deployments ns a",
+                              "create apps deployments/eviction ns a"}));
+  EXPECT_EQ(policy.held, 0);
+}
+
+TEST_F(client_test, what_a_policy_refuses_is_not_sent_and_reads_are_not_its_business) {
+  noting_policy policy;
+  policy.refuses = true;
+  policy_ = &policy;
+  transport_.script = {good()};
+  const auto refused = create();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, kube_error::not_declared);
+  EXPECT_TRUE(transport_.requests.empty());
+  EXPECT_TRUE(get());
 }
 
 TEST_F(client_test, may_be_called_from_any_thread) {

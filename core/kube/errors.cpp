@@ -43,6 +43,10 @@ class kube_category final : public boost::system::error_category {
         return "cancelled by the caller";
       case kube_error::untrusted:
         return "the server's certificate is not trusted";
+      case kube_error::not_declared:
+        return "not declared in the plugin's manifest";
+      case kube_error::over_quota:
+        return "the plugin's quota is used up";
     }
     return "unknown API error " + std::to_string(value);
   }

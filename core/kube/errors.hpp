@@ -25,6 +25,8 @@ enum class kube_error {
   bad_answer,         ///< the answer is not what the API promises
   cancelled,          ///< the caller stopped
   untrusted,          ///< nothing was sent: the server's certificate is not trusted
+  not_declared,       ///< refused here, nothing was sent: the plugin's manifest does not declare it
+  over_quota,  ///< refused here, nothing was sent: the plugin's quota lasted past the deadline
 };
 [[nodiscard]] boost::system::error_code make_error_code(kube_error e);
 

@@ -1,5 +1,6 @@
 #pragma once
 // Requests of the client as plain data. Pure: what is sent can be read here in one place.
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,7 @@ struct api_request {
   std::string body{};
   std::string content_type = "application/json";
   std::string accept = "application/json";
+  std::optional<write_intent> intent{};  ///< set by the client, for writes
 
   [[nodiscard]] bool is_write() const { return method != "GET"; }
 };
