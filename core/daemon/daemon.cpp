@@ -16,7 +16,6 @@
 #include "core/base/log.hpp"
 #include "core/base/uuid.hpp"
 #include "core/cache/informer_cache.hpp"
-#include "core/controller/events.hpp"
 #include "core/daemon/api_monitor.hpp"
 #include "core/daemon/config_reload.hpp"
 #include "core/daemon/debug_dump.hpp"
@@ -80,6 +79,7 @@ struct daemon::state {
 
   kube::connection stream_api;
   kube::connection probe_api;
+  kube::connection plugin_api;  // of plugins that act as themselves
   election::write_window window;
   std::unique_ptr<kube::client> stream_client;
   std::unique_ptr<kube::client> probe_client;
@@ -87,7 +87,6 @@ struct daemon::state {
   watchdog stream_watch;
   std::unique_ptr<api_monitor> api;
   std::unique_ptr<cache::informer_cache> informers;
-  std::unique_ptr<controller::event_recorder> events;
   plugin_set plugins;
   std::unique_ptr<election::elector> elector;
   std::unique_ptr<metrics::access_check> access;
@@ -306,6 +305,11 @@ result<> daemon::state::connect() {
   // A connection of its own: the lease must not queue behind a list of 100,000 objects.
   auto for_probe = p.connect(probe.get_executor());
   if (!for_probe) return for_probe.error();
+  if (o.plugin_identity == identity_kind::service_account) {
+    auto for_plugins = p.connect_anonymous(stream.get_executor());
+    if (!for_plugins) return for_plugins.error();
+    plugin_api = std::move(*for_plugins);
+  }
   stream_api = std::move(*for_stream);
   probe_api = std::move(*for_probe);
   stream_client = std::make_unique<kube::client>(kube::client::parts{
@@ -412,19 +416,19 @@ void daemon::state::start_controllers() {
     informers = std::make_unique<cache::informer_cache>(
         cache::informer_cache::parts{stream.get_executor(), stream_client.get(), p.clock_source,
                                      p.timer_source, p.random, p.metrics});
-    events = std::make_unique<controller::event_recorder>(
-        controller::event_recorder::parts{stream.get_executor(), stream_client.get(),
-                                          p.clock_source, p.timer_source, p.metrics, p.host_name});
     controller::controller::parts shared{};
     shared.loop = stream.get_executor();
-    shared.client = stream_client.get();
     shared.cache = informers.get();
-    shared.events = events.get();
     shared.clock_source = p.clock_source;
     shared.timer_source = p.timer_source;
     shared.metrics = p.metrics;
     shared.random = p.random;
-    plugins.start_controllers(o, shared);
+    plugins.start_controllers(
+        o, shared,
+        {{stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(),
+          p.clock_source, p.timer_source, p.metrics, &window},
+         plugin_api.transport.get(),
+         p.host_name});
   });
   started = true;
 }
@@ -497,10 +501,8 @@ bool daemon::state::drain() {
       return false;
     }
   }
-  if (events) {
-    const auto flush_until = std::min<steady_time>(until, p.clock_source->now() + events_grace);
-    stream.begin(events->flush(flush_until)).wait_until(until);
-  }
+  const auto flush_until = std::min<steady_time>(until, p.clock_source->now() + events_grace);
+  stream.begin(plugins.flush_events(flush_until)).wait_until(until);
   return true;
 }
 
@@ -529,10 +531,7 @@ void daemon::state::end_rest() {
     if (metrics_server) metrics_server->stop();
     if (debug) debug->stop();
   });
-  stream.call([this] {
-    events.reset();
-    informers.reset();
-  });
+  stream.call([this] { informers.reset(); });
   stream.stop();
   probe.stop();
 }

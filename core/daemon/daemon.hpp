@@ -25,6 +25,8 @@ class daemon {
     metric_registry* metrics;
     /// Makes a connection whose sockets live on the given loop; nothing is sent yet.
     std::function<result<kube::connection>(executor)> connect;
+    /// The same without any identity: a client certificate would win over a plugin's token.
+    std::function<result<kube::connection>(executor)> connect_anonymous;
     plugin_set::loader load_plugin;
     std::string host_name;
     /// Parses flags and configuration file again, for a reload.

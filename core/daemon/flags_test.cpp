@@ -87,6 +87,15 @@ TEST(flags, booleans_take_an_optional_value) {
   }
 }
 
+TEST(flags, plugins_act_as_the_daemon_unless_told_otherwise) {
+  EXPECT_EQ(parse({}).run->plugin_identity, identity_kind::daemon);
+  const auto own = parse({"--plugin-identity=serviceaccount"}, "prod");
+  EXPECT_EQ(own.run->plugin_identity, identity_kind::service_account);
+  EXPECT_EQ(own.run->plugin_namespace, "prod");
+  EXPECT_EQ(parse({"--plugin-namespace=x"}, "prod").run->plugin_namespace, "x");
+  EXPECT_EQ(parse({}).run->plugin_namespace, "oarlock-system");
+}
+
 TEST(flags, the_pods_namespace_holds_the_lease) {
   EXPECT_EQ(parse({}, "prod").run->leader_election_namespace, "prod");
   EXPECT_EQ(parse({"--leader-election-namespace=x"}, "prod").run->leader_election_namespace, "x");
@@ -109,6 +118,7 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--health-probe-bind-address=:99999"}, "found \":99999\": the port is not a number"},
       {{"--plugin-home=moon"}, "--plugin-home: expected core or child, found \"moon\""},
       {{"--plugin-sandbox=no"}, "--plugin-sandbox: expected bestEffort or required"},
+      {{"--plugin-identity=me"}, "--plugin-identity: expected daemon or serviceaccount"},
       {{"--namespace=Team_A"}, "--namespace: expected at most 63 lower-case letters"},
       {{"--runtime-name=" + std::string(64, 'a')}, "--runtime-name: expected at most 63"},
       {{"--leader-election-id=-x"}, "found \"-x\""},

@@ -50,6 +50,15 @@ oarlock::daemon::plugin_set::loader loader_of(const oarlock::daemon::options& o,
   };
 }
 
+oarlock::kube::cluster_config without_identity(oarlock::kube::cluster_config c) {
+  for (auto* secret : {&c.client_cert_data, &c.client_cert_file, &c.client_key_data,
+                       &c.client_key_file, &c.token, &c.token_file}) {
+    secret->clear();
+  }
+  c.exec.reset();
+  return c;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -81,19 +90,24 @@ int main(int argc, char** argv) {
   oarlock::system_random random;
   oarlock::asio_timers timers;
   const auto metrics = oarlock::make_prometheus_registry();
+  const auto nobody = without_identity(*cluster);
   auto loader = loader_of(*flags.run, clock, *metrics);
-  oarlock::daemon::daemon daemon(std::move(*flags.run), {.clock_source = &clock,
-                                                         .timer_source = &timers,
-                                                         .random = &random,
-                                                         .metrics = metrics.get(),
-                                                         .connect =
-                                                             [&](oarlock::executor loop) {
-                                                               return oarlock::kube::connect(
-                                                                   std::move(loop), clock, timers,
-                                                                   *cluster);
-                                                             },
-                                                         .load_plugin = std::move(loader),
-                                                         .host_name = host_name(),
-                                                         .reread = parse});
+  oarlock::daemon::daemon daemon(
+      std::move(*flags.run),
+      {.clock_source = &clock,
+       .timer_source = &timers,
+       .random = &random,
+       .metrics = metrics.get(),
+       .connect =
+           [&](oarlock::executor loop) {
+             return oarlock::kube::connect(std::move(loop), clock, timers, *cluster);
+           },
+       .connect_anonymous =
+           [&](oarlock::executor loop) {
+             return oarlock::kube::connect(std::move(loop), clock, timers, nobody);
+           },
+       .load_plugin = std::move(loader),
+       .host_name = host_name(),
+       .reread = parse});
   return daemon.run();
 }

@@ -229,6 +229,25 @@ std::vector<setting> work_settings() {
          return {};
        },
        [](const options& o) { return o.plugins; }},
+      {"plugin-identity", "IDENTITY",
+       "Whose rights a plugin acts with: daemon, or serviceaccount for oarlock-plugin-<plugin>",
+       setting_kind::text,
+       [](options& o, const std::string& text) -> result<> {
+         if (text != "daemon" && text != "serviceaccount") {
+           return refuse("daemon or serviceaccount", text);
+         }
+         o.plugin_identity =
+             text == "daemon" ? identity_kind::daemon : identity_kind::service_account;
+         return {};
+       },
+       [](const options& o) {
+         const bool is_daemon = o.plugin_identity == identity_kind::daemon;
+         return std::vector<std::string>{is_daemon ? "daemon" : "serviceaccount"};
+       }},
+      {"plugin-namespace", "NAMESPACE",
+       "Namespace of the plugins' ServiceAccounts (default: the pod's, else oarlock-system)",
+       setting_kind::text, into<set_label>(&options::plugin_namespace),
+       show_text(&options::plugin_namespace)},
       {"namespace", "NAMESPACE", "Work in this namespace only (default: all)", setting_kind::text,
        into<set_label>(&options::ns), show_text(&options::ns)},
       {"max-concurrent-reconciles", "N",
@@ -309,9 +328,9 @@ result<> check_election_times(const options& o) {
 
 result<> complete(options& o, const std::string& pod_namespace) {
   if (o.leader_election_id.empty()) o.leader_election_id = o.runtime_name;
-  if (o.leader_election_namespace.empty()) {
-    o.leader_election_namespace = pod_namespace.empty() ? default_namespace : pod_namespace;
-  }
+  const auto own_namespace = pod_namespace.empty() ? default_namespace : pod_namespace;
+  if (o.leader_election_namespace.empty()) o.leader_election_namespace = own_namespace;
+  if (o.plugin_namespace.empty()) o.plugin_namespace = own_namespace;
   if (auto times = check_election_times(o); !times) return times;
   if (o.metrics && !o.metrics_secure && !o.metrics->is_loopback()) {
     return error{option_error::bad_value,

@@ -13,6 +13,9 @@
 
 namespace oarlock::daemon {
 
+/// Whose rights plugins write with.
+enum class identity_kind { daemon, service_account };
+
 struct options {
   std::string kubeconfig;
   std::vector<std::string> plugins;
@@ -36,6 +39,8 @@ struct options {
   std::string config_file;   ///< empty: none was given
   std::string debug_socket;  ///< empty: none
   std::string runtime_name = "oarlock";
+  identity_kind plugin_identity = identity_kind::daemon;
+  std::string plugin_namespace;  ///< the pod's, else oarlock-system, unless set
 };
 
 enum class setting_kind { text, boolean, list };

@@ -55,10 +55,8 @@ void plugin_set::add(const options& o, const std::string& path, const loader& lo
     }
     auto& one = **loaded;
     start_one(one, o);
-    if (leads_) {
-      for (const auto& c : one.controllers)
-        c->lead();
-    }
+    one.in_service = true;
+    direct(one);
     note_loaded(one);
     running_.push_back(std::move(*loaded));
   });
@@ -90,10 +88,9 @@ void plugin_set::upgrade(const options& o, running_ptr& old, const loader& load_
   const auto before = old->code->declared();
   to.on_loop([&] {
     std::swap(old, *fresh);
-    if (!leads_) return;
+    old->in_service = true;
     // All keys are planned again, so that nothing is lost between the two.
-    for (const auto& c : old->controllers)
-      c->lead();
+    direct(*old);
   });
   note_gone(before, true);
   note_loaded(*old);
@@ -163,6 +160,7 @@ plugin_set::drained plugin_set::drain(running& one, const reach& to) {
   std::vector<std::future<void>> all;
   duration longest{};
   to.on_loop([&] {
+    one.in_service = false;
     for (const auto& c : one.controllers) {
       longest = std::max<duration>(longest, c->spec().reconcile_timeout);
       all.push_back(to.begin(c->drain()));
@@ -180,7 +178,10 @@ plugin_set::drained plugin_set::drain(running& one, const reach& to) {
 // Of what is drained, or has never taken a key.
 void plugin_set::dispose(running_ptr one, const reach& to) {
   one->code->drain();
-  to.on_loop([&] { one->controllers.clear(); });
+  to.on_loop([&] {
+    one->reviews.request_stop();
+    one->controllers.clear();
+  });
   if (one->lane) one->lane->join();
   one->code->stop();
 }

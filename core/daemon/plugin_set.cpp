@@ -119,17 +119,22 @@ void plugin_set::load(const options& o, const loader& load_it) {
       continue;
     }
     note_loaded(**loaded);
+    (*loaded)->in_service = true;
     running_.push_back(std::move(*loaded));
   }
 }
 
-void plugin_set::start_controllers(const options& o, const controller::controller::parts& shared) {
+void plugin_set::start_controllers(const options& o, const controller::controller::parts& shared,
+                                   const plugin_access::parts& api) {
   shared_ = shared;
+  api_ = api;
   for (auto& one : running_)
     start_one(*one, o);
 }
 
 void plugin_set::start_one(running& one, const options& o) {
+  accesses_.push_back(std::make_unique<plugin_access>(one.code->declared(), o, one.path, api_));
+  one.access = accesses_.back().get();
   auto specs = one.code->declared().controllers;
   std::size_t most = 1;
   for (auto& spec : specs) {
@@ -141,23 +146,50 @@ void plugin_set::start_one(running& one, const options& o) {
   for (auto& spec : specs) {
     auto parts = shared_;
     parts.lane = one.lane->get_executor();
+    parts.client = &one.access->client();
+    parts.events = &one.access->events();
     parts.plan = &one.code->reconciler_for(spec.name);
     one.controllers.push_back(
         std::make_unique<controller::controller>(std::move(spec), std::move(parts)));
     one.controllers.back()->start();
   }
+  spawn(shared_.loop,
+        one.access->watch(one.reviews.get_token(), [this, &one] { follow_access(one); }));
+}
+
+void plugin_set::follow_access(const running& one) {
+  // Its watches may be parked on a 403: the daemon was reviewed too, and may list by now.
+  if (!one.parked()) shared_.cache->wake();
+  if (one.in_service) direct(one);
+}
+
+// A plugin that lost its grants stops; one that has them works if this process leads.
+void plugin_set::direct(const running& one) const {
+  for (const auto& c : one.controllers) {
+    if (one.parked()) {
+      c->follow();
+    } else if (leads_) {
+      c->lead();
+    }
+  }
 }
 
 void plugin_set::lead() {
   leads_ = true;
-  for (auto* one : controllers())
-    one->lead();
+  for (const auto& one : running_) {
+    if (one->in_service) direct(*one);
+  }
 }
 
 void plugin_set::follow() {
   leads_ = false;
   for (auto* one : controllers())
     one->follow();
+}
+
+task<> plugin_set::flush_events(steady_time deadline) {
+  for (const auto& one : accesses_)
+    co_await one->events().flush(deadline);
 }
 
 std::vector<controller::controller*> plugin_set::controllers() {
@@ -171,6 +203,9 @@ std::vector<controller::controller*> plugin_set::controllers() {
 
 std::vector<check> plugin_set::checks() const {
   std::vector<check> out;
+  // A plugin that waits for its grants takes nothing out of service, unless there is no other.
+  const bool all_parked =
+      std::all_of(running_.begin(), running_.end(), [](const auto& one) { return one->parked(); });
   for (const auto& one : running_) {
     check c{.name = "plugin/" + one->code->declared().name, .note = one->refused};
     if (one->controllers.empty() && !one->code->declared().controllers.empty()) {
@@ -183,6 +218,10 @@ std::vector<check> plugin_set::checks() const {
         c.note += (c.note.empty() ? "" : "; ") + hung;
       }
       if (!why.empty()) c.trouble += (c.trouble.empty() ? "" : "; ") + why;
+    }
+    if (one->parked()) {
+      c.trouble = one->access->trouble();
+      c.gates = all_parked;
     }
     out.push_back(std::move(c));
   }
@@ -203,8 +242,10 @@ std::vector<plugin_set::running*> plugin_set::all() const {
 }
 
 void plugin_set::destroy_controllers() {
-  for (auto* one : all())
+  for (auto* one : all()) {
+    one->reviews.request_stop();
     one->controllers.clear();
+  }
 }
 
 void plugin_set::announce_drain() {

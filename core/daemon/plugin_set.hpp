@@ -13,6 +13,7 @@
 #include "core/daemon/health.hpp"
 #include "core/daemon/lane_pool.hpp"
 #include "core/daemon/options.hpp"
+#include "core/daemon/plugin_access.hpp"
 #include "core/plugin/plugin_host.hpp"
 
 namespace oarlock::daemon {
@@ -52,13 +53,16 @@ class plugin_set {
   /// Thread: main, after start_controllers().
   void reload(const options& o, const loader& load_one, const reach& to);
 
-  /// Makes and starts every controller; `shared` is completed with the plugin's lane and
-  /// reconciler. Thread: the stream loop, like the next four.
-  void start_controllers(const options& o, const controller::controller::parts& shared);
+  /// Makes and starts every controller; `shared` is completed with the plugin's lane, reconciler,
+  /// client and events. Thread: the stream loop, like the next five.
+  void start_controllers(const options& o, const controller::controller::parts& shared,
+                         const plugin_access::parts& api);
   void lead();
   void follow();
   [[nodiscard]] std::vector<check> checks() const;
   [[nodiscard]] std::vector<controller::controller*> controllers();
+  /// Waits until the events of all plugins are sent, at most until `deadline`.
+  task<> flush_events(steady_time deadline);
   /// After every drain() has returned. Thread: the stream loop.
   void destroy_controllers();
 
@@ -78,6 +82,10 @@ class plugin_set {
     std::unique_ptr<lane_pool> lane;
     std::vector<std::unique_ptr<controller::controller>> controllers;
     std::string refused;  // why a newer version was not taken over; empty: there is none
+    plugin_access* access = nullptr;
+    std::stop_source reviews;
+    bool in_service = false;  // false: it is loaded beside another version, or drained
+    [[nodiscard]] bool parked() const { return access != nullptr && !access->trouble().empty(); }
   };
   using running_ptr = std::unique_ptr<running>;
   struct failed {
@@ -91,6 +99,8 @@ class plugin_set {
   [[nodiscard]] bool is_taken(const std::string& name) const;
   void note_loaded(const running& one);
   void note_gone(const plugin::manifest& declared, bool is_replaced);
+  void follow_access(const running& one);
+  void direct(const running& one) const;
   void note_failure(const std::string& path, const error& why);
   void start_one(running& one, const options& o);
 
@@ -115,7 +125,10 @@ class plugin_set {
   std::vector<failed> failed_;
   // Versions whose plan() does not return: they cannot be stopped.
   std::vector<running_ptr> stuck_;
+  // Kept to the end: events may still be on their way.
+  std::vector<std::unique_ptr<plugin_access>> accesses_;
   controller::controller::parts shared_{};
+  plugin_access::parts api_{};
   bool leads_ = false;  // on the stream loop
 };
 

@@ -135,7 +135,7 @@ class plugin_reload_test : public plugin_set_test {
     to_.on_loop = [](const std::function<void()>& work) { work(); };
     to_.begin = [](task<>) { return std::future<void>(); };
     to_.pause = [this] { return !stopping_; };
-    to_.clock_source = &clock_;
+    to_.clock_source = &world_.clock;
   }
   // A path is a key of `files_`, and loads as the plugin "name version".
   plugin_set::loader files() {
@@ -154,7 +154,11 @@ class plugin_reload_test : public plugin_set_test {
   void load(const std::vector<std::string>& paths) {
     options_.plugins = paths;
     reloaded_.load(options_, files());
-    reloaded_.start_controllers(options_, {});
+    controller::controller::parts shared{};
+    shared.loop = world_.loop();
+    const kube::client::parts api{world_.loop(),  nullptr,        nullptr, &world_.clock,
+                                  &world_.timers, metrics_.get(), nullptr};
+    reloaded_.start_controllers(options_, shared, {api, nullptr, "host"});
     log_.clear();
   }
   std::string reload(const std::vector<std::string>& paths) {
@@ -165,7 +169,7 @@ class plugin_reload_test : public plugin_set_test {
 
   std::map<std::string, std::string> files_{{"a", "one 1"}, {"b", "two 1"}};
   bool stopping_ = false;
-  test::fake_clock clock_;
+  test::test_loop world_;
   plugin_set::reach to_;
   options options_;
   plugin_set reloaded_{*metrics_, [this](const std::string& path) {
