@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/assert.hpp"
 #include "core/base/log.hpp"
 #include "core/controller/controller_state.hpp"
 
@@ -32,17 +33,38 @@ void controller::state::pump() {
     return;
   }
   const auto workers = spec.max_concurrent_reconciles;
+  // Also when no worker is free: a delay that is over must not be waited for again and again.
+  queue.promote(now());
   // Plans that hang gave their workers away but hold threads of the lane: not without end.
-  while (active < workers && active + hung.size() < 2 * workers) {
+  while (active < workers && active + hung.size() < 2 * workers && queue.depth() > 0 &&
+         has_budget()) {
     auto taken = queue.take(now());
-    if (!taken) break;
+    OARLOCK_ASSERT(taken, "a queue with depth has a key to take");
     ++active;
     spawn(parts_.loop, run_key(shared_from_this(), std::move(*taken)));
   }
-  // Also when no worker is free: a delay that is over must not be waited for again and again.
-  queue.promote(now());
   report_depth();
   if (const auto next = queue.next_delayed()) arm(*next);
+}
+
+// Takes a place of the plugin's; without one it is called back when there is.
+bool controller::state::has_budget() {
+  if (!parts_.budget) return true;
+  if (waits_for_budget) return false;
+  const std::weak_ptr<state> weak = weak_from_this();
+  waits_for_budget = !parts_.budget->take([weak] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->waits_for_budget = false;
+    self->pump();
+  });
+  return !waits_for_budget;
+}
+
+void controller::state::end_work() {
+  --active;
+  metrics.active_workers.set(static_cast<double>(active));
+  if (parts_.budget) parts_.budget->give_back();
 }
 
 void controller::state::report_depth() {
@@ -87,8 +109,7 @@ task<> controller::state::run_key(std::shared_ptr<state> self, work_queue::taken
     self->queue.add(taken.key, self->now());
   }
   self->metrics.work_seconds.observe(seconds(self->now() - begin));
-  if (self->hung.erase(run->key) == 0) --self->active;
-  self->metrics.active_workers.set(static_cast<double>(self->active));
+  if (self->hung.erase(run->key) == 0) self->end_work();
   self->queue.done(taken.key, self->now());
   self->pump();
 }
@@ -108,8 +129,7 @@ task<> controller::state::keep_deadline(std::shared_ptr<state> self, key_run_ptr
   run->steps.request_stop();
   if (!run->planning) co_return;
   self->hung.emplace(run->key, run);
-  --self->active;
-  self->metrics.active_workers.set(static_cast<double>(self->active));
+  self->end_work();
   self->pump();
   run->reporting = true;
   co_await self->report_hung(run);

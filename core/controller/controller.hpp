@@ -11,6 +11,7 @@
 #include "core/base/timers.hpp"
 #include "core/cache/informer_cache.hpp"
 #include "core/controller/events.hpp"
+#include "core/controller/reconcile_budget.hpp"
 #include "core/controller/reconciler.hpp"
 #include "core/controller/spec.hpp"
 #include "core/controller/work_queue.hpp"
@@ -31,7 +32,8 @@ class controller {
     const clock* clock_source;
     timers* timer_source;
     metric_registry* metrics;
-    random_source* random;  ///< for the ids of reconciles
+    random_source* random;                          ///< for the ids of reconciles
+    std::shared_ptr<reconcile_budget> budget = {};  ///< of all controllers of a plugin; may be null
   };
   controller(controller_spec spec, parts p);
   ~controller();

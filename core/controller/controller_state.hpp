@@ -46,6 +46,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   void report_depth();
   [[nodiscard]] bool synced() const;
   void pump();
+  [[nodiscard]] bool has_budget();
+  void end_work();
   void arm(steady_time when);
   static task<> sleep_then_pump(std::shared_ptr<state> self, duration wait, std::stop_token stop);
   static task<> run_key(std::shared_ptr<state> self, work_queue::taken taken);
@@ -107,6 +109,7 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   guarded<std::map<cache::object_key, steady_time>> running;
   bool leading = false;
   bool draining = false;
+  bool waits_for_budget = false;
   bool first_reconcile = true;
   std::optional<steady_time> armed;
   std::stop_source sleeper;

@@ -96,6 +96,15 @@ TEST(flags, plugins_act_as_the_daemon_unless_told_otherwise) {
   EXPECT_EQ(parse({}).run->plugin_namespace, "oarlock-system");
 }
 
+TEST(flags, quotas_are_read_and_printed_so_that_they_read_back) {
+  const auto p =
+      parse({"--plugin-quota=*:writes-per-second=9", "--plugin-quota=a:cache-bytes=1Mi"});
+  ASSERT_TRUE(p.run) << p.err;
+  EXPECT_EQ(p.run->plugin_quotas.of("a").cache_bytes, 1U << 20U);
+  EXPECT_EQ(p.run->plugin_quotas.of("b").writes_per_second, 9U);
+  EXPECT_THAT(to_yaml(*p.run), HasSubstr("a:cache-bytes=1Mi"));
+}
+
 TEST(flags, the_pods_namespace_holds_the_lease) {
   EXPECT_EQ(parse({}, "prod").run->leader_election_namespace, "prod");
   EXPECT_EQ(parse({"--leader-election-namespace=x"}, "prod").run->leader_election_namespace, "x");
@@ -118,6 +127,7 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--health-probe-bind-address=:99999"}, "found \":99999\": the port is not a number"},
       {{"--plugin-home=moon"}, "--plugin-home: expected core or child, found \"moon\""},
       {{"--plugin-sandbox=no"}, "--plugin-sandbox: expected bestEffort or required"},
+      {{"--plugin-quota=a:b=1"}, "--plugin-quota: expected one of writes-per-second"},
       {{"--plugin-identity=me"}, "--plugin-identity: expected daemon or serviceaccount"},
       {{"--namespace=Team_A"}, "--namespace: expected at most 63 lower-case letters"},
       {{"--runtime-name=" + std::string(64, 'a')}, "--runtime-name: expected at most 63"},

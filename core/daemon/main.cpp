@@ -39,10 +39,17 @@ std::string pod_namespace() {
 
 // How plugins are loaded: into this process, or each into a child.
 oarlock::daemon::plugin_set::loader loader_of(const oarlock::daemon::options& o,
+                                              const oarlock::plugin::quota_table& quotas,
                                               const oarlock::clock& clock,
                                               oarlock::metric_registry& metrics) {
-  if (!o.plugins_in_children) return oarlock::plugin::load_plugin;
+  const oarlock::plugin::host_services host{&quotas, &clock, &metrics};
+  if (!o.plugins_in_children) {
+    return [host](const std::filesystem::path& path, const std::string& config_json) {
+      return oarlock::plugin::load_plugin(path, config_json, host);
+    };
+  }
   oarlock::plugin::child_settings settings;
+  settings.quotas = &quotas;
   if (!o.sandbox_required) settings.sandbox = oarlock::plugin::wire::sandbox_mode::best_effort;
   return [settings, &clock, &metrics](const std::filesystem::path& path,
                                       const std::string& config_json) {
@@ -91,7 +98,8 @@ int main(int argc, char** argv) {
   oarlock::asio_timers timers;
   const auto metrics = oarlock::make_prometheus_registry();
   const auto nobody = without_identity(*cluster);
-  auto loader = loader_of(*flags.run, clock, *metrics);
+  const auto quotas = flags.run->plugin_quotas;
+  auto loader = loader_of(*flags.run, quotas, clock, *metrics);
   oarlock::daemon::daemon daemon(
       std::move(*flags.run),
       {.clock_source = &clock,

@@ -248,6 +248,17 @@ std::vector<setting> work_settings() {
        "Namespace of the plugins' ServiceAccounts (default: the pod's, else oarlock-system)",
        setting_kind::text, into<set_label>(&options::plugin_namespace),
        show_text(&options::plugin_namespace)},
+      {"plugin-quota", "PLUGIN:QUOTA=VALUE",
+       "What a plugin may use, * for all: writes-per-second, writes-in-flight, "
+       "concurrent-reconciles, cache-bytes, log-lines-per-second; 0: no limit; repeatable",
+       setting_kind::list,
+       [](options& o, const std::string& text) -> result<> {
+         if (auto ok = o.plugin_quotas.add(text); !ok) {
+           return error{option_error::bad_value, ok.error().message};
+         }
+         return {};
+       },
+       [](const options& o) { return o.plugin_quotas.entries(); }},
       {"namespace", "NAMESPACE", "Work in this namespace only (default: all)", setting_kind::text,
        into<set_label>(&options::ns), show_text(&options::ns)},
       {"max-concurrent-reconciles", "N",

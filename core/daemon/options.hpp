@@ -10,6 +10,7 @@
 #include "core/base/log.hpp"
 #include "core/base/result.hpp"
 #include "core/metrics/bind_address.hpp"
+#include "core/plugin/quota.hpp"
 
 namespace oarlock::daemon {
 
@@ -40,6 +41,7 @@ struct options {
   std::string debug_socket;  ///< empty: none
   std::string runtime_name = "oarlock";
   identity_kind plugin_identity = identity_kind::daemon;
+  plugin::quota_table plugin_quotas;
   std::string plugin_namespace;  ///< the pod's, else oarlock-system, unless set
 };
 

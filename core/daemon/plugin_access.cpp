@@ -62,9 +62,8 @@ struct plugin_access::state {
         scope_ns(o.ns),
         own_identity(o.plugin_identity == identity_kind::service_account),
         with(std::move(given)),
-        writes(
-            declared,
-            {with.daemon.clock_source, with.daemon.timer_source, with.daemon.metrics, o.ns, {}}) {
+        writes(declared, {with.daemon.clock_source, with.daemon.timer_source, with.daemon.metrics,
+                          o.ns, plugin::write_quota::of(o.plugin_quotas.of(declared.name))}) {
     auto ungated = with.daemon;
     ungated.gate = nullptr;
     as_daemon = std::make_unique<kube::client>(ungated);

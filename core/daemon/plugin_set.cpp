@@ -143,8 +143,14 @@ void plugin_set::start_one(running& one, const options& o) {
     most = std::max(most, spec.max_concurrent_reconciles);
   }
   one.lane = std::make_unique<lane_pool>(lane_threads(most, std::thread::hardware_concurrency()));
+  const auto& name = one.code->declared().name;
+  const auto budget = std::make_shared<controller::reconcile_budget>(
+      o.plugin_quotas.of(name).concurrent_reconciles,
+      [&held_back = plugin::over_quota_counter(
+           metrics_, name, plugin::quota_name::concurrent_reconciles)] { held_back.add(); });
   for (auto& spec : specs) {
     auto parts = shared_;
+    parts.budget = budget;
     parts.lane = one.lane->get_executor();
     parts.client = &one.access->client();
     parts.events = &one.access->events();

@@ -27,6 +27,7 @@ struct child_settings {
   duration watch_period = std::chrono::seconds(1);
   /// A key whose plans ended so many children in a row is left alone until its object changes.
   int crashes_per_key = 3;
+  const quota_table* quotas = nullptr;  ///< null: nothing is limited; outlives the plugin
 };
 
 /// As load_plugin(), but the plugin's code only ever runs in a child process. One that dies is

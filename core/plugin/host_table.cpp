@@ -90,6 +90,7 @@ static void host_log_write(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
   if (ctx == nullptr || !log_enabled(level_of(level))) return;
   try {
     host_table::during_call(ctx, "oarlock.log/1 write", [&](const host_table& host) {
+      if (!host.log_quota().admit()) return;
       write_record(host, level_of(level), text_of(message), pairs, pair_count);
     });
   } catch (...) {
@@ -107,7 +108,8 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
 
 }  // namespace
 
-host_table::host_table(std::string plugin) : plugin_(std::move(plugin)), lent_(new lent) {
+host_table::host_table(std::string plugin, log_limit::parts limits)
+    : plugin_(std::move(plugin)), log_limit_(plugin_, limits), lent_(new lent) {
   static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
   all.with([&](auto& list) { list.push_back(lent_); });
   const std::string_view version = core_version();

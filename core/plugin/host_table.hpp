@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/plugin/log_limit.hpp"
 #include "oarlock/host.h"
 
 namespace oarlock::plugin {
@@ -13,13 +14,15 @@ namespace oarlock::plugin {
 /// What the plugin holds stays valid for good: a call after destroy() is told and does nothing.
 class host_table {
  public:
-  explicit host_table(std::string plugin);
+  /// Without `limits` its log has no limit.
+  explicit host_table(std::string plugin, log_limit::parts limits = {});
   ~host_table();
   host_table(const host_table&) = delete;
   host_table& operator=(const host_table&) = delete;
 
   [[nodiscard]] const oarlock_host* table() const;
   [[nodiscard]] const std::string& plugin() const { return plugin_; }
+  [[nodiscard]] log_limit& log_quota() const { return log_limit_; }
   /// Runs `work` with the host that lent `ctx`, which is not destroyed meanwhile. Does not run it
   /// for one that is gone: the log says that the plugin called `name`.
   static void during_call(oarlock_host_ctx* ctx, const char* name,
@@ -31,6 +34,7 @@ class host_table {
   struct lent;
 
   std::string plugin_;
+  mutable log_limit log_limit_;
   lent* lent_;  // never freed
 };
 

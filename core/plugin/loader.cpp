@@ -71,11 +71,11 @@ void check_manners(const process_state& before, const std::string& plugin, const
 class mapped_plugin final : public loaded_plugin {
  public:
   mapped_plugin(manifest declared, std::string fingerprint, library_use library,
-                const oarlock_plugin* table)
+                const oarlock_plugin* table, const host_services& host)
       : library_(std::move(library)),
         declared_(std::move(declared)),
         fingerprint_(std::move(fingerprint)),
-        host_(declared_.name),
+        host_(declared_.name, host.log_limits(declared_.name)),
         sinks_(declared_.name) {
     parts_.plugin = declared_.name;
     parts_.table = table;
@@ -177,8 +177,14 @@ class mapped_plugin final : public loaded_plugin {
 
 }  // namespace
 
+log_limit::parts host_services::log_limits(const std::string& plugin) const {
+  if (quotas == nullptr) return {};
+  return {quotas->of(plugin).log_lines_per_second, clock_source, metrics};
+}
+
 result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
-                                                   const std::string& config_json) {
+                                                   const std::string& config_json,
+                                                   const host_services& host) {
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   if (auto ok = check_core_home(found); !ok) return ok.error();
@@ -190,7 +196,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& 
   const oarlock_plugin* table = library->entry()();
   if (auto ok = check_descriptor(found, table); !ok) return ok.error();
   auto made = std::make_unique<mapped_plugin>(std::move(*found.declared), found.fingerprint(),
-                                              std::move(*library), table);
+                                              std::move(*library), table, host);
   const auto created = made->create(config_json);
   check_manners(before, name, "create");
   if (!created) {

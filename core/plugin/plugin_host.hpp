@@ -8,7 +8,9 @@
 #include "core/base/result.hpp"
 #include "core/controller/reconciler.hpp"
 #include "core/controller/spec.hpp"
+#include "core/plugin/log_limit.hpp"
 #include "core/plugin/manifest.hpp"
+#include "core/plugin/quota.hpp"
 
 namespace oarlock::plugin {
 
@@ -28,13 +30,23 @@ class loaded_plugin {
   virtual void stop() = 0;
 };
 
+/// What the host table needs; without it nothing is limited. All of it outlives the plugin.
+struct host_services {
+  const quota_table* quotas = nullptr;
+  const clock* clock_source = nullptr;
+  metric_registry* metrics = nullptr;
+
+  [[nodiscard]] log_limit::parts log_limits(const std::string& plugin) const;
+};
+
 /// Loads a plugin folder, or a file beside its plugin.yaml. Checks in this order, before any code
 /// of the plugin runs: the file is there, the manifest is valid, the library is an ELF shared
 /// object of this architecture that exports the entry symbol, the ABI range fits. The error names
 /// the file, what was expected and found, and the remedy. `config_json` goes to create(). What is
 /// mapped are the bytes that were checked: the files may change at any time.
 [[nodiscard]] result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
-                                                                 const std::string& config_json);
+                                                                 const std::string& config_json,
+                                                                 const host_services& host = {});
 
 /// Another text whenever plugin.yaml or the library of the plugin at `path` are others; empty when
 /// they cannot be read. Blocks.

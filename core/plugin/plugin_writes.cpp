@@ -38,7 +38,7 @@ struct plugin_writes::state {
   state(const manifest& declared, parts p);
 
   [[nodiscard]] result<> allowed(const kube::write_intent& w) const;
-  error over_quota(const kube::write_intent& w, const char* what) const;
+  error over_quota(const kube::write_intent& w, const char* quota) const;
   static task<bool> find_room(std::shared_ptr<state> self, steady_time deadline,
                               std::stop_token stop);
   static task<result<std::shared_ptr<void>>> admit(std::shared_ptr<state> self,
@@ -53,6 +53,8 @@ struct plugin_writes::state {
   counter& over;
   counter& waited_seconds;
   gauge& under_way;
+  counter& over_rate;
+  counter& over_in_flight;
   token_bucket bucket;
   std::size_t in_flight = 0;
   // In the order of their coming; stopping one lets it go on.
@@ -75,8 +77,10 @@ plugin_writes::state::state(const manifest& declared, parts p)
       under_way(with.metrics->make_gauge("oarlock_plugin_writes_in_flight",
                                          "Writes of a plugin that are under way",
                                          {{"plugin", plugin}})),
-      bucket(static_cast<double>(std::max<std::size_t>(with.quota.per_second, 1)),
-             static_cast<double>(std::max<std::size_t>(with.quota.burst, 1))) {}
+      over_rate(over_quota_counter(*with.metrics, plugin, quota_name::writes_per_second)),
+      over_in_flight(over_quota_counter(*with.metrics, plugin, quota_name::writes_in_flight)),
+      bucket(static_cast<double>(std::max<std::uint64_t>(with.quota.per_second, 1)),
+             static_cast<double>(std::max<std::uint64_t>(with.quota.burst, 1))) {}
 
 result<> plugin_writes::state::allowed(const kube::write_intent& w) const {
   const auto found = std::find_if(grants.begin(), grants.end(), [&](const grant& g) {
@@ -98,21 +102,25 @@ result<> plugin_writes::state::allowed(const kube::write_intent& w) const {
   return {};
 }
 
-error plugin_writes::state::over_quota(const kube::write_intent& w, const char* what) const {
+error plugin_writes::state::over_quota(const kube::write_intent& w, const char* quota) const {
   over.add();
+  log_error("plugin is over its quota: a write is refused",
+            {{"plugin", plugin}, {"quota", quota}, {"write", in_words(w)}, {"name", w.name}});
   return {kube_error::over_quota,
-          fmt::format("expected plugin {} to stay below its quota of {}, found {} still waiting at "
+          fmt::format("expected plugin {} to stay below its quota {}, found {} still waiting at "
                       "its deadline: raise the quota, or write less",
-                      plugin, what, in_words(w))};
+                      plugin, quota, in_words(w))};
 }
 
 // False: the deadline or `stop` came first. Who comes while others wait queues up behind them.
 task<bool> plugin_writes::state::find_room(std::shared_ptr<state> self, steady_time deadline,
                                            std::stop_token stop) {
-  if (self->in_flight < self->with.quota.in_flight && self->waiting.empty()) {
+  const auto limit = self->with.quota.in_flight;
+  if (limit == 0 || (self->in_flight < limit && self->waiting.empty())) {
     ++self->in_flight;
     co_return true;
   }
+  self->over_in_flight.add();
   const auto turn = std::make_shared<std::stop_source>();
   self->waiting.push_back(turn);
   const std::stop_callback given_up(stop, [turn] { turn->request_stop(); });
@@ -153,7 +161,8 @@ task<result<std::shared_ptr<void>>> plugin_writes::state::admit(std::shared_ptr<
   const error cancelled{kube_error::cancelled, "cancelled while it waited for its quota"};
   if (with.quota.per_second > 0) {
     const auto wait = self->bucket.take(came, deadline - came);
-    if (!wait) co_return self->over_quota(what, "writes per second");
+    if (!wait) co_return self->over_quota(what, quota_name::writes_per_second);
+    if (*wait > duration::zero()) self->over_rate.add();
     if (*wait > duration::zero() && !co_await with.timer_source->sleep_for(*wait, stop)) {
       co_return cancelled;
     }
@@ -161,7 +170,7 @@ task<result<std::shared_ptr<void>>> plugin_writes::state::admit(std::shared_ptr<
   const bool room = co_await find_room(self, deadline, stop);
   self->waited_seconds.add(std::chrono::duration<double>(with.clock_source->now() - came).count());
   if (!room && stop.stop_requested()) co_return cancelled;
-  if (!room) co_return self->over_quota(what, "writes in flight");
+  if (!room) co_return self->over_quota(what, quota_name::writes_in_flight);
   self->under_way.set(static_cast<double>(self->in_flight));
   co_return std::shared_ptr<void>(static_cast<void*>(self.get()), [self](void*) { self->leave(); });
 }

@@ -9,13 +9,19 @@
 #include "core/base/timers.hpp"
 #include "core/kube/write_policy.hpp"
 #include "core/plugin/manifest.hpp"
+#include "core/plugin/quota.hpp"
 
 namespace oarlock::plugin {
 
+/// 0 everywhere: no limit.
 struct write_quota {
-  std::size_t per_second = 500;  ///< sustained; 0: no limit
-  std::size_t burst = 1000;      ///< at once after a quiet time
-  std::size_t in_flight = 24;    ///< of the 32 connections that all plugins share
+  std::uint64_t per_second = 500;  ///< sustained
+  std::uint64_t burst = 1000;      ///< at once after a quiet time
+  std::uint64_t in_flight = 24;
+
+  [[nodiscard]] static write_quota of(const plugin_quota& q) {
+    return {q.writes_per_second, 2 * q.writes_per_second, q.writes_in_flight};
+  }
 };
 
 /// Thread: the client's loop. A write outside the manifest is kube_error::not_declared, logged and

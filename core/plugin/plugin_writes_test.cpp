@@ -140,7 +140,7 @@ TEST_F(plugin_writes_test, a_wait_past_the_deadline_is_refused_at_once) {
   begin(late);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code, kube_error::over_quota);
-  EXPECT_THAT(late.error().message, HasSubstr("quota of writes per second"));
+  EXPECT_THAT(late.error().message, HasSubstr("its quota writes-per-second"));
   EXPECT_EQ(world_.clock.now(), before);
   world_.advance(30s);
   for (const auto& one : queued)
@@ -162,7 +162,7 @@ TEST_F(plugin_writes_test, over_the_number_in_flight_a_write_waits_for_another_t
   world_.advance(30s);
   ASSERT_FALSE(fourth);
   EXPECT_EQ(fourth.error().code, kube_error::over_quota);
-  EXPECT_THAT(fourth.error().message, HasSubstr("quota of writes in flight"));
+  EXPECT_THAT(fourth.error().message, HasSubstr("its quota writes-in-flight"));
   second = pass{};
   third = pass{};
   EXPECT_THAT(metrics_->serialize(),

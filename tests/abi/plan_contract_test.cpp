@@ -310,5 +310,27 @@ TEST_P(plan_contract, log_records_carry_plugin_and_object) {
   EXPECT_EQ(log.find("no context"), std::string::npos);
 }
 
+TEST_P(plan_contract, a_flood_of_log_records_is_cut_off_by_name) {
+  plugin::quota_table quotas;
+  ASSERT_TRUE(quotas.add("zoo:log-lines-per-second=1"));
+  auto settings = zoo_settings();
+  settings.quotas = &quotas;
+  started rogue("rogue", GetParam(), "{}", settings);
+  ::testing::internal::CaptureStderr();
+  constexpr int plans = 100;  // of two records each
+  for (int i = 0; i < plans; ++i)
+    EXPECT_EQ(rogue.plan("log").verdict, plan_verdict::done);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("plugin is over its quota: log records are dropped plugin=zoo "
+                             "quota=log-lines-per-second limit=1"));
+  std::size_t kept = 0;
+  for (auto at = log.find("no pairs"); at != std::string::npos; at = log.find("no pairs", at + 1))
+    ++kept;
+  EXPECT_GT(kept, 0U);
+  EXPECT_LT(kept, plans);
+  EXPECT_THAT(zoo_metrics().serialize(), HasSubstr("oarlock_plugin_over_quota_total{plugin=\"zoo\","
+                                                   "quota=\"log-lines-per-second\"}"));
+}
+
 }  // namespace
 }  // namespace oarlock::abi

@@ -103,17 +103,20 @@ inline result<std::unique_ptr<plugin::loaded_plugin>> load_from(
     const fs::path& path, home where, const std::string& config = "{}",
     const plugin::child_settings& settings = zoo_settings()) {
   static system_clock clock;
-  if (where == home::core) return plugin::load_plugin(path, config);
+  if (where == home::core) {
+    return plugin::load_plugin(path, config, {settings.quotas, &clock, &zoo_metrics()});
+  }
   return plugin::load_plugin_in_child(path, config, settings, clock, zoo_metrics());
 }
 
 /// Loads `bytes` as the library of a plugin folder.
 inline result<std::unique_ptr<plugin::loaded_plugin>> load_bytes(
     const folder& where, const std::string& bytes, home in,
-    const std::string& manifest = zoo_manifest(), const std::string& config = "{}") {
+    const std::string& manifest = zoo_manifest(), const std::string& config = "{}",
+    const plugin::child_settings& settings = zoo_settings()) {
   write_whole(where.path() / "plugin.yaml", manifest);
   write_whole(where.path() / "libzoo.so", bytes);
-  return load_from(where.path(), in, config);
+  return load_from(where.path(), in, config, settings);
 }
 
 }  // namespace oarlock::abi
