@@ -1,5 +1,6 @@
 #include "core/cache/informer_cache.hpp"
 
+#include <boost/asio/post.hpp>
 #include <map>
 #include <utility>
 
@@ -8,8 +9,12 @@
 namespace oarlock::cache {
 
 // Shared with the subscriptions, which may outlive the cache.
-struct informer_cache::state {
+struct informer_cache::state : std::enable_shared_from_this<informer_cache::state> {
   explicit state(parts p) : with(std::move(p)) {}
+
+  void account(const shared_informer& grown);
+  void end_all_of(const tenant_ptr& whom);
+
   const parts with;
   std::map<scope, std::shared_ptr<shared_informer>> informers;
   std::shared_ptr<gate> running = std::make_shared<gate>();
@@ -40,6 +45,28 @@ class share final : public subscription {
 
 }  // namespace
 
+void informer_cache::state::account(const shared_informer& grown) {
+  const auto whom = grown.sole_tenant();
+  if (!whom || whom->bytes_max == 0 || whom->is_over) return;
+  std::size_t held = 0;
+  for (const auto& [what, one] : informers) {
+    if (one->sole_tenant() == whom) held += one->held_bytes();
+  }
+  if (held <= whom->bytes_max) return;
+  whom->is_over = true;
+  // Not from inside the reflector that is to end.
+  boost::asio::post(with.loop, [owner = shared_from_this(), whom, held] {
+    owner->end_all_of(whom);
+    if (whom->over) whom->over(held);
+  });
+}
+
+void informer_cache::state::end_all_of(const tenant_ptr& whom) {
+  for (const auto& [what, one] : informers) {
+    if (one->sole_tenant() == whom) one->end("the quota of its only reader is used up");
+  }
+}
+
 informer_cache::informer_cache(parts p) : state_(std::make_shared<state>(std::move(p))) {}
 
 informer_cache::~informer_cache() {
@@ -48,17 +75,24 @@ informer_cache::~informer_cache() {
 }
 
 std::unique_ptr<subscription> informer_cache::acquire(scope what, const index_set& lookups,
-                                                      change_handler handler) {
+                                                      change_handler handler, tenant_ptr whom) {
   if (what.metadata_only) {
     scope whole = what;
     whole.metadata_only = false;
     if (state_->informers.contains(whole)) what = std::move(whole);
   }
   auto& slot = state_->informers[what];
-  const bool fresh = slot == nullptr;
-  if (fresh) slot = std::make_shared<shared_informer>(what, state_->with, state_->running);
+  const bool fresh = slot == nullptr || slot->ended();
+  if (fresh) {
+    const std::weak_ptr<state> weak = state_;
+    slot = std::make_shared<shared_informer>(what, state_->with, state_->running,
+                                             [weak](const shared_informer& grown) {
+                                               if (const auto owner = weak.lock())
+                                                 owner->account(grown);
+                                             });
+  }
   auto one = slot;
-  auto who = one->join(lookups, std::move(handler));
+  auto who = one->join(lookups, std::move(handler), std::move(whom));
   if (fresh && !state_->stopped) one->start();
   auto when_unused = [owner = state_](const shared_informer* unused) {
     const auto found = owner->informers.find(unused->what());

@@ -16,6 +16,7 @@
 #include "core/cache/index_set.hpp"
 #include "core/cache/object.hpp"
 #include "core/cache/scope.hpp"
+#include "core/cache/tenant.hpp"
 #include "core/kube/client.hpp"
 
 namespace oarlock::cache {
@@ -82,10 +83,10 @@ class informer_cache {
   /// Joins the watch on `what`, starting it when nobody had it. `handler` first gets the objects
   /// that are already there (initial = true), then every change. `lookups` is what the view will be
   /// asked for; it stays as long as the watch. A reader of metadata joins a watch of whole objects
-  /// on the same scope; one that came before such a watch stays on its own. Thread: the stream
-  /// loop.
+  /// on the same scope; one that came before such a watch stays on its own. `whom` is charged for
+  /// what it alone reads; null: nobody is. Thread: the stream loop.
   [[nodiscard]] std::unique_ptr<subscription> acquire(scope what, const index_set& lookups,
-                                                      change_handler handler);
+                                                      change_handler handler, tenant_ptr whom = {});
   /// Every informer there is: for metrics, readiness and the debug dump. Thread: the stream loop.
   [[nodiscard]] std::vector<const informer*> informers() const;
   /// The API server is known to answer again: nobody waits any longer. Thread: the stream loop.

@@ -326,5 +326,99 @@ TEST_F(informer_cache_test, lets_subscriptions_outlive_it) {
   loop.run_ready();
 }
 
+// Two readers with quotas, and a list that grows as long as it is watched.
+class tenants : public scripted_cluster {
+ protected:
+  static constexpr std::size_t some = 256U << 10U;
+  static tenant_ptr of(std::size_t bytes_max, int& told) {
+    return std::make_shared<tenant>(tenant{bytes_max, [&told](std::size_t bytes) {
+                                             EXPECT_GT(bytes, some);
+                                             ++told;
+                                           }});
+  }
+  std::unique_ptr<subscription> acquire_for(const tenant_ptr& whom,
+                                            const scope& what = {widgets, "", ""}) {
+    auto s = cache.acquire(what, {}, [](const change&) {}, whom);
+    loop.run_ready();
+    return s;
+  }
+  // Objects of more than `some` bytes together.
+  void push_many(std::size_t request) {
+    auto& to = *transport.calls()[request];
+    for (int i = 0; i < 3000 && to.open(); ++i) {
+      to.push(added({"w" + std::to_string(i), "1"}));
+      loop.run_ready();
+    }
+  }
+  int told_one = 0;
+  int told_other = 0;
+};
+
+TEST_F(tenants, one_that_lists_too_much_loses_its_watches_before_the_list_is_whole) {
+  const auto one = of(some, told_one);
+  const auto other = of(some, told_other);
+  const auto big = acquire_for(one);
+  const auto of_other = acquire_for(other, {widgets, "ns", ""});
+  for (const std::size_t i : {0U, 1U})
+    transport.calls()[i]->answer(200);
+  push_many(0);
+  EXPECT_EQ(told_one, 1);
+  EXPECT_FALSE(transport.calls()[0]->open());
+  EXPECT_FALSE(big->view().synced());
+  EXPECT_THAT(big->view().trouble(), HasSubstr("quota"));
+  EXPECT_EQ(told_other, 0);
+  EXPECT_TRUE(transport.calls()[1]->open()) << "others do not notice";
+}
+
+TEST_F(tenants, is_charged_for_all_that_it_alone_reads_also_when_it_grows_later) {
+  const auto one = of(some, told_one);
+  const auto first = acquire_for(one);
+  const auto second = acquire_for(one, {widgets, "ns", ""});
+  for (const std::size_t i : {0U, 1U}) {
+    transport.calls()[i]->answer(200);
+    for (int n = 0; n < 100; ++n)
+      transport.calls()[i]->push(added({"old" + std::to_string(n), "1"}));
+    transport.calls()[i]->push(end_of_list("10"));
+    loop.run_ready();
+  }
+  ASSERT_TRUE(first->view().synced() && second->view().synced());
+  ASSERT_LT(first->view().object_bytes(), some);
+  EXPECT_EQ(told_one, 0);
+  for (int i = 0; i < 3000 && told_one == 0; ++i) {
+    transport.calls()[1]->push(added({"new" + std::to_string(i), std::to_string(11 + i)}));
+    loop.run_ready();
+  }
+  EXPECT_EQ(told_one, 1);
+  EXPECT_FALSE(transport.calls()[0]->open()) << "both end: either alone is below";
+  EXPECT_FALSE(transport.calls()[1]->open());
+}
+
+TEST_F(tenants, is_not_charged_for_what_others_read_too) {
+  const auto one = of(some, told_one);
+  const auto other = of(some, told_other);
+  const auto mine = acquire_for(one);
+  const auto theirs = acquire_for(other);
+  transport.calls()[0]->answer(200);
+  push_many(0);
+  push(end_of_list("5"));
+  EXPECT_EQ(told_one + told_other, 0);
+  EXPECT_TRUE(mine->view().synced());
+}
+
+TEST_F(tenants, a_watch_that_ended_so_is_not_what_the_next_reader_gets) {
+  const auto one = of(some, told_one);
+  const auto big = acquire_for(one);
+  transport.calls()[0]->answer(200);
+  push_many(0);
+  ASSERT_EQ(told_one, 1);
+  const auto next = acquire_for(of(0, told_other));
+  ASSERT_EQ(requests(), 2U);
+  call().answer(200);
+  push_many(1);
+  push(end_of_list("5"));
+  EXPECT_TRUE(next->view().synced()) << "and 0 is no limit";
+  EXPECT_EQ(told_other, 0);
+}
+
 }  // namespace
 }  // namespace oarlock::cache

@@ -223,6 +223,7 @@ task<result<>> reflector::take_line(stream& s, std::string line) {
     s.staged->erase(event->object->meta().key);
   } else if (event->object) {
     s.staged->put(std::move(event->object), !ladder_.recent_only());
+    parts_.sink->on_growth(s.staged->bytes());
   } else if (event->initial_events_end) {
     if (!ladder_.recent_only() && ladder_.is_behind(event->resource_version)) {
       co_return error{cache_error::stale_list, "expected a list at " + ladder_.position() +
@@ -322,6 +323,7 @@ task<result<>> reflector::decode_page(list_decoder& page, store::staging* staged
     if (!item->has_value()) co_return result<>();
     if ((*item)->object) {
       staged->put(std::move((*item)->object), !ladder_.recent_only());
+      parts_.sink->on_growth(staged->bytes());
     } else {
       report_bad_object((*item)->bad);
     }

@@ -32,6 +32,8 @@ class reflector_sink {
   virtual void on_position(const std::string& version) = 0;
   /// A list was taken into the store.
   virtual void on_listed() = 0;
+  /// A list in the making has grown to so many bytes.
+  virtual void on_growth(std::size_t /*staged_bytes*/) {}
   /// The list that comes next is of a history that was rewound: versions start over. Called before
   /// on_position, on_listed and the changes.
   virtual void on_rewound() = 0;

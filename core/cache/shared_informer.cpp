@@ -20,10 +20,11 @@ reflector::parts reflector_parts(const informer_cache::parts& p, store* target,
 }  // namespace
 
 shared_informer::shared_informer(scope what, const informer_cache::parts& p,
-                                 std::shared_ptr<gate> running)
+                                 std::shared_ptr<gate> running, growth_handler when_grown)
     : what_(std::move(what)),
       parts_(p),
       running_(std::move(running)),
+      when_grown_(std::move(when_grown)),
       reflector_(what_, reflector_parts(p, &store_, this)),
       check_(what_, {p.client, p.clock_source, p.timer_source, p.random, p.metrics, &store_,
                      &reflector_, p.self_check_period}),
@@ -47,6 +48,30 @@ void shared_informer::stop() {
   stop_.request_stop();
 }
 
+void shared_informer::end(const std::string& why) {
+  ended_ = true;
+  trouble_.with([&why](std::string& t) { t = why; });
+  stop();
+}
+
+tenant_ptr shared_informer::sole_tenant() const {
+  if (subscribers_.empty()) return nullptr;
+  const auto& first = subscribers_.front()->whom;
+  for (const auto& one : subscribers_) {
+    if (one->whom != first) return nullptr;
+  }
+  return first;
+}
+
+void shared_informer::on_growth(std::size_t staged_bytes) {
+  constexpr std::size_t step = 16U << 10U;
+  held_ = std::max(store_.object_bytes(), staged_bytes);
+  told_ = std::min(told_, held_);
+  if (held_ - told_ < step) return;
+  told_ = held_;
+  when_grown_(*this);
+}
+
 task<> shared_informer::run(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running) {
   co_await self->reflector_.run(self->stop_.get_token());
   self->update_gauges(true);
@@ -61,11 +86,12 @@ task<> shared_informer::check(std::shared_ptr<shared_informer> self,
   running->leave();
 }
 
-std::shared_ptr<subscriber> shared_informer::join(const index_set& lookups,
-                                                  change_handler handler) {
+std::shared_ptr<subscriber> shared_informer::join(const index_set& lookups, change_handler handler,
+                                                  tenant_ptr whom) {
   store_.add_indexes(lookups);
   auto who = std::make_shared<subscriber>();
   who->handler = std::move(handler);
+  who->whom = std::move(whom);
   who->joined = store_.sequence();
   for (auto& o :
        OARLOCK_MUTANT("late_reader_misses_the_list") ? std::vector<object_ptr>() : store_.list())
@@ -117,6 +143,7 @@ void shared_informer::deliver(subscriber& to, const change& c) {
 void shared_informer::on_change(const change& c, std::uint64_t sequence) {
   check_.changed((c.after ? c.after : c.before)->meta().key);
   update_gauges(false);
+  on_growth(0);
   // A handler may acquire and release: readers are copied, and asked again whether they are there.
   const auto readers = subscribers_;
   for (const auto& reader : readers) {
@@ -136,6 +163,7 @@ void shared_informer::on_listed() {
 }
 
 void shared_informer::on_state(reflector_state, const std::string& trouble) {
+  if (ended_) return;
   trouble_.with([&trouble](std::string& t) { t = trouble; });
 }
 

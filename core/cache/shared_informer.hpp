@@ -19,6 +19,7 @@ namespace oarlock::cache {
 /// One reader's place in an informer. Loop-bound.
 struct subscriber {
   change_handler handler;
+  tenant_ptr whom;
   /// Changes up to this one were in the store when it joined.
   std::uint64_t joined = 0;
   /// What was in the store then and has not been handed out yet.
@@ -30,7 +31,10 @@ class shared_informer final : public informer,
                               public reflector_sink,
                               public std::enable_shared_from_this<shared_informer> {
  public:
-  shared_informer(scope what, const informer_cache::parts& p, std::shared_ptr<gate> running);
+  /// `when_grown` is told of every few kilobytes.
+  using growth_handler = std::function<void(const shared_informer&)>;
+  shared_informer(scope what, const informer_cache::parts& p, std::shared_ptr<gate> running,
+                  growth_handler when_grown);
   ~shared_informer() override;
   shared_informer(const shared_informer&) = delete;
   shared_informer& operator=(const shared_informer&) = delete;
@@ -38,11 +42,19 @@ class shared_informer final : public informer,
   // Thread: the stream loop.
   void start();
   void stop();
-  [[nodiscard]] std::shared_ptr<subscriber> join(const index_set& lookups, change_handler handler);
+  /// stop(), and why, for trouble().
+  void end(const std::string& why);
+  [[nodiscard]] bool ended() const { return ended_; }
+  [[nodiscard]] std::shared_ptr<subscriber> join(const index_set& lookups, change_handler handler,
+                                                 tenant_ptr whom);
   /// True when nobody is left.
   bool leave(const std::shared_ptr<subscriber>& who);
   [[nodiscard]] reflector_state state() const { return reflector_.state(); }
   void wake() { reflector_.wake(); }
+  /// Of all its readers; null when they read for different ones, or one for nobody.
+  [[nodiscard]] tenant_ptr sole_tenant() const;
+  /// What is in the store, or in the list that is to replace it.
+  [[nodiscard]] std::size_t held_bytes() const { return held_; }
 
   // informer. Thread: any.
   [[nodiscard]] const scope& what() const override { return what_; }
@@ -72,6 +84,7 @@ class shared_informer final : public informer,
   void on_change(const change& c, std::uint64_t sequence) override;
   void on_position(const std::string& version) override;
   void on_listed() override;
+  void on_growth(std::size_t staged_bytes) override;
   void on_rewound() override { ++epoch_; }
   void on_state(reflector_state state, const std::string& trouble) override;
 
@@ -86,6 +99,7 @@ class shared_informer final : public informer,
   const scope what_;
   const informer_cache::parts parts_;
   const std::shared_ptr<gate> running_;
+  const growth_handler when_grown_;
   store store_;
   reflector reflector_;
   reflector_check check_;
@@ -99,6 +113,9 @@ class shared_informer final : public informer,
   gauge& bytes_gauge_;
   double objects_counted_ = 0;
   double bytes_counted_ = 0;
+  std::size_t held_ = 0;
+  std::size_t told_ = 0;  // of held_
+  bool ended_ = false;
 };
 
 }  // namespace oarlock::cache

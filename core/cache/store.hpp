@@ -105,6 +105,7 @@ class store::staging {
   /// the store's own pointer stays, so that a relist does not double the memory.
   void put(object_ptr next, bool keep_newer);
   void erase(const object_key& key);
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// Frees one of shard_count parts.
   void drop(std::size_t shard);
 

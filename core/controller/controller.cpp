@@ -180,6 +180,7 @@ void controller::start() {
 }
 
 void controller::lead() {
+  if (state_->draining) return;
   state_->leading = true;
   for (const auto& primary : state_->primaries().list()) {
     state_->unproven.insert(primary->meta().key);

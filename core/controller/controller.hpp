@@ -32,7 +32,8 @@ class controller {
     const clock* clock_source;
     timers* timer_source;
     metric_registry* metrics;
-    random_source* random;                          ///< for the ids of reconciles
+    random_source* random;          ///< for the ids of reconciles
+    cache::tenant_ptr tenant = {};  ///< of a plugin, charged for what it alone reads; may be null
     std::shared_ptr<reconcile_budget> budget = {};  ///< of all controllers of a plugin; may be null
   };
   controller(controller_spec spec, parts p);

@@ -46,8 +46,9 @@ void controller::state::watch_primary() {
   for (const auto& w : spec.watches) {
     if (!w.map_by_pointer.empty()) lookups.pointers.push_back(w.map_by_pointer);
   }
-  subscriptions.push_back(
-      parts_.cache->acquire({spec.primary, spec.ns, {}}, lookups, [weak](const cache::change& c) {
+  subscriptions.push_back(parts_.cache->acquire(
+      {spec.primary, spec.ns, {}}, lookups,
+      [weak](const cache::change& c) {
         const auto self = weak.lock();
         if (!self) return;
         const auto& key = (c.after ? c.after : c.before)->meta().key;
@@ -57,7 +58,8 @@ void controller::state::watch_primary() {
         } else {
           self->note_other_change(key, c.after->meta().resource_version);
         }
-      }));
+      },
+      parts_.tenant));
 }
 
 // A status that this process did not write, or whose answer it never got: what it says now may not
@@ -74,8 +76,9 @@ void controller::state::note_other_change(const cache::object_key& key,
 
 void controller::state::watch_owned(const kube::resource& r) {
   const std::weak_ptr<state> weak = weak_from_this();
-  subscriptions.push_back(
-      parts_.cache->acquire({r, spec.ns, {}}, {}, [weak](const cache::change& c) {
+  subscriptions.push_back(parts_.cache->acquire(
+      {r, spec.ns, {}}, {},
+      [weak](const cache::change& c) {
         const auto self = weak.lock();
         if (!self) return;
         std::set<cache::object_key> concerned;
@@ -83,7 +86,8 @@ void controller::state::watch_owned(const kube::resource& r) {
         self->add_owner(c.after, concerned);
         for (const auto& key : concerned)
           self->enqueue(key, priority_of(c));
-      }));
+      },
+      parts_.tenant));
 }
 
 void controller::state::add_owner(const cache::object_ptr& child,
@@ -151,17 +155,18 @@ void controller::state::watch_other(const watch_spec& w) {
   if (!w.map_by_label.empty()) lookups.labels.push_back(w.map_by_label);
   // Old and new: an object that moves from one primary to another concerns both. Each key once: a
   // worker may have taken it before the second time, which would be a second plan.
-  subscriptions.push_back(parts_.cache->acquire({w.resource, spec.ns, w.label_selector}, lookups,
-                                                [weak, w](const cache::change& c) {
-                                                  const auto self = weak.lock();
-                                                  if (!self || !self->passes(w, c)) return;
-                                                  std::set<cache::object_key> concerned;
-                                                  if (!OARLOCK_MUTANT("old_target_forgotten"))
-                                                    self->add_mapped(w, c.before, concerned);
-                                                  self->add_mapped(w, c.after, concerned);
-                                                  for (const auto& key : concerned)
-                                                    self->enqueue(key, priority_of(c));
-                                                }));
+  subscriptions.push_back(parts_.cache->acquire(
+      {w.resource, spec.ns, w.label_selector}, lookups,
+      [weak, w](const cache::change& c) {
+        const auto self = weak.lock();
+        if (!self || !self->passes(w, c)) return;
+        std::set<cache::object_key> concerned;
+        if (!OARLOCK_MUTANT("old_target_forgotten")) self->add_mapped(w, c.before, concerned);
+        self->add_mapped(w, c.after, concerned);
+        for (const auto& key : concerned)
+          self->enqueue(key, priority_of(c));
+      },
+      parts_.tenant));
 }
 
 void controller::state::report_cache_size() {

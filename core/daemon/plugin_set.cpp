@@ -143,17 +143,9 @@ void plugin_set::start_one(running& one, const options& o) {
     most = std::max(most, spec.max_concurrent_reconciles);
   }
   one.lane = std::make_unique<lane_pool>(lane_threads(most, std::thread::hardware_concurrency()));
-  const auto& name = one.code->declared().name;
-  const auto budget = std::make_shared<controller::reconcile_budget>(
-      o.plugin_quotas.of(name).concurrent_reconciles,
-      [&held_back = plugin::over_quota_counter(
-           metrics_, name, plugin::quota_name::concurrent_reconciles)] { held_back.add(); });
+  const auto of_plugin = parts_of(one, o);
   for (auto& spec : specs) {
-    auto parts = shared_;
-    parts.budget = budget;
-    parts.lane = one.lane->get_executor();
-    parts.client = &one.access->client();
-    parts.events = &one.access->events();
+    auto parts = of_plugin;
     parts.plan = &one.code->reconciler_for(spec.name);
     one.controllers.push_back(
         std::make_unique<controller::controller>(std::move(spec), std::move(parts)));
@@ -163,16 +155,49 @@ void plugin_set::start_one(running& one, const options& o) {
         one.access->watch(one.reviews.get_token(), [this, &one] { follow_access(one); }));
 }
 
+// What the controllers of one plugin share, its quotas with it.
+controller::controller::parts plugin_set::parts_of(running& one, const options& o) {
+  const auto& name = one.code->declared().name;
+  const auto quota = o.plugin_quotas.of(name);
+  auto& held_back =
+      plugin::over_quota_counter(metrics_, name, plugin::quota_name::concurrent_reconciles);
+  auto parts = shared_;
+  parts.lane = one.lane->get_executor();
+  parts.client = &one.access->client();
+  parts.events = &one.access->events();
+  parts.budget = std::make_shared<controller::reconcile_budget>(quota.concurrent_reconciles,
+                                                                [&held_back] { held_back.add(); });
+  const auto most = static_cast<std::size_t>(quota.cache_bytes);
+  one.tenant = std::make_shared<cache::tenant>(cache::tenant{
+      most, [this, &one, most](std::size_t bytes) { end_over_quota(one, bytes, most); }});
+  parts.tenant = one.tenant;
+  return parts;
+}
+
+void plugin_set::end_over_quota(running& one, std::size_t bytes, std::size_t most) {
+  const auto& name = one.code->declared().name;
+  constexpr auto* quota = plugin::quota_name::cache_bytes;
+  one.over_quota = fmt::format(
+      "expected plugin {} to stay below its quota {}={}, found {} bytes of objects that nobody "
+      "else reads: stopped; raise --plugin-quota={}:{} or declare less, and restart",
+      name, quota, most, bytes, name, quota);
+  plugin::over_quota_counter(metrics_, name, quota).add();
+  log_error("plugin is over its quota and stopped; the others go on",
+            {{"plugin", name}, {"quota", quota}, {"limit", most}, {"found", bytes}});
+  for (const auto& c : one.controllers)
+    spawn(shared_.loop, c->drain());
+}
+
 void plugin_set::follow_access(const running& one) {
   // Its watches may be parked on a 403: the daemon was reviewed too, and may list by now.
-  if (!one.parked()) shared_.cache->wake();
+  if (one.parked().empty()) shared_.cache->wake();
   if (one.in_service) direct(one);
 }
 
 // A plugin that lost its grants stops; one that has them works if this process leads.
 void plugin_set::direct(const running& one) const {
   for (const auto& c : one.controllers) {
-    if (one.parked()) {
+    if (!one.parked().empty()) {
       c->follow();
     } else if (leads_) {
       c->lead();
@@ -210,8 +235,8 @@ std::vector<controller::controller*> plugin_set::controllers() {
 std::vector<check> plugin_set::checks() const {
   std::vector<check> out;
   // A plugin that waits for its grants takes nothing out of service, unless there is no other.
-  const bool all_parked =
-      std::all_of(running_.begin(), running_.end(), [](const auto& one) { return one->parked(); });
+  const bool all_parked = std::all_of(running_.begin(), running_.end(),
+                                      [](const auto& one) { return !one->parked().empty(); });
   for (const auto& one : running_) {
     check c{.name = "plugin/" + one->code->declared().name, .note = one->refused};
     if (one->controllers.empty() && !one->code->declared().controllers.empty()) {
@@ -225,8 +250,8 @@ std::vector<check> plugin_set::checks() const {
       }
       if (!why.empty()) c.trouble += (c.trouble.empty() ? "" : "; ") + why;
     }
-    if (one->parked()) {
-      c.trouble = one->access->trouble();
+    if (auto why = one->parked(); !why.empty()) {
+      c.trouble = std::move(why);
       c.gates = all_parked;
     }
     out.push_back(std::move(c));

@@ -84,8 +84,14 @@ class plugin_set {
     std::string refused;  // why a newer version was not taken over; empty: there is none
     plugin_access* access = nullptr;
     std::stop_source reviews;
+    cache::tenant_ptr tenant;
     bool in_service = false;  // false: it is loaded beside another version, or drained
-    [[nodiscard]] bool parked() const { return access != nullptr && !access->trouble().empty(); }
+    std::string over_quota;   // why it was stopped; empty: it was not
+    /// Why it may not work; empty: it may.
+    [[nodiscard]] std::string parked() const {
+      if (!over_quota.empty()) return over_quota;
+      return access == nullptr ? std::string() : access->trouble();
+    }
   };
   using running_ptr = std::unique_ptr<running>;
   struct failed {
@@ -101,6 +107,8 @@ class plugin_set {
   void note_gone(const plugin::manifest& declared, bool is_replaced);
   void follow_access(const running& one);
   void direct(const running& one) const;
+  [[nodiscard]] controller::controller::parts parts_of(running& one, const options& o);
+  void end_over_quota(running& one, std::size_t bytes, std::size_t most);
   void note_failure(const std::string& path, const error& why);
   void start_one(running& one, const options& o);
 
