@@ -12,11 +12,12 @@
 #include <filesystem>
 #include <fstream>
 #include <new>
+#include <sstream>
 
 #include "core/base/log.hpp"
-#include "core/plugin/current_plan.hpp"
 #include "core/plugin/lent_pages.hpp"
 #include "core/plugin/library.hpp"
+#include "core/plugin/plugin_call.hpp"
 
 namespace oarlock::daemon {
 
@@ -33,6 +34,7 @@ constexpr bool under_a_sanitizer = false;
 #endif
 
 constexpr std::size_t frames_max = 32;
+constexpr std::string_view plugin_line = "plugin: ";
 constexpr std::array<int, 6> fatal_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
 // Filled once by record_crashes and never freed: what follows may not allocate.
@@ -59,11 +61,13 @@ void write_record(int fd, std::string_view what, void* const* frames, int count)
         std::string_view(" in thread "), std::string_view(thread.data()), std::string_view("\n")}) {
     put(fd, part);
   }
-  if (const auto& in = plugin::plan_of_thread; in.plugin != nullptr) {
+  if (const auto* in = plugin::current_plugin_call(); in != nullptr) {
     for (const std::string_view part :
-         {std::string_view("in the plan() of plugin "), std::string_view(in.plugin),
-          std::string_view(" for "), std::string_view(in.ns), std::string_view("/"),
-          std::string_view(in.name), std::string_view("\n")}) {
+         {plugin_line, std::string_view(in->plugin), std::string_view(" "),
+          std::string_view(in->version), std::string_view(" "), what, std::string_view(" in "),
+          std::string_view(in->slot), std::string_view(*in->name != 0 ? " of " : ""),
+          std::string_view(in->ns), std::string_view(*in->ns != 0 ? "/" : ""),
+          std::string_view(in->name), std::string_view("\n")}) {
       put(fd, part);
     }
   }
@@ -115,33 +119,53 @@ void on_no_memory() {
   std::abort();
 }
 
+void on_exit() {
+  if (plugin::current_plugin_call() != nullptr) record("exit()");
+}
+
+// "plugin: NAME VERSION HOW"
+std::optional<crashed_plugin> parse_plugin(const std::string& line) {
+  if (!line.starts_with(plugin_line)) return std::nullopt;
+  std::istringstream words(line.substr(plugin_line.size()));
+  crashed_plugin out;
+  words >> out.plugin >> out.version;
+  if (!words || !std::getline(words >> std::ws, out.how)) return std::nullopt;
+  return out;
+}
+
 // What the last run left.
-void show_last(const std::filesystem::path& file) {
+std::optional<crashed_plugin> show_last(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::string first;
-  if (!std::getline(in, first)) return;
+  std::string second;
+  if (!std::getline(in, first)) return std::nullopt;
+  std::getline(in, second);
   const auto seen = file.parent_path() / "seen-crash.log";
   std::error_code ec;
   std::filesystem::rename(file, seen, ec);
   log_warn("an earlier run crashed", {{"record", first}, {"file", seen.string()}});
+  return parse_plugin(second);
 }
 
 }  // namespace
 
-void record_crashes(const std::string& state_dir, std::string_view version) {
+std::optional<crashed_plugin> record_crashes(const std::string& state_dir,
+                                             std::string_view version) {
+  std::optional<crashed_plugin> last;
   static const std::string title = "oarlockd " + std::string(version);
   headline = title.c_str();
   if (!state_dir.empty()) {
     static const std::string file = (std::filesystem::path(state_dir) / "last-crash.log").string();
     std::error_code ec;
     std::filesystem::create_directories(state_dir, ec);
-    show_last(file);
+    last = show_last(file);
     record_file = file.c_str();
   }
   std::array<void*, 4> warm{};
   ::backtrace(warm.data(), static_cast<int>(warm.size()));  // loads its library
   std::set_new_handler(&on_no_memory);
-  if (under_a_sanitizer) return;
+  std::atexit(&on_exit);
+  if (under_a_sanitizer) return last;
   struct sigaction how{};
   how.sa_sigaction = &on_fatal_signal;
   // NODEFER: a crash of the handler ends the process instead of hanging it.
@@ -149,6 +173,7 @@ void record_crashes(const std::string& state_dir, std::string_view version) {
   sigemptyset(&how.sa_mask);
   for (const int signal : fatal_signals)
     ::sigaction(signal, &how, nullptr);
+  return last;
 }
 
 void end_without_memory() {

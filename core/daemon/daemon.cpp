@@ -110,6 +110,8 @@ struct daemon::state {
   std::condition_variable changed;
   bool api_answered = false;
   std::optional<options> wanted;  // what a reload has read
+  bool move_wanted = false;
+  std::atomic<bool> moved{false};
   std::atomic<bool> stopping{false};
   std::atomic<bool> started{false};
 
@@ -132,6 +134,8 @@ struct daemon::state {
   void start_election();
   void await_stop();
   void reload_plugins();
+  void begin_to_lead();
+  void move_to_children();
   // Stop, in this order.
   void bound_shutdown();
   bool drain();
@@ -389,13 +393,19 @@ bool daemon::state::await_api() {
 
 void daemon::state::await_stop() {
   for (;;) {
+    bool is_move = false;
     {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [this] { return stopping.load() || wanted; });
+      changed.wait(lock, [this] { return stopping || move_wanted || wanted; });
       if (stopping) return;
-      o.plugins = std::exchange(wanted, std::nullopt)->plugins;
+      is_move = std::exchange(move_wanted, false);
+      if (!is_move) o.plugins = std::exchange(wanted, std::nullopt)->plugins;
     }
-    reload_plugins();
+    if (is_move) {
+      move_to_children();
+    } else {
+      reload_plugins();
+    }
   }
 }
 
@@ -409,6 +419,27 @@ void daemon::state::reload_plugins() {
   };
   to.clock_source = p.clock_source;
   plugins.reload(o, p.load_plugin, to);
+}
+
+// A leader that did not give up its lease may have died of a plugin, and of an object that comes to
+// us now: then it is a child that dies of it. Where the reason is known, that plugin is in a child
+// already.
+void daemon::state::begin_to_lead() {
+  const auto left_by = elector->left_by();
+  const bool known = p.crash_explained && left_by.starts_with(p.host_name + "_");
+  if (left_by.empty() || known || o.plugins_in_children || moved) return set_leading(true);
+  log_warn("the last leader did not give up its lease: plugins move to children first",
+           {{"holder", left_by}});
+  const std::lock_guard lock(mutex);
+  move_wanted = true;
+  changed.notify_all();
+}
+
+void daemon::state::move_to_children() {
+  plugins.move_to_children(p.load_in_child,
+                           [this](const std::function<void()>& what) { stream.call(what); });
+  moved = true;
+  set_leading(true);
 }
 
 void daemon::state::start_controllers() {
@@ -435,7 +466,8 @@ void daemon::state::start_controllers() {
 
 void daemon::state::set_leading(bool leads) {
   boost::asio::post(stream.get_executor(), [this, leads] {
-    if (stopping) return;  // drain() has taken over
+    if (stopping) return;                                 // drain() has taken over
+    if (leads && elector && !elector->leading()) return;  // it was lost meanwhile
     if (leads) {
       plugins.lead();
     } else {
@@ -462,7 +494,7 @@ void daemon::state::start_election() {
     elector = std::make_unique<election::elector>(
         std::move(config),
         election::elector::parts{probe_client.get(), p.clock_source, p.timer_source, p.random,
-                                 p.metrics, &window, [this] { set_leading(true); },
+                                 p.metrics, &window, [this] { begin_to_lead(); },
                                  [this] { set_leading(false); }});
     election_ended = probe.begin(elector->run(election_stop.get_token()));
   });

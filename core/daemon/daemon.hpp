@@ -28,6 +28,9 @@ class daemon {
     /// The same without any identity: a client certificate would win over a plugin's token.
     std::function<result<kube::connection>(executor)> connect_anonymous;
     plugin_set::loader load_plugin;
+    plugin_set::loader load_in_child;
+    /// The last run of this process left a record that names a plugin.
+    bool crash_explained = false;
     std::string host_name;
     /// Parses flags and configuration file again, for a reload.
     std::function<parsed_flags()> reread;

@@ -14,11 +14,11 @@
 #include "core/base/system_random.hpp"
 #include "core/daemon/crash_record.hpp"
 #include "core/daemon/daemon.hpp"
+#include "core/daemon/demotions.hpp"
 #include "core/daemon/flags.hpp"
+#include "core/daemon/plugin_homes.hpp"
 #include "core/kube/connect.hpp"
 #include "core/kube/kubeconfig.hpp"
-#include "core/plugin/child_host.hpp"
-#include "core/plugin/plugin_host.hpp"
 #include "core/plugin/version.hpp"
 
 namespace {
@@ -35,26 +35,6 @@ std::string pod_namespace() {
   std::string ns;
   std::ifstream(oarlock::kube::config_sources{}.service_account / "namespace") >> ns;
   return ns;
-}
-
-// How plugins are loaded: into this process, or each into a child.
-oarlock::daemon::plugin_set::loader loader_of(const oarlock::daemon::options& o,
-                                              const oarlock::plugin::quota_table& quotas,
-                                              const oarlock::clock& clock,
-                                              oarlock::metric_registry& metrics) {
-  const oarlock::plugin::host_services host{&quotas, &clock, &metrics};
-  if (!o.plugins_in_children) {
-    return [host](const std::filesystem::path& path, const std::string& config_json) {
-      return oarlock::plugin::load_plugin(path, config_json, host);
-    };
-  }
-  oarlock::plugin::child_settings settings;
-  settings.quotas = &quotas;
-  if (!o.sandbox_required) settings.sandbox = oarlock::plugin::wire::sandbox_mode::best_effort;
-  return [settings, &clock, &metrics](const std::filesystem::path& path,
-                                      const std::string& config_json) {
-    return oarlock::plugin::load_plugin_in_child(path, config_json, settings, clock, metrics);
-  };
 }
 
 oarlock::kube::cluster_config without_identity(oarlock::kube::cluster_config c) {
@@ -82,7 +62,7 @@ int main(int argc, char** argv) {
   std::cerr << flags.err << std::flush;
   if (!flags.run) return flags.exit_code;
   oarlock::log_configure(flags.run->log_level, flags.run->log_format);
-  oarlock::daemon::record_crashes(flags.run->state_dir, version);
+  const auto crashed = oarlock::daemon::record_crashes(flags.run->state_dir, version);
   oarlock::daemon::end_without_memory();
 
   auto cluster = oarlock::kube::load_cluster_config(
@@ -98,8 +78,9 @@ int main(int argc, char** argv) {
   oarlock::asio_timers timers;
   const auto metrics = oarlock::make_prometheus_registry();
   const auto nobody = without_identity(*cluster);
-  const auto quotas = flags.run->plugin_quotas;
-  auto loader = loader_of(*flags.run, quotas, clock, *metrics);
+  oarlock::daemon::demotions demoted(flags.run->state_dir);
+  if (crashed) demoted.add(*crashed);
+  oarlock::daemon::plugin_homes homes(*flags.run, std::move(demoted), clock, *metrics);
   oarlock::daemon::daemon daemon(
       std::move(*flags.run),
       {.clock_source = &clock,
@@ -114,7 +95,10 @@ int main(int argc, char** argv) {
            [&](oarlock::executor loop) {
              return oarlock::kube::connect(std::move(loop), clock, timers, nobody);
            },
-       .load_plugin = std::move(loader),
+       .load_plugin = homes.as_configured(),
+       .load_in_child =
+           homes.in_children("in a child, as the last leader did not give up its lease"),
+       .crash_explained = crashed.has_value(),
        .host_name = host_name(),
        .reread = parse});
   return daemon.run();

@@ -185,6 +185,7 @@ void plugin_set::dispose(running_ptr one, const reach& to) {
   });
   if (one->lane) one->lane->join();
   one->code->stop();
+  if (one->left) one->left->stop();
 }
 
 void plugin_set::refuse(running& old, const std::string& why, const reach& to) {

@@ -146,7 +146,9 @@ void plugin_set::start_one(running& one, const options& o) {
   const auto of_plugin = parts_of(one, o);
   for (auto& spec : specs) {
     auto parts = of_plugin;
-    parts.plan = &one.code->reconciler_for(spec.name);
+    auto& plan = one.plans[spec.name];
+    plan = std::make_unique<switchable_reconciler>(one.code->reconciler_for(spec.name));
+    parts.plan = plan.get();
     one.controllers.push_back(
         std::make_unique<controller::controller>(std::move(spec), std::move(parts)));
     one.controllers.back()->start();
@@ -238,7 +240,8 @@ std::vector<check> plugin_set::checks() const {
   const bool all_parked = std::all_of(running_.begin(), running_.end(),
                                       [](const auto& one) { return !one->parked().empty(); });
   for (const auto& one : running_) {
-    check c{.name = "plugin/" + one->code->declared().name, .note = one->refused};
+    check c{.name = "plugin/" + one->code->declared().name, .note = one->code->note()};
+    if (!one->refused.empty()) c.note += (c.note.empty() ? "" : "; ") + one->refused;
     if (one->controllers.empty() && !one->code->declared().controllers.empty()) {
       c.trouble = "waiting for the API server";
     }
@@ -279,6 +282,27 @@ void plugin_set::destroy_controllers() {
   }
 }
 
+void plugin_set::move_to_children(
+    const loader& load_child, const std::function<void(const std::function<void()>&)>& on_loop) {
+  for (const auto& one : running_) {
+    auto next = load_child(one->path, "{}");
+    auto started = next ? (*next)->start() : result<>(next.error());
+    if (!started) {
+      log_error("plugin stays in the core: it could not be moved to a child",
+                {{"plugin", one->code->declared().name}, {"error", started.error().message}});
+      continue;
+    }
+    on_loop([&] {
+      for (auto& [controller, plan] : one->plans)
+        plan->switch_to((*next)->reconciler_for(controller));
+      one->left = std::exchange(one->code, std::move(*next));
+    });
+    // Stopped with the rest: a plan() of it may still run.
+    one->left->drain();
+    log_warn("plugin was moved to a child", {{"plugin", one->code->declared().name}});
+  }
+}
+
 void plugin_set::announce_drain() {
   for (auto* one : all())
     one->code->drain();
@@ -288,6 +312,7 @@ void plugin_set::stop() {
   for (auto* one : all()) {
     if (one->lane) one->lane->join();
     one->code->stop();
+    if (one->left) one->left->stop();
   }
   running_.clear();
   stuck_.clear();

@@ -1,9 +1,11 @@
 #pragma once
 // The plugins of one daemon: loaded, given a lane and their controllers, drained, stopped. One bad
 // plugin never keeps the others from running.
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +19,20 @@
 #include "core/plugin/plugin_host.hpp"
 
 namespace oarlock::daemon {
+
+/// A reconciler that can be exchanged while others use it. What it was must live on until every
+/// plan() that began before has returned. Thread: any.
+class switchable_reconciler final : public controller::reconciler {
+ public:
+  explicit switchable_reconciler(controller::reconciler& to) : to_(&to) {}
+  [[nodiscard]] controller::plan_output plan(const controller::plan_input& input) override {
+    return to_.load()->plan(input);
+  }
+  void switch_to(controller::reconciler& to) { to_ = &to; }
+
+ private:
+  std::atomic<controller::reconciler*> to_;
+};
 
 class plugin_set {
  public:
@@ -66,6 +82,11 @@ class plugin_set {
   /// After every drain() has returned. Thread: the stream loop.
   void destroy_controllers();
 
+  /// Loads each plugin once more, by `load_child`, which takes over with its next plan; one that
+  /// cannot be loaded so stays where it is. `on_loop` runs something on the stream loop and waits.
+  /// Blocks. Thread: main, after start_controllers().
+  void move_to_children(const loader& load_child,
+                        const std::function<void(const std::function<void()>&)>& on_loop);
   /// Tells every plugin that its end is near. Thread: main.
   void announce_drain();
   /// After the controllers are gone: ends the lanes and the plugins. Thread: main.
@@ -83,6 +104,8 @@ class plugin_set {
     std::vector<std::unique_ptr<controller::controller>> controllers;
     std::string refused;  // why a newer version was not taken over; empty: there is none
     plugin_access* access = nullptr;
+    std::map<std::string, std::unique_ptr<switchable_reconciler>> plans;  // by controller
+    std::unique_ptr<plugin::loaded_plugin> left;  // where it was before it moved
     std::stop_source reviews;
     cache::tenant_ptr tenant;
     bool in_service = false;  // false: it is loaded beside another version, or drained

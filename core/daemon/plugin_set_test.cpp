@@ -17,8 +17,8 @@ using ::testing::HasSubstr;
 class fake_plugin final : public plugin::loaded_plugin {
  public:
   fake_plugin(std::string name, std::vector<std::string>& log, bool starts,
-              const std::string& version = "1.0.0")
-      : log_(log), starts_(starts) {
+              const std::string& version = "1.0.0", std::string note = {})
+      : log_(log), starts_(starts), note_(std::move(note)) {
     declared_.name = std::move(name);
     declared_.version = version;
   }
@@ -35,11 +35,13 @@ class fake_plugin final : public plugin::loaded_plugin {
   }
   void drain() override { log_.push_back("drain " + declared_.name); }
   void stop() override { log_.push_back("stop " + declared_.name); }
+  [[nodiscard]] std::string note() const override { return note_; }
 
  private:
   plugin::manifest declared_;
   std::vector<std::string>& log_;
   bool starts_;
+  std::string note_;
 };
 
 class plugin_set_test : public ::testing::Test {
@@ -117,6 +119,28 @@ TEST_F(plugin_set_test, unreadable_plugins_are_named_after_their_path) {
              });
     EXPECT_THAT(answer_of("readyz", set.checks()).body, HasSubstr(name)) << path;
   }
+}
+
+TEST_F(plugin_set_test, what_moves_to_a_child_is_told_and_stopped_with_the_rest) {
+  ready_after({"p/good", "p/lost"});
+  log_.clear();
+  const auto load_child =
+      [this](const std::filesystem::path& path,
+             const std::string&) -> result<std::unique_ptr<plugin::loaded_plugin>> {
+    if (path.filename() == "lost") return error{plugin::plugin_error::no_sandbox, "no walls"};
+    return std::unique_ptr<plugin::loaded_plugin>(
+        std::make_unique<fake_plugin>("child", log_, true, "1.0.0", "in a child"));
+  };
+  set_.move_to_children(load_child, [](const std::function<void()>& what) { what(); });
+  EXPECT_EQ(answer_of("readyz", set_.checks()).body,
+            "[+]plugin/child ok: in a child\n"
+            "[+]plugin/lost ok\n"
+            "readyz check passed\n");
+  EXPECT_THAT(log_, ElementsAre("start child", "drain good"));
+  log_.clear();
+  set_.stop();
+  EXPECT_THAT(log_, ElementsAre("stop child", "stop good", "stop lost", "destroy good",
+                                "destroy child", "destroy lost"));
 }
 
 TEST_F(plugin_set_test, plugins_stop_after_they_were_told) {

@@ -105,6 +105,7 @@ struct elector::state {
   std::atomic<bool> leads{false};
   std::atomic<std::int64_t> renewed_ns{never};
   guarded<std::string> holder_seen;
+  guarded<std::string> left_by;
   guarded<std::string> trouble_text;
 
   state(elector_config c, parts given) : config(std::move(c)), p(std::move(given)) {}
@@ -279,6 +280,7 @@ task<outcome> elector::state::create(std::shared_ptr<state> self, std::stop_toke
   request_limit limit(self->p.timer_source, where, self->request_time(), stop);
   const auto sent = self->now();
   self->observed.reset();
+  self->left_by.with([](std::string& left) { left.clear(); });
   auto made = co_await self->p.client->create(
       lease_resource(), c.lease_namespace,
       new_lease_json(c.lease_namespace, c.lease_name, self->write_next()), limit.token());
@@ -309,6 +311,10 @@ task<outcome> elector::state::take(std::shared_ptr<state> self, std::stop_token 
   const auto where = co_await boost::asio::this_coro::executor;
   request_limit limit(self->p.timer_source, where, self->request_time(), stop);
   const auto sent = self->now();
+  const auto& before = self->observed->record.holder;
+  if (!self->leads) {
+    self->left_by.with([&](std::string& left) { left = before == c.identity ? "" : before; });
+  }
   auto stored = co_await self->p.client->update(lease_resource(), c.lease_namespace, c.lease_name,
                                                 std::move(*body), limit.token());
   if (stored) co_return self->won(sent, *stored);
@@ -501,6 +507,10 @@ task<> elector::release() {
 bool elector::leading() const {
   return state_->leads;
 }
+std::string elector::left_by() const {
+  return state_->left_by.with([](const std::string& left) { return left; });
+}
+
 std::string elector::holder() const {
   return state_->holder_seen.with([](const std::string& seen) { return seen; });
 }

@@ -74,6 +74,9 @@ class elector {
   [[nodiscard]] bool leading() const;
   /// Who holds the lease, as last seen; empty when nobody. Thread: any.
   [[nodiscard]] std::string holder() const;
+  /// Whose lease this process took, the last time that it began to lead, when that one had not
+  /// given it up: it died, or could not reach the API server. Empty otherwise. Thread: any.
+  [[nodiscard]] std::string left_by() const;
   /// When the last successful renewal was sent, while leading; for the liveness probe. Thread: any.
   [[nodiscard]] std::optional<steady_time> renewed_at() const;
   /// What the last attempt failed with; empty when it worked. Thread: any.

@@ -71,6 +71,7 @@ TEST(elector, takes_a_released_lease_at_once_and_counts_the_transition) {
   w.settle();
   EXPECT_TRUE(a.standing->leading());
   EXPECT_EQ(w.server.record().transitions, 7);
+  EXPECT_EQ(a.standing->left_by(), "");
 }
 
 TEST(elector, renews_each_retry_period_with_one_request) {
@@ -103,6 +104,7 @@ TEST(elector, waits_for_the_holder_by_its_own_clock_only) {
     w.advance(6s);
     EXPECT_TRUE(a.standing->leading()) << stamp;
     EXPECT_EQ(w.server.record().transitions, 3);
+    EXPECT_EQ(a.standing->left_by(), "other") << "it did not give it up";
   }
 }
 
@@ -156,6 +158,7 @@ TEST(elector, steps_down_when_renewal_fails_and_stands_again) {
   EXPECT_EQ(a.started, 2);
   EXPECT_TRUE(a.open());
   EXPECT_TRUE(a.standing->trouble().empty());
+  EXPECT_EQ(a.standing->left_by(), "") << "it was our own";
   EXPECT_EQ(w.server.record().transitions, 0);  // nobody else had it
 }
 

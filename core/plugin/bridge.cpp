@@ -3,10 +3,10 @@
 #include <exception>
 
 #include "core/base/assert.hpp"
-#include "core/plugin/current_plan.hpp"
 #include "core/plugin/host_table.hpp"
 #include "core/plugin/lent_input.hpp"
 #include "core/plugin/observation.hpp"
+#include "core/plugin/plugin_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -19,7 +19,9 @@ namespace {
 plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
                  const plan_input& input, plan_sink& sink) {
   const oarlock_plan_out* out = sink.open(input);
-  const planning now(parts.plugin.c_str(), input.key.ns.c_str(), input.key.name.c_str());
+  const plugin_call what{parts.plugin.c_str(), parts.version.c_str(), "plan", input.key.ns.c_str(),
+                         input.key.name.c_str()};
+  const plugin_call_scope mark(what);
   try {
     return sink.close(observe_and_plan(*parts.table, parts.self, *view, *out));
   } catch (const std::exception& e) {

@@ -12,6 +12,7 @@ namespace oarlock::plugin {
 /// What the reconcilers of one instance share. `is_running` is true from start() until stop().
 struct instance_parts {
   std::string plugin;
+  std::string version;
   const oarlock_plugin* table = nullptr;
   oarlock_instance* self = nullptr;
   std::atomic<bool> is_running{false};

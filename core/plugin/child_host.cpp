@@ -46,10 +46,12 @@ class child_bridge final : public controller::reconciler {
 
 class child_plugin final : public loaded_plugin {
  public:
-  child_plugin(manifest declared, std::string fingerprint, std::unique_ptr<child_home> home)
+  child_plugin(manifest declared, std::string fingerprint, std::unique_ptr<child_home> home,
+               std::string note)
       : declared_(std::move(declared)),
         fingerprint_(std::move(fingerprint)),
-        home_(std::move(home)) {
+        home_(std::move(home)),
+        note_(std::move(note)) {
     for (const auto& c : declared_.controllers)
       bridges_.try_emplace(c.name, *home_, is_running_, c.name);
   }
@@ -57,6 +59,7 @@ class child_plugin final : public loaded_plugin {
 
   [[nodiscard]] const manifest& declared() const override { return declared_; }
   [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] std::string note() const override { return note_; }
 
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
     const auto found = bridges_.find(controller);
@@ -85,6 +88,7 @@ class child_plugin final : public loaded_plugin {
   const manifest declared_;
   const std::string fingerprint_;
   std::unique_ptr<child_home> home_;
+  const std::string note_;
   std::atomic<bool> is_running_{false};
   bool is_drained_ = false;
   std::map<std::string, child_bridge> bridges_;
@@ -145,7 +149,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
                                            std::move(chosen), clock_source, metrics);
   if (auto ok = home->load(); !ok) return ok.error();
   return std::unique_ptr<loaded_plugin>(std::make_unique<child_plugin>(
-      std::move(*found.declared), found.fingerprint(), std::move(home)));
+      std::move(*found.declared), found.fingerprint(), std::move(home), settings.note));
 }
 
 }  // namespace oarlock::plugin

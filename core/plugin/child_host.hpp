@@ -27,6 +27,7 @@ struct child_settings {
   duration watch_period = std::chrono::seconds(1);
   /// A key whose plans ended so many children in a row is left alone until its object changes.
   int crashes_per_key = 3;
+  std::string note;  ///< why it is in a child although it was not asked for; else empty
   const quota_table* quotas = nullptr;  ///< null: nothing is limited; outlives the plugin
 };
 

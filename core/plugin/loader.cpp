@@ -13,6 +13,7 @@
 #include "core/plugin/errors.hpp"
 #include "core/plugin/host_table.hpp"
 #include "core/plugin/library.hpp"
+#include "core/plugin/plugin_call.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "core/plugin/process_state.hpp"
 
@@ -78,6 +79,7 @@ class mapped_plugin final : public loaded_plugin {
         host_(declared_.name, host.log_limits(declared_.name)),
         sinks_(declared_.name) {
     parts_.plugin = declared_.name;
+    parts_.version = declared_.version;
     parts_.table = table;
     parts_.sinks = &sinks_;
     for (const auto& c : declared_.controllers)
@@ -95,6 +97,8 @@ class mapped_plugin final : public loaded_plugin {
     view.config_encoding = OARLOCK_ENCODING_JSON;
     view.config = {reinterpret_cast<const std::uint8_t*>(config_json.data()), config_json.size()};
     oarlock_instance* made = nullptr;
+    const auto call = call_of("create");
+    const plugin_call_scope mark(call);
     const auto status = guarded_call(detail, [&](const oarlock_error_out* out) {
       return parts_.table->create(host_.table(), &view, out, &made);
     });
@@ -123,6 +127,8 @@ class mapped_plugin final : public loaded_plugin {
     OARLOCK_ASSERT(state_ == state::created, "a plugin is started once");
     error_detail detail;
     const process_state before;
+    const auto call = call_of("start");
+    const plugin_call_scope mark(call);
     const auto status = guarded_call(detail, [&](const oarlock_error_out* out) {
       return parts_.table->start(parts_.self, out);
     });
@@ -156,7 +162,12 @@ class mapped_plugin final : public loaded_plugin {
  private:
   enum class state { empty, created, started, drained, gone };
 
+  [[nodiscard]] plugin_call call_of(const char* slot) const {
+    return {parts_.plugin.c_str(), parts_.version.c_str(), slot};
+  }
   void call(const char* name, void (*slot)(oarlock_instance*)) {
+    const auto what = call_of(name);
+    const plugin_call_scope mark(what);
     try {
       slot(parts_.self);
     } catch (...) {

@@ -124,7 +124,7 @@ TEST_F(Zoo, L2_ACrashInTheCoreLeavesARecordOfWhoItWas) {
   std::ifstream in(state.path() / "last-crash.log");
   const std::string record{std::istreambuf_iterator<char>(in), {}};
   EXPECT_THAT(record, AllOf(HasSubstr("SIGSEGV"),
-                            HasSubstr("in the plan() of plugin zoo for " + ns_ + "/segv\n"),
+                            HasSubstr("plugin: zoo 1.0.0 SIGSEGV in plan of " + ns_ + "/segv\n"),
                             HasSubstr((plugin_ / "libzoo.so").string() + " sha256 ")));
 }
 

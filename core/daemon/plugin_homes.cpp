@@ -1,0 +1,62 @@
+#include "core/daemon/plugin_homes.hpp"
+
+#include <utility>
+
+#include "core/base/log.hpp"
+#include "core/plugin/manifest.hpp"
+
+namespace oarlock::daemon {
+
+plugin_homes::plugin_homes(const options& o, demotions demoted, const clock& clock_source,
+                           metric_registry& metrics)
+    : in_children_(o.plugins_in_children),
+      quotas_(o.plugin_quotas),
+      demoted_(std::move(demoted)),
+      clock_(clock_source),
+      metrics_(metrics) {
+  settings_.quotas = &quotas_;
+  if (!o.sandbox_required) settings_.sandbox = plugin::wire::sandbox_mode::best_effort;
+}
+
+plugin_set::loader plugin_homes::as_configured() {
+  return [this](const std::filesystem::path& path, const std::string& config_json) {
+    return load(path, config_json);
+  };
+}
+
+plugin_set::loader plugin_homes::in_children(std::string why) {
+  return [this, why = std::move(why)](const std::filesystem::path& path,
+                                      const std::string& config_json) {
+    return load_in_child(path, config_json, why);
+  };
+}
+
+plugin_homes::loaded plugin_homes::load(const std::filesystem::path& path,
+                                        const std::string& config_json) {
+  if (in_children_) return load_in_child(path, config_json, {});
+  const auto folder = std::filesystem::is_directory(path) ? path : path.parent_path();
+  // One that cannot be read is refused below, with the reason.
+  const auto declared = plugin::read_manifest(folder / "plugin.yaml");
+  const auto why = declared ? demoted_.why(declared->name, declared->version) : std::nullopt;
+  if (!why) return plugin::load_plugin(path, config_json, {&quotas_, &clock_, &metrics_});
+  log_warn("plugin runs in a child: it crashed the daemon from inside",
+           {{"plugin", declared->name}, {"version", declared->version}, {"how", *why}});
+  return load_in_child(path, config_json, "in a child, as it crashed the daemon: " + *why);
+}
+
+plugin_homes::loaded plugin_homes::load_in_child(const std::filesystem::path& path,
+                                                 const std::string& config_json, std::string why) {
+  auto settings = settings_;
+  settings.note = std::move(why);
+  auto made = plugin::load_plugin_in_child(path, config_json, settings, clock_, metrics_);
+  if (made && !settings.note.empty()) {
+    metrics_
+        .make_gauge("oarlock_plugin_demoted",
+                    "1 for a plugin that was moved from the core to a child by itself",
+                    {{"plugin", (*made)->declared().name}})
+        .set(1);
+  }
+  return made;
+}
+
+}  // namespace oarlock::daemon
