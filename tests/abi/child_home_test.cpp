@@ -319,6 +319,77 @@ TEST(child_home, the_walls_hold) {
   }
 }
 
+// Loads with a child whose kernel lacks `wall`.
+class without_wall {
+ public:
+  explicit without_wall(const std::string& wall, plugin::child_settings settings = zoo_settings())
+      : settings_(std::move(settings)) {
+    settings_.program = programs_.path() / wall;
+    fs::copy_file(fs::path(ZOO_DIR) / "without_wall", settings_.program);
+    fs::permissions(programs_.path(), fs::perms(0755));
+    write_whole(here_.path() / "plugin.yaml", zoo_manifest());
+    write_whole(here_.path() / "libzoo.so", read_whole(zoo_file("good")));
+  }
+  // Why it is refused; empty: it is not.
+  std::string refusal() {
+    const auto loaded = load_from(here_.path(), home::child, "{}", settings_);
+    if (loaded) return {};
+    EXPECT_EQ(loaded.error().code, plugin::plugin_error::no_sandbox);
+    return loaded.error().message;
+  }
+  const plugin::child_settings& settings() { return settings_; }
+
+ private:
+  folder here_;
+  folder programs_;
+  plugin::child_settings settings_;
+};
+
+TEST(child_home, a_missing_wall_refuses_the_plugin_and_is_named) {
+  EXPECT_THAT(without_wall("capset").refusal(), HasSubstr("missing: no capabilities: Operation"));
+  EXPECT_THAT(without_wall("seccomp").refusal(), HasSubstr("missing: seccomp: "));
+  EXPECT_THAT(without_wall("seccomp").refusal(), HasSubstr("--plugin-sandbox=bestEffort"));
+  auto as_we_are = zoo_settings();
+  as_we_are.user = 0;
+  EXPECT_THAT(without_wall("landlock", as_we_are).refusal(), HasSubstr("missing: Landlock: "));
+  if (::geteuid() == 0) {
+    EXPECT_EQ(without_wall("landlock").refusal(), "") << "another user: permissions are enough";
+  }
+}
+
+TEST(child_home, best_effort_goes_on_behind_the_walls_that_stand_and_says_which_do_not) {
+  auto settings = zoo_settings();
+  settings.sandbox = plugin::wire::sandbox_mode::best_effort;
+  without_wall lacking("seccomp", settings);
+  ::testing::internal::CaptureStderr();
+  hostile zoo(home::child, lacking.settings());
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("seccomp: "));
+  EXPECT_EQ(zoo.plan("read-passwd").fail_message, "read-passwd: EACCES") << "Landlock stands";
+  EXPECT_EQ(zoo.plan("fork").fail_message, "fork: reached") << "seccomp does not";
+}
+
+// A daemon that is not root cannot make its child another user: the other walls must do.
+TEST(child_home, the_child_of_a_daemon_that_is_not_root_is_walled_in_too) {
+  if (::geteuid() != 0) GTEST_SKIP() << "all tests here run so when the user is not root";
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        constexpr uid_t nobody = 65534;
+        if (::setresgid(nobody, nobody, nobody) != 0 || ::setresuid(nobody, nobody, nobody) != 0) {
+          std::_Exit(2);
+        }
+        hostile zoo;
+        for (const std::string how : {"read-passwd", "read-token", "read-environ", "read-mem"}) {
+          if (zoo.plan(how).fail_message != how + ": EACCES") std::_Exit(3);
+        }
+        for (const std::string how : {"read-vm", "signal-parent", "trace-parent", "connect"}) {
+          if (zoo.plan(how).fail_message != how + ": EPERM") std::_Exit(4);
+        }
+        std::_Exit(0);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
 // The tricks do work where there is no wall: the test above cannot pass by accident.
 TEST(child_home, in_the_core_there_are_no_walls) {
   hostile zoo(home::core);
