@@ -3,7 +3,10 @@
 
 #include <csignal>
 #include <fstream>
+#include <map>
+#include <sstream>
 
+#include "tests/integration/changes.hpp"
 #include "tests/support/cluster.hpp"
 
 namespace oarlock::testing {
@@ -68,6 +71,55 @@ TEST(ChildHome, AKilledChildComesBackAndNobodyMissesAChange) {
   d.process().send(SIGTERM);
   EXPECT_EQ(d.process().wait(40s), 0) << d.process().log();
   EXPECT_TRUE(is_gone(last));
+}
+
+// How long the child of `plugin` was away after SIGSEGV, in seconds; -1: it did not come back.
+double crash_and_wait(daemon& d, const std::string& plugin) {
+  const pid_t killed = child_of(d, plugin);
+  if (::kill(killed, SIGSEGV) != 0) return -1;
+  const auto when = std::chrono::steady_clock::now();
+  if (!eventually([&] { return child_of(d, plugin) != killed; }, 30s)) return -1;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - when).count();
+}
+
+TEST(ChildHome, CrashesOfOneCostNoChangeOfAnotherAtAHundredASecond) {
+  auto& c = shared_cluster();
+  constexpr auto ns = "beside";
+  constexpr int apps = 20;
+  c.make_namespace(ns);
+  daemon d(c, {{"myapp", test_plugin("observer")}, {"--plugin-home=child"}, false, {}});
+  ASSERT_TRUE(d.wait_ready(30s)) << d.process().log();
+  c.must({"apply", "-n", ns, "-f", "-"}, ten_apps(0) + ten_apps(1));
+  ASSERT_TRUE(eventually([&] { return c.fields("deployment", ns).size() == apps; }, 30s))
+      << d.process().log();
+  changes user(ns, apps, 100);
+  constexpr int crashes = 3;
+  for (int i = 0; i < crashes; ++i) {
+    ASSERT_TRUE(user.wait_for_more(50)) << user.failure();
+    const auto away = crash_and_wait(d, "observer");
+    EXPECT_GE(away, 0) << d.process().log();
+    std::printf("the observer's child was back after %.3f s\n", away);
+  }
+  ASSERT_TRUE(user.wait_for_more(50)) << user.failure();
+  user.stop();
+  EXPECT_EQ(user.failure(), "");
+  const auto replicas = [&] {
+    std::istringstream lines(
+        c.must({"get", "deployments", "-n", ns, "-o",
+                "jsonpath={range .items[*]}{.metadata.name} {.spec.replicas}{\"\\n\"}{end}"}));
+    std::map<std::string, int> found;
+    std::string name;
+    for (int number = 0; lines >> name >> number;)
+      found[name] = number;
+    return found;
+  };
+  EXPECT_TRUE(eventually([&] { return replicas() == user.last(); }, 60s)) << d.process().log();
+  const auto page = d.metrics();
+  const auto of = [&](const char* name, const char* plugin) {
+    return metric(page, name, {plugin});
+  };
+  EXPECT_EQ(of("oarlock_plugin_child_restarts_total", "plugin=\"myapp\""), 0);
+  EXPECT_EQ(of("oarlock_plugin_child_restarts_total", "plugin=\"observer\""), crashes);
 }
 
 TEST(ChildHome, ChildrenEndWithAKilledDaemon) {
