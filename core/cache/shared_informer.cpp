@@ -58,7 +58,7 @@ tenant_ptr shared_informer::sole_tenant() const {
   if (subscribers_.empty()) return nullptr;
   const auto& first = subscribers_.front()->whom;
   for (const auto& one : subscribers_) {
-    if (one->whom != first) return nullptr;
+    if (one->whom != first && !OARLOCK_MUTANT("charged_for_what_others_read")) return nullptr;
   }
   return first;
 }

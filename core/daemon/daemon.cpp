@@ -427,8 +427,8 @@ void daemon::state::reload_plugins() {
 void daemon::state::begin_to_lead() {
   const auto left_by = elector->left_by();
   const bool known = p.crash_explained && left_by.starts_with(p.host_name + "_");
-  if (left_by.empty() || known || o.plugins_in_children || moved) return set_leading(true);
-  log_warn("the last leader did not give up its lease: plugins move to children first",
+  if (left_by.empty() || known || moved) return set_leading(true);
+  log_warn("the last leader did not give up its lease: plugins of the core move to children first",
            {{"holder", left_by}});
   const std::lock_guard lock(mutex);
   move_wanted = true;

@@ -96,6 +96,16 @@ TEST(flags, plugins_act_as_the_daemon_unless_told_otherwise) {
   EXPECT_EQ(parse({}).run->plugin_namespace, "oarlock-system");
 }
 
+TEST(flags, a_home_is_for_all_plugins_or_for_one) {
+  EXPECT_FALSE(parse({}).run->plugins_in_children);
+  EXPECT_TRUE(parse({"--plugin-home=child"}).run->plugins_in_children);
+  const auto p = parse({"--plugin-home=core,zoo:child,fast:core"});
+  ASSERT_TRUE(p.run) << p.err;
+  EXPECT_FALSE(p.run->plugins_in_children);
+  EXPECT_THAT(p.run->plugin_homes, ElementsAre(std::pair("fast", false), std::pair("zoo", true)));
+  EXPECT_THAT(to_yaml(*p.run), HasSubstr("plugin-home: core,fast:core,zoo:child"));
+}
+
 TEST(flags, quotas_are_read_and_printed_so_that_they_read_back) {
   const auto p =
       parse({"--plugin-quota=*:writes-per-second=9", "--plugin-quota=a:cache-bytes=1Mi"});
@@ -126,6 +136,8 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--metrics-bind-address=8443"}, "--metrics-bind-address: expected \":8443\""},
       {{"--health-probe-bind-address=:99999"}, "found \":99999\": the port is not a number"},
       {{"--plugin-home=moon"}, "--plugin-home: expected core or child, found \"moon\""},
+      {{"--plugin-home=core,zoo:moon"}, "--plugin-home: expected core or child, found \"moon\""},
+      {{"--plugin-home=:core"}, "--plugin-home: expected core or child, perhaps with PLUGIN:"},
       {{"--plugin-sandbox=no"}, "--plugin-sandbox: expected bestEffort or required"},
       {{"--plugin-quota=a:b=1"}, "--plugin-quota: expected one of writes-per-second"},
       {{"--plugin-identity=me"}, "--plugin-identity: expected daemon or serviceaccount"},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "core/daemon/duration_text.hpp"
 
@@ -207,10 +208,32 @@ setting choice(const char* name, const char* help, bool options::* member, const
           [=](const options& o) { return std::vector<std::string>{o.*member ? on : off}; }};
 }
 
+// "child", "core,zoo:child": of all, and of one plugin by its name.
+result<> set_homes(options& o, const std::string& text) {
+  std::istringstream words(text + ",");
+  for (std::string word; std::getline(words, word, ',');) {
+    const auto colon = word.find(':');
+    const auto name = colon == std::string::npos ? std::string() : word.substr(0, colon);
+    bool& home = colon == std::string::npos ? o.plugins_in_children : o.plugin_homes[name];
+    if (colon == 0) return refuse("core or child, perhaps with PLUGIN: before it", word);
+    const auto home_text = colon == std::string::npos ? word : word.substr(colon + 1);
+    if (auto done = set_choice(home, home_text, "core", "child"); !done) return done;
+  }
+  return {};
+}
+
+std::vector<std::string> show_homes(const options& o) {
+  std::string text = o.plugins_in_children ? "child" : "core";
+  for (const auto& [name, in_child] : o.plugin_homes)
+    text += "," + name + (in_child ? ":child" : ":core");
+  return {text};
+}
+
 std::vector<setting> home_settings() {
   return {
-      choice("plugin-home", "Where plugins run: core (this process) or child (default core)",
-             &options::plugins_in_children, "core", "child"),
+      {"plugin-home", "HOME",
+       "Where plugins run: core (this process, the default) or child; for one: \"core,zoo:child\"",
+       setting_kind::text, &set_homes, &show_homes},
       choice("plugin-sandbox",
              "Walls of a child: required, or bestEffort where the kernel lacks some",
              &options::sandbox_required, "bestEffort", "required"),

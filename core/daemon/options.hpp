@@ -2,6 +2,7 @@
 // What the daemon was asked to do: flags over the configuration file over defaults, checked.
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +21,9 @@ enum class identity_kind { daemon, service_account };
 struct options {
   std::string kubeconfig;
   std::vector<std::string> plugins;
-  bool plugins_in_children = false;
-  bool sandbox_required = true;  ///< of children: no plugin without every wall
+  bool plugins_in_children = false;          ///< unless it is said of a plugin by its name
+  std::map<std::string, bool> plugin_homes;  ///< by name; true: in a child
+  bool sandbox_required = true;              ///< of children: no plugin without every wall
   bool leader_elect = true;
   std::string leader_election_id;         ///< the runtime's name unless set
   std::string leader_election_namespace;  ///< the pod's, else oarlock-system, unless set

@@ -10,6 +10,7 @@ namespace oarlock::daemon {
 plugin_homes::plugin_homes(const options& o, demotions demoted, const clock& clock_source,
                            metric_registry& metrics)
     : in_children_(o.plugins_in_children),
+      homes_(o.plugin_homes),
       quotas_(o.plugin_quotas),
       demoted_(std::move(demoted)),
       clock_(clock_source),
@@ -33,10 +34,12 @@ plugin_set::loader plugin_homes::in_children(std::string why) {
 
 plugin_homes::loaded plugin_homes::load(const std::filesystem::path& path,
                                         const std::string& config_json) {
-  if (in_children_) return load_in_child(path, config_json, {});
   const auto folder = std::filesystem::is_directory(path) ? path : path.parent_path();
   // One that cannot be read is refused below, with the reason.
   const auto declared = plugin::read_manifest(folder / "plugin.yaml");
+  const auto said = declared ? homes_.find(declared->name) : homes_.end();
+  const bool in_child = said == homes_.end() ? in_children_ : said->second;
+  if (in_child) return load_in_child(path, config_json, {});
   const auto why = declared ? demoted_.why(declared->name, declared->version) : std::nullopt;
   if (!why) return plugin::load_plugin(path, config_json, {&quotas_, &clock_, &metrics_});
   log_warn("plugin runs in a child: it crashed the daemon from inside",

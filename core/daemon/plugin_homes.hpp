@@ -1,5 +1,6 @@
 #pragma once
 // In which home each plugin is loaded: the one that was configured, unless it crashed the daemon.
+#include <map>
 #include <string>
 
 #include "core/base/clock.hpp"
@@ -31,6 +32,7 @@ class plugin_homes {
                                      const std::string& config_json, std::string why);
 
   const bool in_children_;
+  const std::map<std::string, bool> homes_;
   const plugin::quota_table quotas_;
   plugin::child_settings settings_;
   const demotions demoted_;

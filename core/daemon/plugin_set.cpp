@@ -285,6 +285,7 @@ void plugin_set::destroy_controllers() {
 void plugin_set::move_to_children(
     const loader& load_child, const std::function<void(const std::function<void()>&)>& on_loop) {
   for (const auto& one : running_) {
+    if (!one->code->in_core()) continue;
     auto next = load_child(one->path, "{}");
     auto started = next ? (*next)->start() : result<>(next.error());
     if (!started) {

@@ -82,9 +82,9 @@ class plugin_set {
   /// After every drain() has returned. Thread: the stream loop.
   void destroy_controllers();
 
-  /// Loads each plugin once more, by `load_child`, which takes over with its next plan; one that
-  /// cannot be loaded so stays where it is. `on_loop` runs something on the stream loop and waits.
-  /// Blocks. Thread: main, after start_controllers().
+  /// Loads each plugin of the core once more, by `load_child`, which takes over with its next plan;
+  /// one that cannot be loaded so stays where it is. `on_loop` runs something on the stream loop
+  /// and waits. Blocks. Thread: main, after start_controllers().
   void move_to_children(const loader& load_child,
                         const std::function<void(const std::function<void()>&)>& on_loop);
   /// Tells every plugin that its end is near. Thread: main.

@@ -59,6 +59,7 @@ class child_plugin final : public loaded_plugin {
 
   [[nodiscard]] const manifest& declared() const override { return declared_; }
   [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] bool in_core() const override { return false; }
   [[nodiscard]] std::string note() const override { return note_; }
 
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {

@@ -28,6 +28,8 @@ class loaded_plugin {
   /// After the last plan() has returned. Destroys the instance; the library stays mapped
   /// (unloading C++ code is not safe: see docs/decisions).
   virtual void stop() = 0;
+  /// False: its code runs in a process of its own.
+  [[nodiscard]] virtual bool in_core() const { return true; }
   /// What people should know about how it runs, for /readyz; usually empty.
   [[nodiscard]] virtual std::string note() const { return {}; }
 };
