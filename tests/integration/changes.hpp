@@ -57,7 +57,7 @@ class changes {
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
-  static constexpr int writers = 10;  // each has apps of its own, and waits for its answers
+  static constexpr int writers = 20;  // each has apps of its own, and waits for its answers
 
   task<> write(int number) {
     const kube::resource myapps{"example.com", "v1alpha1", "MyApp", "myapps", true};

@@ -1,9 +1,6 @@
 // Leaders that leave, die and freeze while a client makes 200 changes a second: no change is lost,
 // and whoever writes holds the lease.
 #include <gtest/gtest.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <fmt/format.h>
 
@@ -13,11 +10,10 @@
 #include <fstream>
 #include <map>
 #include <memory>
-#include <thread>
 
 #include "core/base/rfc3339.hpp"
-#include "core/cache/standalone.hpp"
 #include "core/json/parse.hpp"
+#include "tests/integration/changes.hpp"
 #include "tests/support/cluster.hpp"
 
 namespace oarlock::testing {
@@ -28,78 +24,8 @@ using namespace std::chrono_literals;
 constexpr auto ns = "takeover";
 constexpr auto lease_name = "takeover";
 constexpr int apps = 40;
-constexpr int writers = 20;  // each has apps of its own, and waits for its answers
 constexpr int writes_per_second = 200;
 constexpr double lease_seconds = 3;
-
-/// Changes spec.replicas of the apps, one after the other, until it is told to stop.
-class changes {
- public:
-  changes() {
-    kube::config_sources from;
-    from.flag_path = (shared_cluster().dir() / "admin.kubeconfig").string();
-    auto opened = cache::standalone::open(io_.get_executor(), from);
-    if (!opened) throw std::runtime_error(opened.error().message);
-    api_ = std::move(*opened);
-    for (int i = 0; i < writers; ++i)
-      boost::asio::co_spawn(io_, write(i), [this](const std::exception_ptr&) {
-        // The connections that are left idle would keep the loop for a minute.
-        if (++ended_ == writers) io_.stop();
-      });
-    began_ = std::chrono::steady_clock::now();
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  ~changes() { stop(); }
-  changes(const changes&) = delete;
-  changes& operator=(const changes&) = delete;
-
-  void stop() {
-    over_ = true;
-    if (!thread_.joinable()) return;
-    thread_.join();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
-    std::printf("%d changes, %.0f per second\n", made_.load(), made_ / took.count());
-  }
-  [[nodiscard]] bool wait_for_more(int number) const {
-    const int until = made_ + number;
-    return eventually([&] { return made_ >= until; }, 60s);
-  }
-  /// After stop(): what each app's replicas were set to last.
-  [[nodiscard]] const std::map<std::string, int>& last() const { return last_; }
-  [[nodiscard]] const std::string& failure() const { return failure_; }
-
- private:
-  task<> write(int number) {
-    const kube::resource myapps{"example.com", "v1alpha1", "MyApp", "myapps", true};
-    boost::asio::steady_timer pace(io_);
-    auto due = std::chrono::steady_clock::now();
-    for (int i = number; !over_; i += writers) {
-      const auto name = "app-" + std::to_string(i % apps);
-      const int replicas = 1 + i % 9999;
-      auto done = co_await api_->client().merge_patch(
-          myapps, ns, name, R"({"spec":{"replicas":)" + std::to_string(replicas) + "}}");
-      if (!done) {
-        failure_ = done.error().message;
-        co_return;
-      }
-      last_[name] = replicas;
-      ++made_;
-      due += 1'000'000us * writers / writes_per_second;
-      pace.expires_at(due);
-      co_await pace.async_wait(boost::asio::use_awaitable_t<executor>());
-    }
-  }
-
-  boost::asio::io_context io_{1};
-  std::unique_ptr<cache::standalone> api_;
-  std::map<std::string, int> last_;
-  std::string failure_;
-  std::atomic<int> made_{0};
-  int ended_ = 0;
-  std::atomic<bool> over_{false};
-  std::chrono::steady_clock::time_point began_;
-  std::thread thread_;
-};
 
 struct audited {
   std::string user;
@@ -230,7 +156,7 @@ TEST_F(Takeover, NoChangeIsLostAndOnlyTheHolderWrites) {
   auto first = start("racer-first");
   ASSERT_TRUE(leads(*first));
   auto second = start("racer-second");
-  changes client;
+  changes client(ns, apps, writes_per_second);
   ASSERT_TRUE(client.wait_for_more(100));
 
   first->process().send(SIGTERM);
