@@ -14,8 +14,6 @@ class beside_a_large_one : public controller_world {
   static constexpr int many = 50000;
 
   beside_a_large_one() {
-    for (int i = 0; i < many; ++i)
-      api.put(secrets, widget_json("s" + std::to_string(i)));
     plan.run = [](const plan_input& input) {
       plan_output out;
       out.conditions = {{"Ready", condition_status::yes, round(input.primary), ""}};
@@ -34,6 +32,17 @@ class beside_a_large_one : public controller_world {
   }
   void change_small(const std::string& round) {
     api.put(widgets, widget_json("w", "", R"("labels":{"round":")" + round + R"("})"));
+  }
+  // The list of the large one; as text, since the API server of the tests keeps 64 KiB for each.
+  static std::string secret_list() {
+    std::string body = R"({"kind":"SecretList","metadata":{"resourceVersion":"1"},"items":[)";
+    for (int i = 0; i < many; ++i) {
+      const auto name = "s" + std::to_string(i);
+      body += (i == 0 ? "" : ",");
+      body += R"({"metadata":{"namespace":"ns","name":")" + name + R"(","uid":")" + name +
+              R"(","resourceVersion":"1"}})";
+    }
+    return body + "]}";
   }
   // `what` in the turn after the next.
   void later(std::function<void()> what) { boost::asio::post(loop.io, std::move(what)); }
@@ -55,7 +64,12 @@ TEST_F(beside_a_large_one, a_reconcile_waits_for_no_more_than_a_slice_of_its_lis
   api.intercept = [&](const test::scripted_call_ptr& call) {
     const bool lists = call->request().method == "GET" && call->path().ends_with("/secrets") &&
                        call->query("watch") != "true";
-    if (lists && !std::exchange(is_listing, true)) later([&] { change_small("One"); });
+    if (lists) {
+      is_listing = true;
+      call->reply(200, secret_list());
+      later([&] { change_small("One"); });
+      return true;
+    }
     if (call->path().ends_with("/widgets/w/status")) {
       const auto& body = call->request().body;
       if (body.find("One") != std::string::npos) first_done_before_the_list = !large->synced();
