@@ -81,6 +81,7 @@ TEST_P(loading, two_versions_of_one_plugin) {
   };
   EXPECT_EQ(verdict_of(**one), controller::plan_verdict::terminal);
   EXPECT_EQ(verdict_of(**two), controller::plan_verdict::done);
+  input.spec = &(*two)->declared().controllers.front();
   one->reset();
   EXPECT_EQ(verdict_of(**two), controller::plan_verdict::done);
   if (GetParam() == home::child) return;  // where nothing is mapped here
