@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <map>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/base/assert.hpp"
+#include "core/base/guarded.hpp"
 #include "core/base/log.hpp"
 #include "core/plugin/bridge.hpp"
 #include "core/plugin/checks.hpp"
@@ -24,25 +28,44 @@ namespace {
 // Collects what a plugin says through oarlock_error_out.
 class error_detail {
  public:
-  error_detail() {
-    table_.struct_size = sizeof(table_);
-    table_.ctx = reinterpret_cast<oarlock_host_ctx*>(this);
-    table_.set = [](oarlock_host_ctx* ctx, oarlock_str_view message) {
-      if (ctx == nullptr || message.data == nullptr) return;
-      constexpr std::uint64_t bytes_max = 4096;
-      reinterpret_cast<error_detail*>(ctx)->text_.assign(
-          message.data, static_cast<std::size_t>(std::min(message.size, bytes_max)));
+  error_detail() : lent_(new lent) {
+    static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
+    all.with([&](auto& list) { list.push_back(lent_); });
+    lent_->thread = std::this_thread::get_id();
+    lent_->table.struct_size = sizeof(lent_->table);
+    lent_->table.ctx = reinterpret_cast<oarlock_host_ctx*>(lent_);
+    lent_->table.set = [](oarlock_host_ctx* ctx, oarlock_str_view message) {
+      if (ctx != nullptr && message.data != nullptr) reinterpret_cast<lent*>(ctx)->take(message);
     };
   }
+  ~error_detail() { lent_->is_open = false; }
   error_detail(const error_detail&) = delete;
   error_detail& operator=(const error_detail&) = delete;
 
-  [[nodiscard]] const oarlock_error_out* table() const { return &table_; }
-  [[nodiscard]] std::string text() const { return text_.empty() ? "it did not say why" : text_; }
+  [[nodiscard]] const oarlock_error_out* table() const { return &lent_->table; }
+  [[nodiscard]] std::string text() const {
+    return lent_->text.empty() ? "it did not say why" : lent_->text;
+  }
 
  private:
-  std::string text_;
-  oarlock_error_out table_{};
+  // What the plugin points at. Never freed: it may keep the table.
+  struct lent {
+    std::atomic<bool> is_open{true};
+    std::thread::id thread;
+    std::string text;
+    oarlock_error_out table{};
+
+    void take(oarlock_str_view message) {
+      if (!is_open || thread != std::this_thread::get_id()) {
+        log_warn("plugin tells an error outside of the call that failed");
+        return;
+      }
+      constexpr std::uint64_t bytes_max = 4096;
+      text.assign(message.data, static_cast<std::size_t>(std::min(message.size, bytes_max)));
+    }
+  };
+
+  lent* lent_;
 };
 
 // Calls into a plugin that must not throw, and says what it did when it does.

@@ -221,6 +221,15 @@ TEST_P(plan_contract, a_plan_again_at_once_waits_a_little) {
   EXPECT_EQ(log.find("at once", log.find("at once") + 1), std::string::npos) << "told once";
 }
 
+// In a child it is its own memory.
+TEST(error_out, that_was_kept_is_dead_after_its_call) {
+  started rogue("rogue", home::core);
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(rogue.plan("late-error").verdict, plan_verdict::done);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("outside of the call that failed"));
+}
+
 // In a child both are gone with their process.
 TEST(after_destroy, the_host_of_an_instance_can_be_called_and_does_nothing) {
   {

@@ -12,6 +12,7 @@ static oarlock_status log_all(const oarlock_host* host);
 
 static const oarlock_host* host_of_instance;
 static const oarlock_plan_out* kept_table;
+static const oarlock_error_out* kept_error_out;
 static const oarlock_observe_out* kept_observation;
 
 static oarlock_bytes_view bytes(const char* text) {
@@ -241,6 +242,9 @@ static oarlock_status misbehave(const char* how, const oarlock_plan_out* out) {
   if (IS("ok-after-fail")) return out->fail(out->ctx, str("Odd"), str("but fine"));
   if (IS("finished")) return out->finished(out->ctx);
   if (IS("keep-table")) return kept_table = out, OARLOCK_OK;
+  if (IS("late-error")) {
+    return kept_error_out->set(kept_error_out->ctx, str("too late")), OARLOCK_OK;
+  }
   if (IS("requeue-zero")) return out->requeue_after(out->ctx, 0);
   if (IS("other-thread")) return apply_elsewhere(out);
   if (IS("see-null-ctx")) return OARLOCK_OK;
@@ -293,7 +297,8 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
 }
 
 static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
-  (void)self, (void)error_out;
+  (void)self;
+  kept_error_out = error_out;
   return OARLOCK_OK;
 }
 
