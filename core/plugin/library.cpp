@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstring>
 #include <vector>
 
 #include "core/base/guarded.hpp"
@@ -44,11 +45,11 @@ std::array<std::atomic<const char*>, shown_max> shown_lines;
 
 void keep_line(const std::string& line) {
   for (auto& slot : shown_lines) {
-    const char* empty = nullptr;
     if (slot.load() != nullptr) continue;
-    const auto* kept = new std::string(line);  // never freed
-    if (slot.compare_exchange_strong(empty, kept->c_str())) return;
-    delete kept;
+    char* const kept = new char[line.size() + 1];  // never freed
+    std::memcpy(kept, line.c_str(), line.size() + 1);
+    slot = kept;
+    return;
   }
 }
 
