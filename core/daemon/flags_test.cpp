@@ -271,7 +271,7 @@ TEST_F(config_file, is_bounded) {
 }
 
 TEST_F(config_file, printed_control_characters_read_back) {
-  const auto first = parse({"--print-config", "--plugin=-\r", "--plugin", "\ta\n- b"});
+  const auto first = parse({"--print-config", "--plugin=-\r", "--plugin", "\ta\n- b\x7F"});
   const auto again = with(first.out, {"--print-config"});
   EXPECT_TRUE(again.err.empty()) << again.err;
   EXPECT_EQ(again.out, first.out);

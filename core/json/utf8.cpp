@@ -54,8 +54,7 @@ std::optional<std::size_t> first_not_utf8(std::string_view text) {
 
 bool is_yaml_text(std::string_view text) {
   const bool printable = std::none_of(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') ||
-           c == 0x7f;
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
   });
   return printable && !first_not_utf8(text);
 }

@@ -9,8 +9,8 @@ namespace oarlock::json {
 /// nullopt when it never does.
 [[nodiscard]] std::optional<std::size_t> first_not_utf8(std::string_view text);
 
-/// True when `text` may go to yaml-cpp: UTF-8 without control characters but tab and line ends
-/// (YAML 1.2.2 section 5.1). Given others, its scanner may not come back.
+/// True when `text` may go to yaml-cpp: UTF-8 without control characters but tab, line ends and DEL
+/// (YAML 1.2.2 section 5.1, nb-json). Given others, its scanner may not come back.
 [[nodiscard]] bool is_yaml_text(std::string_view text);
 
 /// Half of a surrogate pair, which readers of JSON escapes let through as three bytes.
