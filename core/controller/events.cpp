@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <rapidjson/document.h>
 
+#include <algorithm>
 #include <deque>
-#include <map>
 
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
+#include "core/base/mutant.hpp"
+#include "core/base/recent_map.hpp"
 #include "core/controller/json_text.hpp"
 #include "core/json/parse.hpp"
 
@@ -24,6 +26,8 @@ using allocator = rapidjson::Document::AllocatorType;
 // on the server at most every 30 s here.
 constexpr duration series_end = 6min;
 constexpr duration series_refresh = 30s;
+// Of client-go's EventSourceObjectSpamFilter.
+constexpr duration spam_refill = 5min;
 // The API refuses longer notes.
 constexpr std::size_t note_bytes_max = 1024;
 constexpr std::size_t name_base_bytes_max = 230;
@@ -53,8 +57,10 @@ struct event_recorder::state : std::enable_shared_from_this<event_recorder::stat
       : parts_(std::move(p)),
         sent(parts_.metrics->make_counter("oarlock_events_sent_total",
                                           "Events written to the API server", {})),
-        dropped(parts_.metrics->make_counter(
-            "oarlock_events_dropped_total", "Events lost to a full queue or a failed write", {})) {}
+        dropped(parts_.metrics->make_counter("oarlock_events_dropped_total",
+                                             "Events lost to a full queue or a failed write", {})),
+        spam(parts_.metrics->make_counter("oarlock_events_discarded_total",
+                                          "Events past the limit of their object", {})) {}
 
   struct series {
     std::string ns;
@@ -62,6 +68,10 @@ struct event_recorder::state : std::enable_shared_from_this<event_recorder::stat
     std::int64_t count = 1;
     steady_time last_seen;
     steady_time last_sent;
+  };
+  // When the burst of one object is whole again; each new event moves it by spam_refill.
+  struct spam_limit {
+    steady_time whole_at;
   };
   struct outgoing {
     bool is_patch = false;
@@ -72,7 +82,7 @@ struct event_recorder::state : std::enable_shared_from_this<event_recorder::stat
 
   void record(event_note note);
   void push(outgoing o);
-  void make_room();
+  bool is_spam(const event_note& note);
   std::string event_body(const event_note& note, const series& s);
   std::string series_body(const series& s);
   static task<> send_all(std::shared_ptr<state> self);
@@ -80,7 +90,9 @@ struct event_recorder::state : std::enable_shared_from_this<event_recorder::stat
   const parts parts_;
   counter& sent;
   counter& dropped;
-  std::map<std::string, series> known;
+  counter& spam;
+  recent_map<series> known{series_max};
+  recent_map<spam_limit> limited{series_max};
   std::deque<outgoing> queue;
   std::uint64_t serial = 0;
   bool sending = false;
@@ -91,14 +103,17 @@ void event_recorder::state::record(event_note note) {
   const auto now = parts_.clock_source->now();
   const auto id = fmt::format("{}\n{}\n{}\n{}\n{}", note.plugin, note.regarding_uid, note.reason,
                               note.action, note.note);
-  const auto found = known.find(id);
-  if (found != known.end() && now - found->second.last_seen < series_end) {
-    auto& s = found->second;
-    ++s.count;
-    s.last_seen = now;
-    if (now - s.last_sent < series_refresh) return;
-    s.last_sent = now;
-    push({true, s.ns, s.name, series_body(s)});
+  auto* const seen = known.find(id);
+  if (seen != nullptr && now - seen->last_seen < series_end) {
+    ++seen->count;
+    seen->last_seen = now;
+    if (now - seen->last_sent < series_refresh) return;
+    seen->last_sent = now;
+    push({true, seen->ns, seen->name, series_body(*seen)});
+    return;
+  }
+  if (is_spam(note)) {
+    spam.add();
     return;
   }
   const auto stamp = parts_.clock_source->wall_now().time_since_epoch().count();
@@ -108,18 +123,20 @@ void event_recorder::state::record(event_note note) {
                        serial++ & 0xfffU);
   s.last_seen = s.last_sent = now;
   push({false, s.ns, s.name, event_body(note, s)});
-  make_room();
-  known.insert_or_assign(id, std::move(s));
+  known.put(id, std::move(s));
 }
 
-// Bounds the memory of past series: silent ones go first, then any.
-void event_recorder::state::make_room() {
-  if (known.size() < series_max) return;
+// A bucket of `burst` that gets one back in each spam_refill.
+bool event_recorder::state::is_spam(const event_note& note) {
   const auto now = parts_.clock_source->now();
-  std::erase_if(known,
-                [&](const auto& entry) { return now - entry.second.last_seen > series_end; });
-  while (known.size() >= series_max)
-    known.erase(known.begin());
+  const auto key = fmt::format("{}\n{}\n{}", note.plugin, note.regarding_uid, note.warning);
+  auto* limit = limited.find(key);
+  if (limit == nullptr) limit = &limited.put(key, {now});
+  if (OARLOCK_MUTANT("events_without_limit")) return false;
+  const auto whole_at = std::max(limit->whole_at, now) + spam_refill;
+  if (whole_at > now + burst * spam_refill) return true;
+  limit->whole_at = whole_at;
+  return false;
 }
 
 std::string event_recorder::state::event_body(const event_note& note, const series& s) {
@@ -200,7 +217,7 @@ event_recorder::event_recorder(parts p) : state_(std::make_shared<state>(std::mo
 event_recorder::~event_recorder() = default;
 
 void event_recorder::record(event_note note) {
-  state_->record(std::move(note));
+  if (state_->parts_.enabled) state_->record(std::move(note));
 }
 
 task<> event_recorder::flush(steady_time deadline) {

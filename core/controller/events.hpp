@@ -26,12 +26,15 @@ struct event_note {
 };
 
 /// Sends events in the background; never delays a reconcile. A repetition of one note within
-/// 6 minutes becomes a series (events.k8s.io/v1) and is sent at most once in 30 s. The queue is
-/// bounded: past limits::event_queue_max the newest is dropped and counted.
+/// 6 minutes becomes a series (events.k8s.io/v1) and is sent at most once in 30 s. New ones about
+/// one object are limited as in client-go's EventSourceObjectSpamFilter, keyed by plugin, object
+/// and type: a burst, then one in 5 minutes. The queue is bounded: past limits::event_queue_max the
+/// newest is dropped. What is not sent is counted.
 class event_recorder {
  public:
-  /// Series that are remembered; past it those go first that have ended.
+  /// Series and spam limits that are remembered; past it the one that was silent longest goes.
   static constexpr std::size_t series_max = 4096;
+  static constexpr int burst = 25;
   struct parts {
     executor loop;
     kube::client* client;
@@ -39,6 +42,7 @@ class event_recorder {
     timers* timer_source;
     metric_registry* metrics;
     std::string instance;  ///< the pod or host that reports
+    bool enabled = true;   ///< else nothing is recorded
   };
   explicit event_recorder(parts p);
   ~event_recorder();

@@ -115,6 +115,48 @@ TEST_F(event_recorder_test, a_refused_event_is_counted_and_the_next_goes_out) {
   EXPECT_TRUE(counted("oarlock_events_sent_total 1"));
 }
 
+TEST_F(event_recorder_test, new_events_about_one_object_are_limited_and_others_are_not_touched) {
+  for (int i = 0; i < event_recorder::burst + 5; ++i)
+    record(note("a", "why " + std::to_string(i)));
+  const auto burst = static_cast<std::size_t>(event_recorder::burst);
+  EXPECT_EQ(sent.size(), burst);
+  EXPECT_TRUE(counted("oarlock_events_discarded_total 5"));
+  auto other = note("a", "why");
+  other.plugin = "q";
+  record(other);
+  EXPECT_EQ(sent.size(), burst + 1) << "another plugin has a limit of its own";
+  auto normal = note("a", "why");
+  normal.warning = false;
+  record(normal);
+  record(note("b", "why"));
+  EXPECT_EQ(sent.size(), burst + 3) << "so have another type and another object";
+  loop.advance(5min);
+  record(note("a", "again 1"));
+  record(note("a", "again 2"));
+  EXPECT_EQ(sent.size(), burst + 4) << "then one in five minutes";
+  loop.advance(burst * 5min);
+  for (int i = 0; i < event_recorder::burst; ++i)
+    record(note("a", "later " + std::to_string(i)));
+  EXPECT_EQ(sent.size(), 2 * burst + 4) << "and a whole burst after a long silence";
+}
+
+TEST_F(event_recorder_test, a_series_goes_on_past_the_limit) {
+  record(note("a", "first"));
+  for (int i = 0; i < event_recorder::burst; ++i)
+    record(note("a", "why " + std::to_string(i)));
+  loop.advance(31s);
+  record(note("a", "first"));
+  EXPECT_EQ(sent.back()->request().method, "PATCH");
+}
+
+TEST_F(event_recorder_test, switched_off_nothing_is_sent) {
+  event_recorder off{
+      {loop.loop(), &client, &loop.clock, &loop.timers, metrics.get(), "instance", false}};
+  off.record(note("a", "why"));
+  loop.run_ready();
+  EXPECT_TRUE(sent.empty());
+}
+
 TEST_F(event_recorder_test, the_memory_of_past_series_is_bounded) {
   record(note("old", "why"));
   loop.advance(3min);

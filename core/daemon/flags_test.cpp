@@ -45,6 +45,7 @@ TEST(flags, are_read) {
                         "--log-format=json",
                         "--max-concurrent-reconciles=3",
                         "--namespace=team",
+                        "--events=none",
                         "--kubeconfig",
                         "k",
                         "--state-dir=/s",
@@ -63,6 +64,7 @@ TEST(flags, are_read) {
   EXPECT_EQ(p.run->log_format, log_format::json);
   EXPECT_EQ(p.run->max_concurrent_reconciles, 3U);
   EXPECT_EQ(p.run->ns, "team");
+  EXPECT_FALSE(p.run->events);
   EXPECT_EQ(p.run->kubeconfig, "k");
   EXPECT_EQ(p.run->state_dir, "/s");
   EXPECT_EQ(p.run->leader_election_id, "two");
@@ -135,6 +137,7 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--max-concurrent-reconciles=1001"}, "found \"1001\""},
       {{"--metrics-bind-address=8443"}, "--metrics-bind-address: expected \":8443\""},
       {{"--health-probe-bind-address=:99999"}, "found \":99999\": the port is not a number"},
+      {{"--events=some"}, "--events: expected none or all, found \"some\""},
       {{"--plugin-home=moon"}, "--plugin-home: expected core or child, found \"moon\""},
       {{"--plugin-home=core,zoo:moon"}, "--plugin-home: expected core or child, found \"moon\""},
       {{"--plugin-home=:core"}, "--plugin-home: expected core or child, perhaps with PLUGIN:"},

@@ -240,6 +240,11 @@ std::vector<setting> home_settings() {
   };
 }
 
+setting events_setting() {
+  return choice("events", "Events about the objects that plugins manage: all or none (default all)",
+                &options::events, "none", "all");
+}
+
 std::vector<setting> work_settings() {
   return {
       {"kubeconfig", "FILE", "Cluster to use (default: KUBECONFIG, in-cluster, ~/.kube/config)",
@@ -320,6 +325,7 @@ boost::system::error_code make_error_code(option_error e) {
 const std::vector<setting>& all_settings() {
   static const std::vector<setting> made = [] {
     auto all = work_settings();
+    all.push_back(events_setting());
     for (auto&& more : {home_settings(), election_settings(), endpoint_settings()}) {
       all.insert(all.end(), more.begin(), more.end());
     }

@@ -31,6 +31,7 @@ struct options {
   duration leader_election_renew_deadline = std::chrono::seconds(10);
   duration leader_election_retry_period = std::chrono::seconds(2);
   std::optional<metrics::bind_address> metrics = metrics::bind_address{"", 8443};
+  bool events = true;
   bool metrics_secure = true;
   std::string metrics_cert_dir;
   std::optional<metrics::bind_address> probes = metrics::bind_address{"", 8081};
