@@ -15,7 +15,8 @@ inline constexpr std::size_t response_header_bytes_max = 64U << 10U;
 inline constexpr std::size_t json_depth_max = 128;
 inline constexpr std::size_t list_page_objects = 500;
 inline constexpr std::size_t yaml_file_bytes_max = 4U << 20U;
-inline constexpr std::size_t connections_max = 32;
+/// So many requests are in flight at once, watches apart; one plugin has at most half of them.
+inline constexpr std::size_t connections_max = 64;
 inline constexpr std::size_t event_queue_max = 1000;
 inline constexpr std::size_t log_field_bytes_max = 4096;
 inline constexpr std::size_t condition_message_bytes_max = 32768;

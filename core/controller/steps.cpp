@@ -50,7 +50,7 @@ error stranger(const child& wanted) {
 
 step_runner::step_runner(parts p, cache::object_ptr primary)
     : parts_(std::move(p)),
-      client_(parts_.client->logged_as(parts_.log)),
+      client_(parts_.client->on_behalf_of(parts_.spec->plugin, parts_.log)),
       primary_(std::move(primary)) {}
 
 const cache::informer* step_runner::informer_of(const kube::resource& r) const {

@@ -99,7 +99,8 @@ class step_runner {
   [[nodiscard]] const cache::informer* informer_of(const kube::resource& r) const;
 
   parts parts_;
-  kube::client client_;  // the same, with this reconcile's context in its log
+  kube::client
+      client_;  // the same on the plugin's behalf, with this reconcile's context in its log
   cache::object_ptr primary_;
 };
 

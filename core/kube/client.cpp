@@ -37,6 +37,7 @@ struct call_parts {
   warning_memory* warnings;
   std::shared_ptr<const void> owner;  // keeps both alive
   log_context_ptr log;
+  std::string flow;
   std::shared_ptr<const api_request> request{};
   steady_time deadline{};
   std::stop_token stop{};
@@ -115,7 +116,7 @@ task<attempt<exchange_ptr>> send(call_parts call, std::string token) {
   if (request.is_write()) http.headers.push_back({"Content-Type", request.content_type});
   if (!token.empty()) http.headers.push_back({"Authorization", "Bearer " + token});
   const auto started = call.with->clock_source->now();
-  net::exchange_options options{call.deadline, call.stop, call.dedicated};
+  net::exchange_options options{call.deadline, call.stop, call.dedicated, call.flow};
   auto opened = co_await call.with->transport->open(std::move(http), std::move(options));
   const auto took = call.with->clock_source->now() - started;
   count(call, opened ? std::to_string((*opened)->head().status) : "<error>", took);
@@ -207,10 +208,10 @@ task<result<exchange_ptr>> open_stream(call_parts call) {
 }
 
 // Deadlines count from here, the caller's side: waiting for the loop is part of the call.
-template <class State>
-call_parts begin(const std::shared_ptr<State>& owner, log_context_ptr log, api_request request,
+template <class State, class Caller>
+call_parts begin(const std::shared_ptr<State>& owner, const Caller& by, api_request request,
                  std::stop_token stop) {
-  call_parts call{&owner->with, &owner->warnings, owner, std::move(log)};
+  call_parts call{&owner->with, &owner->warnings, owner, by.log, by.flow};
   call.request = std::make_shared<api_request>(std::move(request));
   call.deadline = owner->with.clock_source->now() + limits::request_timeout;
   call.stop = std::move(stop);
@@ -252,40 +253,40 @@ constexpr auto no_name = "expected the name of an object, found an empty one";
 
 client::client(parts p) : state_(std::make_shared<state>(std::move(p))) {}
 
-client::client(std::shared_ptr<state> shared, log_context_ptr context)
-    : state_(std::move(shared)), log_(std::move(context)) {}
+client::client(std::shared_ptr<state> shared, caller on_behalf)
+    : state_(std::move(shared)), for_(std::move(on_behalf)) {}
 
 client::~client() = default;
 
-client client::logged_as(log_context_ptr context) const {
-  return {state_, std::move(context)};
+client client::on_behalf_of(std::string flow, log_context_ptr context) const {
+  return {state_, {std::move(flow), std::move(context)}};
 }
 
 task<result<std::string>> client::get(resource r, std::string ns, std::string name,
                                       std::stop_token stop) {
   if (name.empty()) return refuse<std::string>(no_name);
   return read_call(state_->with.loop,
-                   begin(state_, log_, get_request(r, ns, name), std::move(stop)));
+                   begin(state_, for_, get_request(r, ns, name), std::move(stop)));
 }
 
 task<result<std::string>> client::list_page(resource r, list_options options,
                                             std::stop_token stop) {
   return read_call(state_->with.loop,
-                   begin(state_, log_, list_request(r, options), std::move(stop)));
+                   begin(state_, for_, list_request(r, options), std::move(stop)));
 }
 
 task<result<std::string>> client::get_path(std::string path, std::stop_token stop,
                                            std::string accept) {
   api_request request{"GET", std::move(path)};
   request.accept = std::move(accept);
-  return read_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
+  return read_call(state_->with.loop, begin(state_, for_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::create(resource r, std::string ns, std::string body,
                                           std::stop_token stop, write_options how) {
   return write_call(
       state_->with.loop,
-      begin(state_, log_,
+      begin(state_, for_,
             intending("create", r, ns, {}, {}, create_request(r.path(ns), std::move(body), how)),
             std::move(stop)));
 }
@@ -296,7 +297,7 @@ task<result<write_answer>> client::create_for(resource r, std::string ns, std::s
   if (name.empty()) return refuse<write_answer>(no_name);
   auto request = intending("create", r, ns, name, subresource,
                            create_request(r.path(ns, name, subresource), std::move(body), how));
-  return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
+  return write_call(state_->with.loop, begin(state_, for_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::update(resource r, std::string ns, std::string name,
@@ -305,7 +306,7 @@ task<result<write_answer>> client::update(resource r, std::string ns, std::strin
   if (name.empty()) return refuse<write_answer>(no_name);
   return write_call(
       state_->with.loop,
-      begin(state_, log_,
+      begin(state_, for_,
             intending("update", r, ns, name, {}, update_request(r, ns, name, std::move(body), how)),
             std::move(stop)));
 }
@@ -318,7 +319,7 @@ task<result<write_answer>> client::apply(resource r, std::string ns, std::string
     return refuse<write_answer>("apply: expected a field manager, found none");
   }
   return write_call(state_->with.loop,
-                    begin(state_, log_,
+                    begin(state_, for_,
                           intending("patch", r, ns, name, options.subresource,
                                     apply_request(r, ns, name, std::move(body), options)),
                           std::move(stop)));
@@ -331,7 +332,7 @@ task<result<write_answer>> client::json_patch(resource r, std::string ns, std::s
   auto request = intending(
       "patch", r, ns, name, subresource,
       patch_request(r.path(ns, name, subresource), std::move(body), json_patch_type, how));
-  return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
+  return write_call(state_->with.loop, begin(state_, for_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::merge_patch(resource r, std::string ns, std::string name,
@@ -341,13 +342,13 @@ task<result<write_answer>> client::merge_patch(resource r, std::string ns, std::
   auto request = intending(
       "patch", r, ns, name, subresource,
       patch_request(r.path(ns, name, subresource), std::move(body), merge_patch_type, how));
-  return write_call(state_->with.loop, begin(state_, log_, std::move(request), std::move(stop)));
+  return write_call(state_->with.loop, begin(state_, for_, std::move(request), std::move(stop)));
 }
 
 task<result<write_answer>> client::remove(resource r, std::string ns, std::string name,
                                           delete_options options, std::stop_token stop) {
   if (name.empty()) return refuse<write_answer>(no_name);
-  return write_call(state_->with.loop, begin(state_, log_,
+  return write_call(state_->with.loop, begin(state_, for_,
                                              intending("delete", r, ns, name, {},
                                                        delete_request(r, ns, name, options)),
                                              std::move(stop)));
@@ -355,7 +356,7 @@ task<result<write_answer>> client::remove(resource r, std::string ns, std::strin
 
 task<result<std::unique_ptr<net::http_exchange>>> client::watch(resource r, watch_options options,
                                                                 std::stop_token stop) {
-  auto call = begin(state_, log_, watch_request(r, options), std::move(stop));
+  auto call = begin(state_, for_, watch_request(r, options), std::move(stop));
   call.dedicated = true;
   return run_on(state_->with.loop, open_stream(std::move(call)));
 }
@@ -364,7 +365,7 @@ task<result<std::unique_ptr<net::http_exchange>>> client::pod_log(std::string ns
                                                                   log_options options,
                                                                   std::stop_token stop) {
   if (ns.empty() || pod.empty()) return refuse<std::unique_ptr<net::http_exchange>>(no_name);
-  auto call = begin(state_, log_, log_request(ns, pod, options), std::move(stop));
+  auto call = begin(state_, for_, log_request(ns, pod, options), std::move(stop));
   call.dedicated = true;
   return run_on(state_->with.loop, open_stream(std::move(call)));
 }

@@ -155,14 +155,19 @@ class client {
                                                             log_options options,
                                                             std::stop_token stop = {});
 
-  /// The same client, whose log records about its calls carry `context`.
-  [[nodiscard]] client logged_as(log_context_ptr context) const;
+  /// The same client on behalf of a plugin: flows share the connections fairly, and the log records
+  /// about its calls carry `context`.
+  [[nodiscard]] client on_behalf_of(std::string flow, log_context_ptr context) const;
 
  private:
   struct state;
-  client(std::shared_ptr<state> shared, log_context_ptr context);
+  struct caller {
+    std::string flow;
+    log_context_ptr log;
+  };
+  client(std::shared_ptr<state> shared, caller on_behalf);
   std::shared_ptr<state> state_;
-  log_context_ptr log_;
+  caller for_;
 };
 
 }  // namespace oarlock::kube

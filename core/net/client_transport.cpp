@@ -149,7 +149,7 @@ task<result<lease>> connected(shared s, exchange_options options) {
   if (options.dedicated) {
     place = lease(make_connection(s->loop, *s->clock_source, s->config));
   } else {
-    auto acquired = co_await s->pool->acquire(options.deadline, options.stop);
+    auto acquired = co_await s->pool->acquire(options.flow, options.deadline, options.stop);
     if (!acquired) {
       const auto code = static_cast<net_error>(acquired.error().code.value());
       co_return failed(code, s->host, acquired.error().message);

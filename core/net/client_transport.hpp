@@ -37,6 +37,7 @@ struct client_transport_config {
   std::string path_prefix;
   std::optional<proxy> via;
   std::function<result<tls_material>()> load_tls;
+  /// Of all flows together; one flow alone uses at most half of them.
   std::size_t connections_max = limits::connections_max;
   std::size_t header_bytes_max = limits::response_header_bytes_max;
   /// An idle pooled connection is closed after this long.

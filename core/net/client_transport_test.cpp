@@ -403,6 +403,66 @@ TEST_F(client_transport_test, bounds_its_connections_and_serves_waiters_in_order
   EXPECT_EQ(order, "abc");
 }
 
+// Starts requests of one flow and keeps what is answered, so that its connection stays in use.
+struct flow_of_requests {
+  transport& t;
+  boost::asio::io_context& io;
+  exchange_options options;
+  std::vector<std::unique_ptr<http_exchange>> held{};
+
+  void ask(int count) {
+    for (int i = 0; i < count; ++i) {
+      boost::asio::co_spawn(io, t.open({"GET", "/", {}, ""}, options),
+                            [this](std::exception_ptr, opened got) {
+                              if (got) held.push_back(std::move(*got));
+                            });
+    }
+  }
+  std::size_t answered() const { return held.size(); }
+};
+
+TEST_F(client_transport_test, a_flow_leaves_as_many_connections_free_as_it_uses) {
+  loopback_server server(echo);
+  client_transport_config config;
+  config.host = "127.0.0.1";
+  config.port = server.port();
+  config.tls = false;
+  config.connections_max = 8;
+  const auto t = make(config);
+  const auto of_flow = [&](const char* flow) {
+    return flow_of_requests{*t, io_, {clock_.now() + patience, {}, false, flow}};
+  };
+  auto greedy = of_flow("greedy");
+  auto other = of_flow("other");
+  auto third = of_flow("third");
+  const auto until = [&](auto done) {
+    io_.restart();
+    while (!done() && io_.run_one_for(patience) > 0) {
+    }
+  };
+  greedy.ask(100);
+  until([&] { return greedy.answered() == 4; });
+  other.ask(3);
+  until([&] { return other.answered() == 2; });
+  third.ask(1);
+  until([&] { return third.answered() == 1; });
+  EXPECT_EQ(greedy.answered(), 4U) << "half of what there is, however much it asks for";
+  EXPECT_EQ(other.answered(), 2U) << "half of what was left";
+  EXPECT_EQ(third.answered(), 1U);
+
+  // What comes free goes to the flow that uses fewer, though the other has asked before.
+  third.held.clear();
+  greedy.held.pop_back();
+  until([&] { return other.answered() == 3; });
+  EXPECT_EQ(greedy.answered(), 3U);
+  EXPECT_EQ(other.answered(), 3U);
+  // Alone again it gets half of all.
+  other.held.clear();
+  until([&] { return greedy.answered() == 4; });
+  EXPECT_EQ(greedy.answered(), 4U);
+  EXPECT_LE(server.connections(), 12) << "each one dropped is one more";
+}
+
 TEST_F(client_transport_test, makes_no_more_use_of_a_connection_that_is_old) {
   loopback_server server(echo);
   client_transport_config config;

@@ -13,7 +13,8 @@ namespace oarlock::net {
 namespace asio = boost::asio;
 
 struct connection_pool::waiter {
-  explicit waiter(const executor& loop) : wake(loop) {}
+  waiter(const executor& loop, std::uint64_t arrival) : number(arrival), wake(loop) {}
+  const std::uint64_t number;
   asio::steady_timer wake;
   std::optional<lease> granted;
 };
@@ -28,6 +29,7 @@ lease& lease::operator=(lease&& other) noexcept {
   if (this != &other) {
     drop();
     pool_ = std::move(other.pool_);
+    flow_ = std::move(other.flow_);
     connection_ = std::move(other.connection_);
     birth_ = other.birth_;
     reused_ = other.reused_;
@@ -41,7 +43,7 @@ void lease::keep() {
   if (!c) return;
   c->unbind();
   if (pool) {
-    pool->give_back(std::move(c), birth_);
+    pool->give_back(flow_, std::move(c), birth_);
   } else {
     c->close();
   }
@@ -54,7 +56,7 @@ void lease::drop() {
     c->unbind();
     c->close();
   }
-  if (pool) pool->free_place();
+  if (pool) pool->end_use(flow_);
 }
 
 void lease::retire_era() {
@@ -75,36 +77,36 @@ bool connection_pool::may_serve(connection& c, lease::birth birth) const {
   return birth.era == era_ && !old && c.idle_and_alive();
 }
 
-bool connection_pool::take_idle(lease& to) {
+bool connection_pool::may_start(const share& one) const {
+  if (in_use_ >= parts_.connections_max) return false;
+  const auto free = parts_.connections_max - in_use_;
+  return one.in_use < free || OARLOCK_MUTANT("connections_unshared");
+}
+
+// Precondition: may_start(). The newest of the idle ones: the least likely to be closed.
+lease connection_pool::take(const std::string& flow) {
+  ++in_use_;
+  ++flows_[flow].in_use;
   while (!idle_.empty()) {
-    auto candidate = std::move(idle_.back());  // the newest: the least likely to be closed
+    auto candidate = std::move(idle_.back());
     idle_.pop_back();
     if (may_serve(*candidate.what, candidate.birth)) {
-      to = lease(shared_from_this(), std::move(candidate.what), candidate.birth);
-      to.reused_ = true;
-      return true;
+      lease got(shared_from_this(), flow, std::move(candidate.what), candidate.birth);
+      got.reused_ = true;
+      return got;
     }
     candidate.what->close();
-    --places_taken_;
   }
-  return false;
+  return {shared_from_this(), flow, parts_.make(), {era_, parts_.clock_source->now()}};
 }
 
-lease connection_pool::new_lease() {
-  return {shared_from_this(), parts_.make(), {era_, parts_.clock_source->now()}};
-}
-
-task<result<lease>> connection_pool::acquire(steady_time deadline, std::stop_token stop) {
+task<result<lease>> connection_pool::acquire(std::string flow, steady_time deadline,
+                                             std::stop_token stop) {
   if (stop.stop_requested()) co_return error{net_error::cancelled, "cancelled by the caller"};
-  lease got;
-  if (take_idle(got)) co_return std::move(got);
-  if (places_taken_ < parts_.connections_max) {
-    ++places_taken_;
-    co_return new_lease();
-  }
   const auto self = shared_from_this();
-  const auto w = std::make_shared<waiter>(parts_.loop);
-  waiters_.push_back(w);
+  if (auto& mine = flows_[flow]; mine.waiters.empty() && may_start(mine)) co_return take(flow);
+  const auto w = std::make_shared<waiter>(parts_.loop, asked_++);
+  flows_[flow].waiters.push_back(w);
   w->wake.expires_after(std::max(duration::zero(), deadline - parts_.clock_source->now()));
   const std::stop_callback on_stop(stop, [loop = parts_.loop, weak = std::weak_ptr(w)] {
     asio::post(loop, [weak] {
@@ -112,41 +114,54 @@ task<result<lease>> connection_pool::acquire(steady_time deadline, std::stop_tok
     });
   });
   co_await w->wake.async_wait(asio::as_tuple(asio::use_awaitable_t<executor>{}));
-  std::erase(waiters_, w);
+  if (w->granted && !stop.stop_requested()) co_return std::move(*w->granted);
+  if (!w->granted) {
+    auto& mine = flows_[flow];
+    std::erase(mine.waiters, w);
+    if (mine.waiters.empty() && mine.in_use == 0) flows_.erase(flow);
+  }
   if (stop.stop_requested()) co_return error{net_error::cancelled, "cancelled by the caller"};
-  if (w->granted) co_return std::move(*w->granted);
   co_return error{net_error::not_sent,
                   "expected one of " + std::to_string(parts_.connections_max) +
-                      " connections to come free before the deadline, found all of them in use"};
+                      " connections to come free before the deadline, found the share of " +
+                      (flow.empty() ? std::string("this process") : flow) + " in use"};
 }
 
-void connection_pool::give_back(std::shared_ptr<connection> c, lease::birth birth) {
-  if (!may_serve(*c, birth)) {
+void connection_pool::give_back(const std::string& flow, std::shared_ptr<connection> c,
+                                lease::birth birth) {
+  if (may_serve(*c, birth)) {
+    idle_.push_back({std::move(c), parts_.clock_source->now(), birth});
+  } else {
     c->close();
-    free_place();
-    return;
   }
-  if (!waiters_.empty()) {
-    const auto w = waiters_.front();
-    waiters_.pop_front();
-    w->granted.emplace(shared_from_this(), std::move(c), birth);
-    w->granted->reused_ = true;
-    w->wake.cancel();
-    return;
-  }
-  idle_.push_back({std::move(c), parts_.clock_source->now(), birth});
+  end_use(flow);
   watch_idle();
 }
 
-void connection_pool::free_place() {
-  if (waiters_.empty()) {
-    --places_taken_;
-    return;
+void connection_pool::end_use(const std::string& flow) {
+  --in_use_;
+  const auto found = flows_.find(flow);
+  if (--found->second.in_use == 0 && found->second.waiters.empty()) flows_.erase(found);
+  serve_waiters();
+}
+
+void connection_pool::serve_waiters() {
+  for (;;) {
+    auto next = flows_.end();
+    for (auto one = flows_.begin(); one != flows_.end(); ++one) {
+      const auto& [name, its] = *one;
+      if (its.waiters.empty() || !may_start(its)) continue;
+      const auto turn = [](const share& s) {
+        return std::pair(s.in_use, s.waiters.front()->number);
+      };
+      if (next == flows_.end() || turn(its) < turn(next->second)) next = one;
+    }
+    if (next == flows_.end()) return;
+    const auto w = next->second.waiters.front();
+    next->second.waiters.pop_front();
+    w->granted.emplace(take(next->first));
+    w->wake.cancel();
   }
-  const auto w = waiters_.front();
-  waiters_.pop_front();
-  w->granted.emplace(new_lease());
-  w->wake.cancel();
 }
 
 // One timer for the oldest idle connection.
@@ -163,7 +178,6 @@ void connection_pool::watch_idle() {
     while (!self->idle_.empty() && self->idle_.front().since + self->parts_.idle_max <= now) {
       self->idle_.front().what->close();
       self->idle_.pop_front();
-      --self->places_taken_;
     }
     self->watch_idle();
   });

@@ -74,6 +74,8 @@ struct exchange_options {
   std::stop_token stop;
   /// A connection of its own, never pooled: for watches, which live for minutes.
   bool dedicated = false;
+  /// On whose behalf: flows share the connections fairly. Empty: this process itself.
+  std::string flow{};
 };
 
 /// Thread: the transport's loop.
