@@ -107,19 +107,22 @@ task<failure> refusal(call_parts call, exchange_ptr exchange) {
 // Sends once and waits for a 2xx head.
 task<attempt<exchange_ptr>> send(call_parts call, std::string token) {
   const auto& request = *call.request;
-  const bool gated = request.is_write() && !OARLOCK_MUTANT("gate_not_asked");
-  if (gated && call.with->gate != nullptr) {
-    if (const auto open = call.with->gate->check(); !open) co_return failure{open.error()};
-  }
+  const bool gated =
+      request.is_write() && call.with->gate != nullptr && !OARLOCK_MUTANT("gate_not_asked");
+  result<> open_gate;
+  const auto may_send = [&] { return (open_gate = call.with->gate->check()).has_value(); };
+  if (gated && !may_send()) co_return failure{open_gate.error()};
   net::http_request http{
       request.method, request.target, {{"Accept", request.accept}}, request.body};
   if (request.is_write()) http.headers.push_back({"Content-Type", request.content_type});
   if (!token.empty()) http.headers.push_back({"Authorization", "Bearer " + token});
   const auto started = call.with->clock_source->now();
   net::exchange_options options{call.deadline, call.stop, call.dedicated, call.flow};
+  if (gated && !OARLOCK_MUTANT("gate_not_asked_at_the_socket")) options.may_send = may_send;
   auto opened = co_await call.with->transport->open(std::move(http), std::move(options));
   const auto took = call.with->clock_source->now() - started;
   count(call, opened ? std::to_string((*opened)->head().status) : "<error>", took);
+  if (!open_gate) co_return failure{open_gate.error()};
   if (!opened) co_return transport_failure(opened.error(), request.is_write());
   const auto& head = (*opened)->head();
   log_warnings(call, head);

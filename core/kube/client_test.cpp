@@ -272,6 +272,21 @@ TEST_F(client_test, asks_the_gate_before_each_sending_of_a_write) {
   EXPECT_EQ(gate.asked, 4);
 }
 
+TEST_F(client_test, asks_the_gate_again_once_a_write_has_its_connection) {
+  closed_gate gate;
+  gate.closes_at = 100;
+  gate_ = &gate;
+  auto slow = good();
+  slow.connects = [&] { gate.closes_at = 0; };
+  transport_.script = {slow};
+  EXPECT_EQ(create().error().code, kube_error::forbidden);
+  EXPECT_EQ(transport_.requests.size(), 1U) << "what the gate holds back is not tried again";
+  gate.closes_at = 100;
+  slow.connects = [] {};
+  transport_.script = {slow};
+  EXPECT_TRUE(create().has_value());
+}
+
 TEST_F(client_test, sends_a_refused_token_only_once) {
   identity_.tokens = {"old", "new"};
   transport_.script = {answers(401, ""), answers(201, "{}")};

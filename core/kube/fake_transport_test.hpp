@@ -45,6 +45,7 @@ struct scripted {
   std::vector<std::string> pieces = {};
   std::optional<error> body_fails = {};  ///< after the pieces, instead of the end
   std::function<void()> before = {};     ///< runs when the request comes
+  std::function<void()> connects = {};   ///< what happens until it may be sent, which is then asked
 };
 
 [[nodiscard]] inline scripted answers(int status, std::string body,
@@ -81,6 +82,11 @@ class fake_transport final : public net::transport {
     all_options.push_back(std::move(options));
     const auto at = std::min(requests.size(), script.size()) - 1;
     if (script[at].before) script[at].before();
+    if (script[at].connects) {
+      script[at].connects();
+      const auto& may_send = all_options.back().may_send;
+      if (may_send && !may_send()) co_return error{net::net_error::not_sent, "held back"};
+    }
     if (script[at].fails) co_return *script[at].fails;
     co_return std::make_unique<fake_exchange>(script[at]);
   }

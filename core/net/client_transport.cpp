@@ -182,6 +182,11 @@ task<result<std::unique_ptr<http_exchange>>> open_exchange(shared s, http_reques
   if (!head) co_return failed(net_error::not_sent, s->host, head.error().message);
   auto place = co_await connected(s, options);
   if (!place) co_return place.error();
+  // Waiting for a place and connecting take seconds.
+  if (options.may_send && !options.may_send()) {
+    place->keep();
+    co_return failed(net_error::not_sent, s->host, "held back by the caller");
+  }
 
   const auto c = place->get();
   const auto sent = co_await c->write(&*head, &request.body, options.deadline);

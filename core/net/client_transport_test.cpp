@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <atomic>
 #include <future>
+#include <optional>
 #include <thread>
 
 #include "core/net/transport_fixture_test.hpp"
@@ -420,6 +422,47 @@ struct flow_of_requests {
   }
   std::size_t answered() const { return held.size(); }
 };
+
+TEST_F(client_transport_test, asks_whether_it_may_send_once_it_has_waited_for_a_connection) {
+  std::atomic<int> requests = 0;
+  loopback_server server([&](peer& p, int) {
+    for (auto r = p.read_request(); !r.empty(); r = p.read_request()) {
+      ++requests;
+      p.write(ok_answer("x"));
+    }
+  });
+  client_transport_config config;
+  config.host = "127.0.0.1";
+  config.port = server.port();
+  config.tls = false;
+  config.connections_max = 1;
+  const auto t = make(config);
+  auto first = open(*t, {"GET", "/first", {}, ""}, by(patience));
+  ASSERT_TRUE(first.has_value());
+  int asked = 0;
+  auto options = by(patience);
+  options.may_send = [&] {
+    ++asked;
+    return false;
+  };
+  std::optional<error> refused;
+  boost::asio::co_spawn(io_, t->open({"POST", "/", {}, ""}, options),
+                        [&](std::exception_ptr, opened got) {
+                          refused = got.error();
+                          io_.stop();
+                        });
+  io_.restart();
+  io_.poll();
+  EXPECT_EQ(asked, 0) << "it waits, and much may happen before it can send";
+  first->reset();
+  io_.restart();
+  io_.run();
+  EXPECT_EQ(asked, 1);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code, net_error::not_sent);
+  EXPECT_EQ(fetch(*t).first, 200) << "the connection serves the next";
+  EXPECT_EQ(requests, 2);
+}
 
 TEST_F(client_transport_test, a_flow_leaves_as_many_connections_free_as_it_uses) {
   loopback_server server(echo);

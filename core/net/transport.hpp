@@ -2,6 +2,7 @@
 // The transport seam: one typed HTTP exchange, above TLS and sockets. The client, the reflectors
 // and the elector know only this; core/net implements it with Beast, the simulator with a model.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -76,6 +77,9 @@ struct exchange_options {
   bool dedicated = false;
   /// On whose behalf: flows share the connections fairly. Empty: this process itself.
   std::string flow{};
+  /// Asked once the connection is there, right before the first byte is sent; false: nothing is
+  /// sent, and the exchange fails with `not_sent`. Empty: it may.
+  std::function<bool()> may_send{};
 };
 
 /// Thread: the transport's loop.
