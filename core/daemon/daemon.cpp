@@ -81,6 +81,7 @@ struct daemon::state {
   kube::connection probe_api;
   kube::connection plugin_api;  // of plugins that act as themselves
   election::write_window window;
+  std::unique_ptr<kube::rate_limit> limit;  // null: none
   std::unique_ptr<kube::client> stream_client;
   std::unique_ptr<kube::client> probe_client;
 
@@ -316,9 +317,13 @@ result<> daemon::state::connect() {
   }
   stream_api = std::move(*for_stream);
   probe_api = std::move(*for_probe);
+  if (o.kube_api_qps > 0) {
+    limit = std::make_unique<kube::rate_limit>(kube::rate_limit::parts{
+        stream.get_executor(), p.clock_source, p.timer_source, o.kube_api_qps, o.kube_api_burst});
+  }
   stream_client = std::make_unique<kube::client>(kube::client::parts{
       stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(), p.clock_source,
-      p.timer_source, p.metrics, &window});
+      p.timer_source, p.metrics, &window, limit.get()});
   probe_client = std::make_unique<kube::client>(
       kube::client::parts{probe.get_executor(), probe_api.transport.get(), probe_api.identity.get(),
                           p.clock_source, p.timer_source, p.metrics, nullptr});

@@ -27,6 +27,7 @@ TEST(flags, defaults) {
   EXPECT_EQ(p.run->probes, (metrics::bind_address{"", 8081}));
   EXPECT_EQ(p.run->runtime_name, "oarlock");
   EXPECT_FALSE(p.run->max_concurrent_reconciles);
+  EXPECT_EQ(p.run->kube_api_qps, 0) << "the server's priority and fairness knows better";
   EXPECT_TRUE(p.run->plugins.empty());
   EXPECT_TRUE(p.out.empty());
   EXPECT_TRUE(p.err.empty());
@@ -46,6 +47,8 @@ TEST(flags, are_read) {
                         "--max-concurrent-reconciles=3",
                         "--namespace=team",
                         "--events=none",
+                        "--kube-api-qps=0.5",
+                        "--kube-api-burst=3",
                         "--kubeconfig",
                         "k",
                         "--state-dir=/s",
@@ -65,6 +68,8 @@ TEST(flags, are_read) {
   EXPECT_EQ(p.run->max_concurrent_reconciles, 3U);
   EXPECT_EQ(p.run->ns, "team");
   EXPECT_FALSE(p.run->events);
+  EXPECT_EQ(p.run->kube_api_qps, 0.5);
+  EXPECT_EQ(p.run->kube_api_burst, 3U);
   EXPECT_EQ(p.run->kubeconfig, "k");
   EXPECT_EQ(p.run->state_dir, "/s");
   EXPECT_EQ(p.run->leader_election_id, "two");
@@ -137,6 +142,12 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--max-concurrent-reconciles=1001"}, "found \"1001\""},
       {{"--metrics-bind-address=8443"}, "--metrics-bind-address: expected \":8443\""},
       {{"--health-probe-bind-address=:99999"}, "found \":99999\": the port is not a number"},
+      {{"--kube-api-qps=-1"}, "--kube-api-qps: expected 0 for no limit, or requests a second"},
+      {{"--kube-api-qps=0.001"}, "found \"0.001\""},
+      {{"--kube-api-qps=nan"}, "found \"nan\""},
+      {{"--kube-api-qps=1e3"}, "found \"1e3\""},
+      {{"--kube-api-burst=0"}, "--kube-api-burst: expected a number from 1 to 100000"},
+      {{"--kube-api-burst=1.5"}, "found \"1.5\""},
       {{"--events=some"}, "--events: expected none or all, found \"some\""},
       {{"--plugin-home=moon"}, "--plugin-home: expected core or child, found \"moon\""},
       {{"--plugin-home=core,zoo:moon"}, "--plugin-home: expected core or child, found \"moon\""},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <sstream>
 
 #include "core/daemon/duration_text.hpp"
@@ -17,6 +18,8 @@ using namespace std::chrono_literals;
 
 constexpr duration retry_period_min = 100ms;
 constexpr std::size_t reconciles_max = 1000;
+constexpr double qps_min = 0.01;
+constexpr double qps_max = 100000;
 constexpr std::size_t label_chars_max = 63;
 constexpr const char* default_namespace = "oarlock-system";
 constexpr std::size_t default_reconciles = 16;
@@ -78,6 +81,36 @@ result<> set_count(std::optional<std::size_t>& into, const std::string& text) {
     return refuse(fmt::format("a number from 1 to {}", reconciles_max), text);
   }
   into = value;
+  return {};
+}
+
+// No number for what is not one, also for "1e3" and "nan".
+std::optional<double> decimal(const std::string& text) {
+  double value = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+  if (ec != std::errc() || stop != end || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+result<> set_qps(double& into, const std::string& text) {
+  const auto value = decimal(text);
+  if (!value || *value < 0 || *value > qps_max || (*value > 0 && *value < qps_min)) {
+    return refuse(fmt::format("0 for no limit, or requests a second from {} to {}, such as 20 or "
+                              "0.5",
+                              qps_min, qps_max),
+                  text);
+  }
+  into = *value;
+  return {};
+}
+
+result<> set_burst(std::size_t& into, const std::string& text) {
+  const auto value = decimal(text);
+  if (!value || *value < 1 || *value > qps_max || *value != std::floor(*value)) {
+    return refuse(fmt::format("a number from 1 to {}", qps_max), text);
+  }
+  into = static_cast<std::size_t>(*value);
   return {};
 }
 
@@ -245,6 +278,20 @@ setting events_setting() {
                 &options::events, "none", "all");
 }
 
+std::vector<setting> rate_settings() {
+  return {
+      {"kube-api-qps", "N",
+       "Requests to the API server a second, watches and the lease apart; 0: no limit (default 0)",
+       setting_kind::text, into<set_qps>(&options::kube_api_qps),
+       [](const options& o) {
+         return std::vector<std::string>{fmt::format("{}", o.kube_api_qps)};
+       }},
+      {"kube-api-burst", "N", "So many at once after a pause, under --kube-api-qps (default 10)",
+       setting_kind::text, into<set_burst>(&options::kube_api_burst),
+       [](const options& o) { return std::vector<std::string>{std::to_string(o.kube_api_burst)}; }},
+  };
+}
+
 std::vector<setting> work_settings() {
   return {
       {"kubeconfig", "FILE", "Cluster to use (default: KUBECONFIG, in-cluster, ~/.kube/config)",
@@ -326,7 +373,8 @@ const std::vector<setting>& all_settings() {
   static const std::vector<setting> made = [] {
     auto all = work_settings();
     all.push_back(events_setting());
-    for (auto&& more : {home_settings(), election_settings(), endpoint_settings()}) {
+    for (auto&& more :
+         {rate_settings(), home_settings(), election_settings(), endpoint_settings()}) {
       all.insert(all.end(), more.begin(), more.end());
     }
     return all;

@@ -38,6 +38,8 @@ struct options {
   oarlock::log_level log_level = log_level::info;
   oarlock::log_format log_format = log_format::text;
   std::optional<std::size_t> max_concurrent_reconciles;  ///< nullopt: what each manifest says
+  double kube_api_qps = 0;                               ///< requests a second; 0: no limit
+  std::size_t kube_api_burst = 10;                       ///< client-go's default
   std::string ns;                                        ///< empty: all namespaces
   std::string state_dir;
   std::string config_file;   ///< empty: none was given

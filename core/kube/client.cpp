@@ -5,6 +5,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
 #include "core/base/mutant.hpp"
+#include "core/kube/client_metrics.hpp"
 #include "core/kube/request.hpp"
 #include "core/kube/retry.hpp"
 #include "core/kube/status.hpp"
@@ -13,9 +14,12 @@
 namespace oarlock::kube {
 
 struct client::state {
-  explicit state(parts p) : with(std::move(p)) {}
+  explicit state(parts p) : with(std::move(p)), metrics(*with.metrics, with.transport->host()) {
+    if (with.limit != nullptr) metrics.expect_turns();
+  }
   const parts with;
-  warning_memory warnings;  // loop only
+  warning_memory warnings;  // loop only, like the next
+  client_metrics metrics;
 };
 
 namespace {
@@ -35,6 +39,7 @@ struct answer {
 struct call_parts {
   const client::parts* with;
   warning_memory* warnings;
+  client_metrics* metrics;
   std::shared_ptr<const void> owner;  // keeps both alive
   log_context_ptr log;
   std::string flow;
@@ -48,20 +53,8 @@ failure cancelled_failure() {
   return {error{kube_error::cancelled, "cancelled by the caller"}, false};
 }
 
-void count(const call_parts& call, const std::string& code, duration took) {
-  const auto& host = call.with->transport->host();
-  const auto& method = call.request->method;
-  auto& metrics = *call.with->metrics;
-  metrics
-      .make_counter("rest_client_requests_total", "HTTP requests by status code, method and host.",
-                    {{"code", code}, {"method", method}, {"host", host}})
-      .add();
-  static const std::vector<double> buckets = {0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60};
-  metrics
-      .make_histogram("rest_client_request_duration_seconds",
-                      "Seconds until the head of the answer, by verb and host.",
-                      {{"verb", method}, {"host", host}}, buckets)
-      .observe(std::chrono::duration<double>(took).count());
+std::string code_text(int status) {
+  return status == 0 ? "<error>" : std::to_string(status);
 }
 
 // The whole body; the connection is free for others after it.
@@ -95,6 +88,7 @@ task<failure> refusal(call_parts call, exchange_ptr exchange) {
   const auto& head = exchange->head();
   auto body = co_await read_body(exchange.get(), call.deadline, error_body_bytes_max);
   const bool is_write = call.request->is_write();
+  if (body) call.metrics->answered(call.request->method, body->size());
   auto out =
       answer_failure(head.status, body ? *body : std::string(), head.find("Retry-After"), is_write);
   if (out.why.code == kube_error::throttled) {
@@ -104,9 +98,20 @@ task<failure> refusal(call_parts call, exchange_ptr exchange) {
   co_return out;
 }
 
+// Its turn under the rate limit.
+task<result<>> await_turn(call_parts call) {
+  const auto began = call.with->clock_source->now();
+  auto turn = co_await call.with->limit->turn(call.flow, call.deadline, call.stop);
+  call.metrics->waited_for_a_turn(call.request->method, call.with->clock_source->now() - began);
+  co_return turn;
+}
+
 // Sends once and waits for a 2xx head.
 task<attempt<exchange_ptr>> send(call_parts call, std::string token) {
   const auto& request = *call.request;
+  if (call.with->limit != nullptr && !call.dedicated) {
+    if (const auto turn = co_await await_turn(call); !turn) co_return failure{turn.error(), true};
+  }
   const bool gated =
       request.is_write() && call.with->gate != nullptr && !OARLOCK_MUTANT("gate_not_asked");
   result<> open_gate;
@@ -121,7 +126,8 @@ task<attempt<exchange_ptr>> send(call_parts call, std::string token) {
   if (gated && !OARLOCK_MUTANT("gate_not_asked_at_the_socket")) options.may_send = may_send;
   auto opened = co_await call.with->transport->open(std::move(http), std::move(options));
   const auto took = call.with->clock_source->now() - started;
-  count(call, opened ? std::to_string((*opened)->head().status) : "<error>", took);
+  call.metrics->sent(request.method, code_text(opened ? (*opened)->head().status : 0), took,
+                     request.body.size());
   if (!open_gate) co_return failure{open_gate.error()};
   if (!opened) co_return transport_failure(opened.error(), request.is_write());
   const auto& head = (*opened)->head();
@@ -167,6 +173,7 @@ task<attempt<answer>> try_once(call_parts call) {
   if (!sent) co_return sent.error();
   auto body = co_await read_body(sent->get(), call.deadline, limits::response_body_bytes_max);
   if (!body) co_return transport_failure(body.error(), call.request->is_write());
+  call.metrics->answered(call.request->method, body->size());
   answer out{(*sent)->head().status, std::move(*body)};
   if (auto hidden = hidden_failure(out, call.request->is_write())) co_return std::move(*hidden);
   co_return out;
@@ -200,6 +207,7 @@ task<result<answer>> perform(call_parts call) {
       why.message += " while it waited to try again after: " + f.why.message;
       co_return described(call, why);
     }
+    call.metrics->retried(call.request->method, code_text(f.status));
   }
 }
 
@@ -214,7 +222,7 @@ task<result<exchange_ptr>> open_stream(call_parts call) {
 template <class State, class Caller>
 call_parts begin(const std::shared_ptr<State>& owner, const Caller& by, api_request request,
                  std::stop_token stop) {
-  call_parts call{&owner->with, &owner->warnings, owner, by.log, by.flow};
+  call_parts call{&owner->with, &owner->warnings, &owner->metrics, owner, by.log, by.flow};
   call.request = std::make_shared<api_request>(std::move(request));
   call.deadline = owner->with.clock_source->now() + limits::request_timeout;
   call.stop = std::move(stop);

@@ -11,6 +11,7 @@
 #include "core/base/metric_registry.hpp"
 #include "core/base/timers.hpp"
 #include "core/kube/errors.hpp"
+#include "core/kube/rate_limit.hpp"
 #include "core/kube/resource.hpp"
 #include "core/kube/write_policy.hpp"
 #include "core/net/transport.hpp"
@@ -111,6 +112,7 @@ class client {
     metric_registry* metrics;
     const write_gate* gate;          ///< may be null: no gate
     write_policy* policy = nullptr;  ///< null: whatever the API server allows
+    rate_limit* limit = nullptr;     ///< null: none. Watches have none, as in client-go
   };
   explicit client(parts p);
   ~client();

@@ -525,6 +525,22 @@ TEST_F(client_test, counts_its_requests) {
   EXPECT_TRUE(has(R"(rest_client_requests_total{code="404",host="api.test:6443",method="GET"} 1)"));
   EXPECT_TRUE(
       has(R"(rest_client_request_duration_seconds_count{host="api.test:6443",verb="GET"} 2)"));
+  EXPECT_TRUE(
+      has(R"(rest_client_request_retries_total{code="<error>",host="api.test:6443",verb="GET"} 1)"))
+      << text;
+}
+
+TEST_F(client_test, counts_the_bytes_of_bodies) {
+  transport_.script = {busy("1"), answers(201, R"({"a":1})")};
+  auto c = make();
+  ASSERT_TRUE(run(c.create(deployments, "ns", "{}")).has_value());
+  const auto text = metrics_->serialize();
+  const auto has = [&](const std::string& line) { return text.find(line) != std::string::npos; };
+  EXPECT_TRUE(has(R"(rest_client_request_size_bytes_sum{host="api.test:6443",verb="POST"} 4)"))
+      << text;
+  EXPECT_TRUE(has(R"(rest_client_response_size_bytes_count{host="api.test:6443",verb="POST"} 2)"));
+  EXPECT_TRUE(
+      has(R"(rest_client_request_retries_total{code="429",host="api.test:6443",verb="POST"} 1)"));
 }
 
 TEST_F(client_test, a_policy_is_asked_once_for_each_write_in_the_words_of_rbac) {

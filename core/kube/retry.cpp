@@ -33,7 +33,7 @@ failure transport_failure(const error& e, bool is_write) {
 
 failure answer_failure(int http_status, std::string_view body, std::string_view retry_after_header,
                        bool is_write) {
-  failure out{decode_status(http_status, body, retry_after_header)};
+  failure out{decode_status(http_status, body, retry_after_header), false, http_status};
   const bool server_side = http_status >= 500 || http_status == 408;
   if (is_write && server_side && !refused_before_acting(http_status, body)) {
     out.why.code = OARLOCK_MUTANT("lost_answer_is_a_failure") ? kube_error::unavailable

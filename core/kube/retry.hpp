@@ -16,6 +16,7 @@ inline constexpr int attempts_max = 10;
 struct failure {
   error why;
   bool nothing_sent = false;  ///< no byte reached the server: a write may be sent again
+  int status = 0;             ///< of the answer; 0: there was none
 };
 
 /// Turns a transport failure into one attempt's failure.

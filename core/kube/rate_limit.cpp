@@ -1,0 +1,103 @@
+#include "core/kube/rate_limit.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "core/base/mutant.hpp"
+#include "core/kube/errors.hpp"
+
+namespace oarlock::kube {
+
+namespace {
+
+struct waiter {
+  std::stop_source wake;
+  bool has_turn = false;
+};
+using waiter_ptr = std::shared_ptr<waiter>;
+
+}  // namespace
+
+struct rate_limit::state : std::enable_shared_from_this<rate_limit::state> {
+  explicit state(parts p)
+      : parts_(std::move(p)),
+        interval(std::chrono::duration_cast<duration>(
+            std::chrono::duration<double>(1.0 / parts_.per_second))) {}
+
+  // How long until a token is there; zero: now.
+  [[nodiscard]] duration missing() const {
+    const auto burst = static_cast<duration::rep>(parts_.burst);
+    const auto at = paid - (burst - 1) * interval;
+    return std::max(duration::zero(), duration(at - parts_.clock_source->now()));
+  }
+  void pay() { paid = std::max(paid, parts_.clock_source->now()) + interval; }
+  // The first to wait of the flow after the one that had the last turn.
+  waiter_ptr take_next();
+  void forget(const std::string& flow, const waiter_ptr& w);
+  static task<> serve(std::shared_ptr<state> self);
+
+  const parts parts_;
+  const duration interval;
+  steady_time paid{};  // the bucket is full before it
+  std::map<std::string, std::deque<waiter_ptr>> waiting;
+  std::string last_flow;
+  bool serving = false;
+};
+
+waiter_ptr rate_limit::state::take_next() {
+  auto next = waiting.upper_bound(OARLOCK_MUTANT("turns_not_by_flow") ? "" : last_flow);
+  if (next == waiting.end()) next = waiting.begin();
+  last_flow = next->first;
+  auto first = next->second.front();
+  next->second.pop_front();
+  if (next->second.empty()) waiting.erase(next);
+  return first;
+}
+
+void rate_limit::state::forget(const std::string& flow, const waiter_ptr& w) {
+  const auto found = waiting.find(flow);
+  if (found == waiting.end()) return;
+  std::erase(found->second, w);
+  if (found->second.empty()) waiting.erase(found);
+}
+
+task<> rate_limit::state::serve(std::shared_ptr<state> self) {
+  while (!self->waiting.empty()) {
+    if (const auto wait = self->missing(); wait > duration::zero()) {
+      (void)co_await self->parts_.timer_source->sleep_for(wait, {});
+      continue;
+    }
+    self->pay();
+    const auto next = self->take_next();
+    next->has_turn = true;
+    next->wake.request_stop();
+  }
+  self->serving = false;
+}
+
+rate_limit::rate_limit(parts p) : state_(std::make_shared<state>(std::move(p))) {}
+rate_limit::~rate_limit() = default;
+
+task<result<>> rate_limit::turn(std::string flow, steady_time deadline, std::stop_token stop) {
+  const auto self = state_;
+  if (self->waiting.empty() && self->missing() == duration::zero()) {
+    self->pay();
+    co_return result<>();
+  }
+  const auto w = std::make_shared<waiter>();
+  self->waiting[flow].push_back(w);
+  if (!std::exchange(self->serving, true)) spawn(self->parts_.loop, state::serve(self));
+  const std::stop_callback cancelled(stop, [w] { w->wake.request_stop(); });
+  const auto left =
+      std::max(duration::zero(), duration(deadline - self->parts_.clock_source->now()));
+  (void)co_await self->parts_.timer_source->sleep_for(left, w->wake.get_token());
+  if (w->has_turn) co_return result<>();
+  self->forget(flow, w);
+  if (stop.stop_requested()) co_return error{kube_error::cancelled, "cancelled by the caller"};
+  co_return error{
+      kube_error::throttled,
+      "expected a turn under --kube-api-qps before the deadline, found too many before"};
+}
+
+}  // namespace oarlock::kube
