@@ -42,6 +42,8 @@ TEST_F(reflector_test, starts_with_a_streaming_list_and_goes_on_watching) {
   EXPECT_EQ(requests(), 1U);
   EXPECT_TRUE(counted(R"(oarlock_cache_objects{resource="widgets.example.com"} 1)"));
   EXPECT_TRUE(counted(R"(oarlock_reflector_lists_total{resource="widgets.example.com"} 1)"));
+  EXPECT_TRUE(counted(R"(informer_store_resource_version{group="example.com",)"
+                      R"(resource="widgets",version="v1"} 11)"));
   EXPECT_TRUE(counted(
       R"(oarlock_reflector_watch_events_total{resource="widgets.example.com",type="ADDED"} 2)"));
 }

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "core/base/mutant.hpp"
@@ -32,7 +33,12 @@ shared_informer::shared_informer(scope what, const informer_cache::parts& p,
                                            {{"resource", what_.resource.name()}})),
       bytes_gauge_(p.metrics->make_gauge("oarlock_cache_bytes",
                                          "Bytes of the objects in the cache.",
-                                         {{"resource", what_.resource.name()}})) {}
+                                         {{"resource", what_.resource.name()}})),
+      version_gauge_(p.metrics->make_gauge("informer_store_resource_version",
+                                           "Version up to which the cache has seen everything.",
+                                           {{"group", what_.resource.group},
+                                            {"version", what_.resource.version},
+                                            {"resource", what_.resource.plural}})) {}
 
 shared_informer::~shared_informer() = default;
 
@@ -154,6 +160,10 @@ void shared_informer::on_change(const change& c, std::uint64_t sequence) {
 void shared_informer::on_position(const std::string& version) {
   seen_version_.with([&version](std::string& v) { v = version; });
   check_.at_position(version);
+  std::uint64_t number = 0;
+  const auto* end = version.data() + version.size();
+  const auto [stop, bad] = std::from_chars(version.data(), end, number);
+  if (bad == std::errc() && stop == end) version_gauge_.set(static_cast<double>(number));
 }
 
 void shared_informer::on_listed() {

@@ -111,6 +111,7 @@ class shared_informer final : public informer,
   guarded<std::string> seen_version_;
   gauge& objects_gauge_;
   gauge& bytes_gauge_;
+  gauge& version_gauge_;
   double objects_counted_ = 0;
   double bytes_counted_ = 0;
   std::size_t held_ = 0;

@@ -250,7 +250,7 @@ void daemon::state::add_metrics_handler(metrics::http_server& server) {
 result<std::shared_ptr<metrics::server_tls>> daemon::state::make_tls() {
   if (!o.metrics_secure) return std::shared_ptr<metrics::server_tls>();
   if (!o.metrics_cert_dir.empty()) {
-    auto made = metrics::tls_from_files(o.metrics_cert_dir, *p.clock_source);
+    auto made = metrics::tls_from_files(o.metrics_cert_dir, *p.clock_source, *p.metrics);
     if (!made) return made.error();
     return std::shared_ptr<metrics::server_tls>(std::move(*made));
   }

@@ -35,10 +35,22 @@ result<net::tls_material> load_material(const cluster_config& config) {
   return out;
 }
 
+// client-go's histogram.
+std::function<void(duration)> count_resolutions(metric_registry* metrics, const std::string& host) {
+  if (metrics == nullptr) return {};
+  return [metrics, host](duration took) {
+    metrics
+        ->make_histogram("rest_client_dns_resolution_duration_seconds",
+                         "Seconds to resolve the name of the API server or its proxy, by host.",
+                         {{"host", host}}, {0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30})
+        .observe(std::chrono::duration<double>(took).count());
+  };
+}
+
 }  // namespace
 
 result<connection> connect(executor loop, const clock& clock_source, timers& timer_source,
-                           const cluster_config& config) {
+                           const cluster_config& config, metric_registry* metrics) {
   const auto url = parse_server_url(config.server);
   if (!url) return url.error();
   net::client_transport_config wanted;
@@ -51,13 +63,14 @@ result<connection> connect(executor loop, const clock& clock_source, timers& tim
   wanted.user_agent = "oarlock/" OARLOCK_VERSION;
   // The API server closes idle connections after 90 s: be first, or a write may meet its close.
   wanted.idle_max = std::chrono::seconds(60);
+  wanted.resolved = count_resolutions(metrics, wanted.via ? wanted.via->host : wanted.host);
   connection out;
   std::shared_ptr<exec_identity> plugin;
   if (config.exec) {
     const auto ca = data_or_file(config.ca_data, config.ca_file);
     if (!ca) return ca.error().within("certificate authority");
     plugin = make_exec_identity(loop, clock_source, config, *ca,
-                                make_process_runner(loop, timer_source));
+                                make_process_runner(loop, timer_source), metrics);
     out.identity = plugin;
   } else if (!config.token_file.empty()) {
     out.identity = make_token_file(config.token_file, clock_source);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/metric_registry.hpp"
 #include "core/base/result.hpp"
 #include "core/base/task.hpp"
 #include "core/kube/client.hpp"
@@ -51,11 +52,10 @@ class exec_identity : public credentials {
   /// The current certificate and key, or two empty strings. For new connections.
   [[nodiscard]] virtual std::pair<std::string, std::string> certificate() const = 0;
 };
-/// Outlived by `clock_source`. `config.exec` is set; `ca_pem` as for exec_info.
-[[nodiscard]] std::shared_ptr<exec_identity> make_exec_identity(executor loop,
-                                                                const clock& clock_source,
-                                                                const cluster_config& config,
-                                                                const std::string& ca_pem,
-                                                                exec_runner run);
+/// Outlived by `clock_source` and `metrics`, which may be null. `config.exec` is set; `ca_pem` as
+/// for exec_info.
+[[nodiscard]] std::shared_ptr<exec_identity> make_exec_identity(
+    executor loop, const clock& clock_source, const cluster_config& config,
+    const std::string& ca_pem, exec_runner run, metric_registry* metrics = nullptr);
 
 }  // namespace oarlock::kube

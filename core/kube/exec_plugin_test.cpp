@@ -98,8 +98,9 @@ class exec_identity_test : public ::testing::Test {
     exec_plugin plugin;
     plugin.command = "login";
     plugin.install_hint = "get it from the help desk";
-    return make_exec_identity(io_.get_executor(), clock_, config_with(plugin), "",
-                              [this](exec_command command) { return answer(std::move(command)); });
+    return make_exec_identity(
+        io_.get_executor(), clock_, config_with(plugin), "",
+        [this](exec_command command) { return answer(std::move(command)); }, metrics_.get());
   }
   task<result<std::string>> answer(exec_command command) {
     ++runs_;
@@ -118,13 +119,45 @@ class exec_identity_test : public ::testing::Test {
     io_.poll();
   }
 
+  bool counted(const std::string& line) const {
+    return metrics_->serialize().find("\n" + line + "\n") != std::string::npos;
+  }
+
   boost::asio::io_context io_;
   moving_clock clock_;
+  std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
   int runs_ = 0;
   exec_command last_;
   result<std::string> output_{printed(R"({"token":"one"})")};
   std::vector<std::string> outcomes_;
 };
+
+TEST_F(exec_identity_test, counts_its_runs_and_says_how_long_the_identity_lasts) {
+  const auto who = make();
+  EXPECT_TRUE(counted("rest_client_exec_plugin_ttl_seconds +Inf"));
+  output_ = printed(R"({"token":"t","expirationTimestamp":"2026-01-01T01:00:00Z"})");
+  ask(*who);
+  run();
+  clock_.wall += 10min;
+  EXPECT_TRUE(counted("rest_client_exec_plugin_ttl_seconds 3000")) << metrics_->serialize();
+  clock_.wall += 1h;
+  for (const auto& answer : {result<std::string>(printed(R"({"token":"t"})")),
+                             result<std::string>(std::string("no JSON")),
+                             result<std::string>(error{kube_error::invalid, "not found"}),
+                             result<std::string>(error{kube_error::unauthorized, "exit code 7"})}) {
+    output_ = answer;
+    who->refused();
+    ask(*who);
+    run();
+  }
+  for (const char* line : {"{call_status=\"no_error\",code=\"0\"} 2",
+                           "{call_status=\"client_internal_error\",code=\"1\"} 1",
+                           "{call_status=\"plugin_not_found_error\",code=\"1\"} 1",
+                           "{call_status=\"plugin_execution_error\",code=\"1\"} 1"}) {
+    EXPECT_TRUE(counted(std::string("rest_client_exec_plugin_call_total") + line)) << line;
+  }
+  EXPECT_TRUE(counted("rest_client_exec_plugin_ttl_seconds +Inf")) << "the last one does not end";
+}
 
 TEST_F(exec_identity_test, runs_once_for_all_that_wait) {
   const auto who = make();

@@ -106,10 +106,33 @@ int no_password(char*, int, int, void*) {
 
 class file_tls final : public server_tls {
  public:
-  file_tls(std::filesystem::path folder, const clock& c) : folder_(std::move(folder)), clock_(c) {}
+  file_tls(std::filesystem::path folder, const clock& c, metric_registry& metrics)
+      : folder_(std::move(folder)),
+        clock_(c),
+        reads_(metrics.make_counter("certwatcher_read_certificate_total",
+                                    "Total number of certificate reads", {})),
+        errors_(metrics.make_counter("certwatcher_read_certificate_errors_total",
+                                     "Total number of certificate read errors", {})) {}
 
   result<> load() {
     checked_ = clock_.now();
+    reads_.add();
+    auto loaded = take_files();
+    if (!loaded) errors_.add();
+    return loaded;
+  }
+  SSL_CTX* current() override {
+    if (clock_.now() >= checked_ + reload_period) {
+      if (auto loaded = load(); !loaded) {
+        log_error("keeping the old metrics certificate", {{"error", loaded.error().message}});
+      }
+    }
+    return context_.get();
+  }
+  const std::string& certificate_pem() const override { return cert_pem_; }
+
+ private:
+  result<> take_files() {
     auto cert = read_pem(folder_ / "tls.crt");
     if (!cert) return cert.error();
     auto key_pem = read_pem(folder_ / "tls.key");
@@ -126,19 +149,11 @@ class file_tls final : public server_tls {
     log_info("loaded the metrics certificate", {{"folder", folder_.string()}});
     return {};
   }
-  SSL_CTX* current() override {
-    if (clock_.now() >= checked_ + reload_period) {
-      if (auto loaded = load(); !loaded) {
-        log_error("keeping the old metrics certificate", {{"error", loaded.error().message}});
-      }
-    }
-    return context_.get();
-  }
-  const std::string& certificate_pem() const override { return cert_pem_; }
 
- private:
   std::filesystem::path folder_;
   const clock& clock_;
+  counter& reads_;
+  counter& errors_;
   context_ptr context_;
   std::string cert_pem_;
   std::string key_pem_;
@@ -201,8 +216,9 @@ result<x509_ptr> make_certificate(EVP_PKEY& key, const std::vector<std::string>&
 }  // namespace
 
 result<std::unique_ptr<server_tls>> tls_from_files(std::filesystem::path folder,
-                                                   const clock& clock_source) {
-  auto made = std::make_unique<file_tls>(std::move(folder), clock_source);
+                                                   const clock& clock_source,
+                                                   metric_registry& metrics) {
+  auto made = std::make_unique<file_tls>(std::move(folder), clock_source, metrics);
   if (auto loaded = made->load(); !loaded) return loaded.error();
   return std::unique_ptr<server_tls>(std::move(made));
 }

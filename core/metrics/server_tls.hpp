@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/metric_registry.hpp"
 #include "core/base/result.hpp"
 
 namespace oarlock::metrics {
@@ -25,9 +26,11 @@ class server_tls {
 };
 
 /// tls.crt and tls.key in `folder`, looked at for a change at most every 10 s (cert-manager and
-/// mounted Secrets replace them). A bad new pair is logged and the old one kept.
+/// mounted Secrets replace them). A bad new pair is logged and the old one kept. Outlived by
+/// `clock_source` and `metrics`.
 [[nodiscard]] result<std::unique_ptr<server_tls>> tls_from_files(std::filesystem::path folder,
-                                                                 const clock& clock_source);
+                                                                 const clock& clock_source,
+                                                                 metric_registry& metrics);
 
 /// A fresh EC P-256 certificate for `names` (host names and IP addresses). For clients that pin it
 /// or skip verification; production mounts one.

@@ -49,13 +49,17 @@ class cert_folder : public ::testing::Test {
     write("tls.key", std::string(bytes, static_cast<std::size_t>(length)));
     BIO_free(bio);
   }
+  bool counted(const std::string& line) const {
+    return metrics_->serialize().find("\n" + line + "\n") != std::string::npos;
+  }
   manual_clock time_;
   std::filesystem::path folder_;
+  std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
 };
 
 TEST_F(cert_folder, reloads_a_changed_pair_after_10_seconds) {
   write_pair();
-  auto tls = tls_from_files(folder_, time_);
+  auto tls = tls_from_files(folder_, time_, *metrics_);
   ASSERT_TRUE(tls) << tls.error().message;
   const auto first = (*tls)->certificate_pem();
   write_pair();
@@ -65,11 +69,13 @@ TEST_F(cert_folder, reloads_a_changed_pair_after_10_seconds) {
   time_.steady += 1s;
   static_cast<void>((*tls)->current());
   EXPECT_NE((*tls)->certificate_pem(), first);
+  EXPECT_TRUE(counted("certwatcher_read_certificate_total 2"));
+  EXPECT_TRUE(counted("certwatcher_read_certificate_errors_total 0"));
 }
 
 TEST_F(cert_folder, keeps_the_old_pair_when_the_new_one_is_bad) {
   write_pair();
-  auto tls = tls_from_files(folder_, time_);
+  auto tls = tls_from_files(folder_, time_, *metrics_);
   ASSERT_TRUE(tls);
   const auto first = (*tls)->certificate_pem();
   auto* context = (*tls)->current();
@@ -77,11 +83,13 @@ TEST_F(cert_folder, keeps_the_old_pair_when_the_new_one_is_bad) {
   time_.steady += 11s;
   EXPECT_EQ((*tls)->current(), context);
   EXPECT_EQ((*tls)->certificate_pem(), first);
+  EXPECT_TRUE(counted("certwatcher_read_certificate_total 2"));
+  EXPECT_TRUE(counted("certwatcher_read_certificate_errors_total 1"));
 }
 
 TEST_F(cert_folder, refuses_what_does_not_fit) {
   const auto expect_refused = [&](const char* text) {
-    const auto tls = tls_from_files(folder_, time_);
+    const auto tls = tls_from_files(folder_, time_, *metrics_);
     ASSERT_FALSE(tls) << text;
     EXPECT_EQ(tls.error().code, metrics_error::bad_certificate);
     EXPECT_THAT(tls.error().message, HasSubstr(text));

@@ -37,6 +37,8 @@ struct client_transport_config {
   std::string path_prefix;
   std::optional<proxy> via;
   std::function<result<tls_material>()> load_tls;
+  /// Told how long each resolution of a name took, failed ones too. Empty: nobody wants to know.
+  std::function<void(duration)> resolved{};
   /// Of all flows together; one flow alone uses at most half of them.
   std::size_t connections_max = limits::connections_max;
   std::size_t header_bytes_max = limits::response_header_bytes_max;

@@ -270,6 +270,21 @@ TEST_F(client_transport_test, resolves_names) {
   EXPECT_EQ(failure(*make(config)), net_error::not_sent);
 }
 
+TEST_F(client_transport_test, tells_how_long_a_name_took) {
+  loopback_server server(echo);
+  client_transport_config config;
+  config.port = server.port();
+  config.tls = false;
+  int told = 0;
+  config.resolved = [&](duration took) { told += took >= duration::zero() ? 1 : 100; };
+  config.host = "localhost";
+  EXPECT_EQ(fetch(*make(config)).first, 200);
+  EXPECT_EQ(told, 1);
+  config.host = "127.0.0.1";
+  EXPECT_EQ(fetch(*make(config)).first, 200);
+  EXPECT_EQ(told, 1) << "an address needs no resolving";
+}
+
 TEST_F(client_transport_test, stops_at_once_from_another_thread) {
   std::promise<void> asked;
   loopback_server server([&](peer& p, int) {

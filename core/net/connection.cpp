@@ -57,6 +57,7 @@ class tcp_connection final : public connection,
         tls_wanted_(config.tls),
         via_(config.via),
         load_tls_(config.load_tls),
+        tell_resolved_(config.resolved),
         socket_(loop_),
         timer_(loop_),
         resolved_(loop_) {}
@@ -97,6 +98,7 @@ class tcp_connection final : public connection,
   bool tls_wanted_;
   std::optional<proxy> via_;
   std::function<result<tls_material>()> load_tls_;
+  const std::function<void(duration)> tell_resolved_;
 
   tcp::socket socket_;
   std::unique_ptr<asio::ssl::context> tls_context_;
@@ -167,6 +169,7 @@ task<io_outcome> tcp_connection::resolve(steady_time deadline, endpoints* found)
     error_code ec;
     endpoints found;
   };
+  const auto began = clock_.now();
   auto state = std::make_shared<lookup>(loop_);
   const auto& host = via_ ? via_->host : host_;
   const auto& port = via_ ? via_->port : port_;
@@ -180,6 +183,7 @@ task<io_outcome> tcp_connection::resolve(steady_time deadline, endpoints* found)
                                 });
   resolved_.expires_after(std::max(duration::zero(), deadline - clock_.now()));
   co_await resolved_.async_wait(awaited);
+  if (tell_resolved_) tell_resolved_(clock_.now() - began);
   if (!state->finished && ended_ == io_end::done) ended_ = io_end::deadline;
   if (ended_ != io_end::done) co_return outcome({}, 0, "name resolution");
   *found = std::move(state->found);

@@ -20,7 +20,7 @@ class MetricsPage : public ::testing::Test {
   static void SetUpTestSuite() {
     daemon::options o;
     o.leader_elect = true;
-    o.flags = {"--leader-election-id=metrics-page"};
+    o.flags = {"--leader-election-id=metrics-page", "--kube-api-qps=100", "--kube-api-burst=100"};
     oarlockd = std::make_unique<daemon>(shared_cluster(), o);
     ASSERT_TRUE(oarlockd->wait_ready(30s)) << oarlockd->process().log();
   }
@@ -59,6 +59,8 @@ TEST_F(MetricsPage, HasWhatDashboardsExpectBeforeAnythingHappened) {
       {"controller_runtime_reconcile_total", with(of_controller, "result=\"requeue_after\"")},
       {"controller_runtime_reconcile_errors_total", of_controller},
       {"controller_runtime_terminal_reconcile_errors_total", of_controller},
+      {"controller_runtime_reconcile_panics_total", of_controller},
+      {"controller_runtime_reconcile_timeouts_total", of_controller},
       {"controller_runtime_reconcile_time_seconds_bucket", with(of_controller, "le=\"0.005\"")},
       {"controller_runtime_reconcile_time_seconds_bucket", with(of_controller, "le=\"60\"")},
       {"controller_runtime_max_concurrent_reconciles", of_controller},
@@ -68,8 +70,15 @@ TEST_F(MetricsPage, HasWhatDashboardsExpectBeforeAnythingHappened) {
       {"workqueue_queue_duration_seconds_bucket", with(of_queue, "le=\"1000\"")},
       {"workqueue_work_duration_seconds_bucket", with(of_queue, "le=\"1000\"")},
       {"workqueue_retries_total", of_queue},
+      {"workqueue_unfinished_work_seconds", of_queue},
+      {"workqueue_longest_running_processor_seconds", of_queue},
       {"rest_client_requests_total", {"code=\"200\"", "method=\"GET\"", "host=\"127.0.0.1:"}},
       {"rest_client_request_duration_seconds_bucket", {"verb=\"GET\"", "host=\"127.0.0.1:"}},
+      {"rest_client_rate_limiter_duration_seconds_bucket", {"verb=\"GET\"", "host=\"127.0.0.1:"}},
+      {"rest_client_request_size_bytes_bucket", {"verb=\"GET\"", "host=\"127.0.0.1:"}},
+      {"rest_client_response_size_bytes_bucket", {"verb=\"GET\"", "host=\"127.0.0.1:"}},
+      {"informer_store_resource_version",
+       {"group=\"apps\"", "version=\"v1\"", "resource=\"deployments\""}},
       {"leader_election_master_status", {"name=\"metrics-page\""}},
       {"leader_election_slowpath_total", {"name=\"metrics-page\""}},
       {"process_cpu_seconds_total", {}},
