@@ -81,11 +81,13 @@ struct daemon::state {
   kube::connection probe_api;
   kube::connection plugin_api;  // of plugins that act as themselves
   election::write_window window;
-  std::unique_ptr<kube::rate_limit> limit;  // null: none
+  std::unique_ptr<kube::rate_limit> api_rate;  // null: no limit
   std::unique_ptr<kube::client> stream_client;
   std::unique_ptr<kube::client> probe_client;
 
+  // Each is looked after by the other. When the probe loop stands, /healthz gives no answer at all.
   watchdog stream_watch;
+  watchdog probe_watch;
   std::unique_ptr<api_monitor> api;
   std::unique_ptr<cache::informer_cache> informers;
   plugin_set plugins;
@@ -120,7 +122,8 @@ struct daemon::state {
       : o(std::move(given)),
         p(std::move(chosen)),
         window(*p.clock_source),
-        stream_watch(stream.get_executor(), *p.clock_source),
+        stream_watch("oarlock-stream", stream.get_executor(), *p.clock_source),
+        probe_watch("oarlock-probe", probe.get_executor(), *p.clock_source),
         plugins(*p.metrics) {}
 
   int run();
@@ -318,12 +321,12 @@ result<> daemon::state::connect() {
   stream_api = std::move(*for_stream);
   probe_api = std::move(*for_probe);
   if (o.kube_api_qps > 0) {
-    limit = std::make_unique<kube::rate_limit>(kube::rate_limit::parts{
+    api_rate = std::make_unique<kube::rate_limit>(kube::rate_limit::parts{
         stream.get_executor(), p.clock_source, p.timer_source, o.kube_api_qps, o.kube_api_burst});
   }
   stream_client = std::make_unique<kube::client>(kube::client::parts{
       stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(), p.clock_source,
-      p.timer_source, p.metrics, &window, limit.get()});
+      p.timer_source, p.metrics, &window, api_rate.get()});
   probe_client = std::make_unique<kube::client>(
       kube::client::parts{probe.get_executor(), probe_api.transport.get(), probe_api.identity.get(),
                           p.clock_source, p.timer_source, p.metrics, nullptr});
@@ -368,6 +371,7 @@ void daemon::state::start_monitors() {
   });
   const auto stop = monitors_stop.get_token();
   spawn(probe.get_executor(), stream_watch.run(*p.timer_source, stop));
+  spawn(stream.get_executor(), probe_watch.run(*p.timer_source, stop));
   api = std::make_unique<api_monitor>(api_monitor::parts{
       probe_api.transport.get(), probe_api.identity.get(), p.clock_source, p.timer_source,
       [this] {

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "core/base/log.hpp"
+#include "core/base/mutant.hpp"
+
 namespace oarlock::daemon {
 
 namespace {
@@ -39,8 +42,8 @@ metrics::http_answer answer_of(std::string_view endpoint, const std::vector<chec
   return answer;
 }
 
-watchdog::watchdog(executor watched, const clock& clock_source)
-    : watched_(std::move(watched)), clock_(clock_source) {
+watchdog::watchdog(std::string name, executor watched, const clock& clock_source)
+    : name_(std::move(name)), watched_(std::move(watched)), clock_(clock_source) {
   state_->last_ns = in_ns(clock_.now());
 }
 
@@ -55,14 +58,21 @@ void watchdog::beat() {
 task<> watchdog::run(timers& timer_source, std::stop_token stop) {
   for (bool go_on = true; go_on;) {
     beat();
+    say_once();
     go_on = co_await timer_source.sleep_for(period, stop);
   }
 }
 
+void watchdog::say_once() {
+  const auto why = trouble();
+  if (!why.empty() && !said_) log_error("a loop does not turn", {{"loop", name_}, {"error", why}});
+  said_ = !why.empty();
+}
+
 std::string watchdog::trouble() const {
   const auto silent = std::chrono::nanoseconds(in_ns(clock_.now()) - state_->last_ns.load());
-  if (silent <= silence_max) return {};
-  return fmt::format("expected the stream loop to answer within {} s, found it silent for {} s",
+  if (silent <= silence_max || OARLOCK_MUTANT("silent_loop_is_healthy")) return {};
+  return fmt::format("expected the loop {} to answer within {} s, found it silent for {} s", name_,
                      silence_max.count(),
                      std::chrono::duration_cast<std::chrono::seconds>(silent).count());
 }

@@ -28,13 +28,15 @@ struct check {
 [[nodiscard]] metrics::http_answer answer_of(std::string_view endpoint,
                                              const std::vector<check>& checks);
 
-/// Sees whether a loop still turns: posts to it now and then and looks how old the last beat is.
+/// Sees whether a loop still turns: posts to it now and then and looks how old the last beat is. A
+/// loop that went silent is logged once, and again after it has answered.
 class watchdog {
  public:
   static constexpr auto period = std::chrono::seconds(5);
   static constexpr auto silence_max = std::chrono::seconds(30);
 
-  watchdog(executor watched, const clock& clock_source);
+  /// `name`: the loop's thread.
+  watchdog(std::string name, executor watched, const clock& clock_source);
   /// Until `stop`. On another loop than the watched one.
   task<> run(timers& timer_source, std::stop_token stop);
   /// Posts one beat, unless the last is still on its way. Thread: that of run().
@@ -47,8 +49,12 @@ class watchdog {
     std::atomic<std::int64_t> last_ns{0};
     std::atomic<bool> pending{false};
   };
+  void say_once();
+
+  const std::string name_;
   executor watched_;
   const clock& clock_;
+  bool said_ = false;
   std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 

@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <future>
+
+#include "core/daemon/loop_thread.hpp"
+#include "tests/support/fake_clock.hpp"
 
 namespace oarlock::daemon {
 namespace {
@@ -50,7 +56,7 @@ class manual_clock final : public clock {
 TEST(watchdog, tells_a_silent_loop_from_a_turning_one) {
   boost::asio::io_context loop{1};
   manual_clock time;
-  watchdog dog(loop.get_executor(), time);
+  watchdog dog("oarlock-stream", loop.get_executor(), time);
   EXPECT_EQ(dog.trouble(), "");
   time.steady += 30s;
   EXPECT_EQ(dog.trouble(), "");
@@ -65,13 +71,39 @@ TEST(watchdog, tells_a_silent_loop_from_a_turning_one) {
 TEST(watchdog, has_one_beat_on_its_way_at_most) {
   boost::asio::io_context loop{1};
   manual_clock time;
-  watchdog dog(loop.get_executor(), time);
+  watchdog dog("oarlock-stream", loop.get_executor(), time);
   for (int i = 0; i < 100; ++i)
     dog.beat();
   EXPECT_EQ(loop.poll(), 1U);
   loop.restart();
   dog.beat();
   EXPECT_EQ(loop.poll(), 1U);
+}
+
+// The loops of the daemon, one of which somebody blocks.
+TEST(watchdog, names_the_loop_whose_thread_stands_still) {
+  test::fake_clock time;
+  loop_thread stream("oarlock-stream");
+  watchdog dog("oarlock-stream", stream.get_executor(), time);
+  stream.start();
+  std::promise<void> blocked;
+  std::promise<void> go_on;
+  boost::asio::post(stream.get_executor(), [&] {
+    blocked.set_value();
+    go_on.get_future().wait();
+  });
+  blocked.get_future().wait();
+  const auto health = [&] {
+    return answer_of("healthz", {{.name = "stream-loop", .trouble = dog.trouble()}});
+  };
+  EXPECT_EQ(health().status, 200);
+  dog.beat();
+  time.set(time.now() + 31s);
+  EXPECT_EQ(health().status, 503);
+  EXPECT_THAT(health().body, HasSubstr("[-]stream-loop failed: expected the loop oarlock-stream"));
+  go_on.set_value();
+  stream.call([] {});  // the beat was before it
+  EXPECT_EQ(health().status, 200);
 }
 
 }  // namespace
