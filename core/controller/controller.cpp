@@ -6,6 +6,7 @@
 #include "core/base/log.hpp"
 #include "core/base/mutant.hpp"
 #include "core/controller/controller_state.hpp"
+#include "core/controller/reconcile_log.hpp"
 
 namespace oarlock::controller {
 
@@ -96,6 +97,7 @@ task<> controller::state::run_key(std::shared_ptr<state> self, work_queue::taken
   self->metrics.queue_seconds.observe(seconds(begin - taken.added));
   const auto run = std::make_shared<key_run>();
   run->key = taken.key;
+  run->log = std::make_shared<const reconcile_log>(self->spec, run->key, *self->parts_.random);
   run->began = begin;
   self->running.with([&](auto& keys) { keys.emplace(run->key, begin); });
   spawn(self->parts_.loop, keep_deadline(self, run));
@@ -123,10 +125,10 @@ task<> controller::state::keep_deadline(std::shared_ptr<state> self, key_run_ptr
   if (!elapsed) co_return;
   run->late = true;
   self->metrics.timeouts.add();
-  log_error("a reconcile is past its deadline", {{"plugin", self->spec.plugin},
-                                                 {"controller", self->spec.name},
-                                                 {"object", run->key.text()},
-                                                 {"in", run->planning ? "plan" : "steps"}});
+  {
+    const log_scope said(run->log);
+    log_error("a reconcile is past its deadline", {{"in", run->planning ? "plan" : "steps"}});
+  }
   run->steps.request_stop();
   if (!run->planning) co_return;
   self->hung.emplace(run->key, run);

@@ -4,7 +4,6 @@
 #include "core/controller/controller_state.hpp"
 #include "core/controller/errors.hpp"
 #include "core/controller/finalizer.hpp"
-#include "core/controller/reconcile_log.hpp"
 #include "core/election/errors.hpp"
 #include "core/kube/errors.hpp"
 
@@ -78,11 +77,9 @@ live_check controller::state::check_of(const cache::object_key& key) const {
   return existing ? live_check::existing : live_check::none;
 }
 
-step_runner::parts controller::state::runner_parts(const cache::object_key& key,
-                                                   std::stop_token stop) {
-  auto log = std::make_shared<const reconcile_log>(spec, key, *parts_.random);
-  return {parts_.loop, parts_.client, parts_.events,  &writes,        &spec,
-          children(),  &primaries(),  std::move(log), std::move(stop)};
+step_runner::parts controller::state::runner_parts(const key_run& run, std::stop_token stop) {
+  return {parts_.loop, parts_.client, parts_.events, &writes,        &spec,
+          children(),  &primaries(),  run.log,       std::move(stop)};
 }
 
 std::string controller::state::words_of_timeout() const {
@@ -106,7 +103,7 @@ task<work> controller::state::make_in_time(key_run_ptr run, const plan_input* in
 task<> controller::state::report_hung(key_run_ptr run) {
   const auto primary = primaries().get(run->key);
   if (!primary || !leading) co_return;
-  step_runner runner(runner_parts(run->key, {}), primary);
+  step_runner runner(runner_parts(*run, {}), primary);
   plan_output none;
   none.verdict = plan_verdict::retry;
   attempt outcome;
@@ -131,12 +128,12 @@ task<> controller::state::reconcile(key_run_ptr run) {
     queue.add_at(key, now() + stale_recheck, now());
     co_return;
   }
-  if (is_paused(*primary)) {
-    co_await keep_paused(key, primary);
+  if (is_paused(*primary) && !OARLOCK_MUTANT("pause_ignored")) {
+    co_await keep_paused(run, primary);
     co_return;
   }
   const auto begin = now();
-  step_runner runner(runner_parts(key, run->steps.get_token()), primary);
+  step_runner runner(runner_parts(*run, run->steps.get_token()), primary);
   if (std::exchange(first_reconcile, false)) {
     const log_scope said(runner.log());
     log_info("first reconcile");
@@ -205,12 +202,13 @@ task<attempt> controller::state::let_go(step_runner* runner) {
   co_return attempt{};
 }
 
-task<> controller::state::keep_paused(cache::object_key key, cache::object_ptr primary) {
+task<> controller::state::keep_paused(key_run_ptr run, cache::object_ptr primary) {
+  const auto key = run->key;
   queue.forget(key);
   last_failures.erase(key);
   const auto body = render_paused(spec, *primary, parts_.clock_source->wall_now());
   if (!body || !*body) co_return;
-  step_runner runner(runner_parts(key, {}), primary);
+  step_runner runner(runner_parts(*run, {}), primary);
   const auto written = co_await runner.write_status(**body);
   if (written) {
     runner.event(false, "Paused", "Reconcile",

@@ -22,6 +22,7 @@ namespace oarlock::controller {
 /// One reconcile under way.
 struct key_run {
   cache::object_key key;
+  log_context_ptr log;  ///< of all its records, also of those about its deadline
   steady_time began;
   std::stop_source steps;  ///< stopped at the deadline
   std::stop_source over;   ///< stopped when it has ended
@@ -62,13 +63,13 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
                      attempt outcome);
   task<attempt> let_go(step_runner* runner);
   [[nodiscard]] attempt failed_at(std::string step, const error& why);
-  [[nodiscard]] step_runner::parts runner_parts(const cache::object_key& key, std::stop_token stop);
+  [[nodiscard]] step_runner::parts runner_parts(const key_run& run, std::stop_token stop);
   [[nodiscard]] bool passes(const watch_spec& w, const cache::change& c) const;
   void add_owner(const cache::object_ptr& child, std::set<cache::object_key>& concerned) const;
   void add_mapped(const watch_spec& w, const cache::object_ptr& other,
                   std::set<cache::object_key>& concerned);
   void report_running();
-  task<> keep_paused(cache::object_key key, cache::object_ptr primary);
+  task<> keep_paused(key_run_ptr run, cache::object_ptr primary);
   task<attempt> carry_out(step_runner* runner, work w, const plan_output* plan, key_run_ptr run);
   void settle(const cache::object_key& key, const plan_output& plan, const attempt& outcome,
               const log_context_ptr& log);

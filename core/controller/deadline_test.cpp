@@ -68,6 +68,34 @@ TEST_F(stuck_lane, a_plan_that_hangs_keeps_its_key_and_gives_its_worker_away) {
   EXPECT_EQ(condition("Ready", "reason", "y"), "Reconciled");
 }
 
+TEST_F(stuck_lane, all_records_of_a_plan_that_hangs_carry_one_id) {
+  api.put(widgets, widget_json("w"));
+  api.intercept = [&](const test::scripted_call_ptr& call) {
+    if (call->path().find("/widgets/w/status") == std::string::npos) return false;
+    call->reply(200, "{}", {{"Warning", "299 - \"hear\""}});
+    return true;
+  };
+  lead_with_lane();
+  log_configure(log_level::info, log_format::json);
+  ::testing::internal::CaptureStderr();
+  settle(61s);
+  std::istringstream said(::testing::internal::GetCapturedStderr());
+  strings ids;
+  for (std::string line; std::getline(said, line);) {
+    const auto record = json::parse(line);
+    ASSERT_TRUE(record) << line;
+    EXPECT_EQ(json::string_at(*record, "/name"), "w") << line;
+    ids.emplace_back(json::string_at(*record, "/reconcileID"));
+  }
+  ASSERT_EQ(ids.size(), 2U) << "past its deadline, and the warning to the status that says so";
+  EXPECT_EQ(ids[0].size(), 36U);
+  EXPECT_EQ(ids[0], ids[1]);
+  log_configure(log_level::error, log_format::text);
+  api.intercept = {};
+  for (int i = 0; i < 3; ++i)
+    let_go();
+}
+
 TEST_F(stuck_lane, a_delay_that_ends_while_every_worker_is_busy_waits_for_one_in_the_queue) {
   spec.max_concurrent_reconciles = 1;
   plan.run = [](const plan_input&) {
