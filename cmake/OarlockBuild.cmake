@@ -63,6 +63,7 @@ if(OARLOCK_SANITIZE MATCHES "^(address|fuzzer)$")
   # RapidJSON adds an offset to a null pointer in its empty stack: not ours to mend.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
+  add_compile_definitions(OARLOCK_SANITIZED="address,undefined")
   if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     add_compile_options(
       "-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/sanitizer-ignorelist.txt")
@@ -70,6 +71,7 @@ if(OARLOCK_SANITIZE MATCHES "^(address|fuzzer)$")
   add_link_options(-fsanitize=address,undefined)
 elseif(OARLOCK_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_compile_definitions(OARLOCK_SANITIZED="thread")
   add_link_options(-fsanitize=thread)
 elseif(OARLOCK_SANITIZE)
   message(FATAL_ERROR "OARLOCK_SANITIZE: expected address, thread, fuzzer or empty, found "

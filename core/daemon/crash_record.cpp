@@ -2,6 +2,7 @@
 
 #include <execinfo.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,18 +24,16 @@ namespace oarlock::daemon {
 
 namespace {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#ifdef OARLOCK_SANITIZED
 constexpr bool under_a_sanitizer = true;
-#else
-constexpr bool under_a_sanitizer = false;
-#endif
 #else
 constexpr bool under_a_sanitizer = false;
 #endif
 
 constexpr std::size_t frames_max = 32;
 constexpr std::string_view plugin_line = "plugin: ";
+// For the handler and the unwinder, beside the registers that the kernel saves.
+constexpr std::size_t handler_stack_bytes = 64U << 10U;
 constexpr std::array<int, 6> fatal_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
 // Filled once by record_crashes and never freed: what follows may not allocate.
@@ -43,6 +42,32 @@ const char* headline = "oarlockd";
 
 thread_local bool needs_memory = false;
 thread_local int shown_on = -1;
+
+// The stack for the handler of this thread: the thread's own may be what has run out.
+class handler_stack {
+ public:
+  handler_stack() {
+    memory_ = ::mmap(nullptr, handler_stack_bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (memory_ == MAP_FAILED) return;  // then an overflow leaves no record
+    stack_t use{};
+    use.ss_sp = memory_;
+    use.ss_size = handler_stack_bytes;
+    ::sigaltstack(&use, nullptr);
+  }
+  ~handler_stack() {
+    if (memory_ == MAP_FAILED) return;
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    ::sigaltstack(&none, nullptr);
+    ::munmap(memory_, handler_stack_bytes);
+  }
+  handler_stack(const handler_stack&) = delete;
+  handler_stack& operator=(const handler_stack&) = delete;
+
+ private:
+  void* memory_ = nullptr;
+};
 
 void put(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -165,15 +190,20 @@ std::optional<crashed_plugin> record_crashes(const std::string& state_dir,
   ::backtrace(warm.data(), static_cast<int>(warm.size()));  // loads its library
   std::set_new_handler(&on_no_memory);
   std::atexit(&on_exit);
+  record_overflow_here();
   if (under_a_sanitizer) return last;
   struct sigaction how{};
   how.sa_sigaction = &on_fatal_signal;
   // NODEFER: a crash of the handler ends the process instead of hanging it.
-  how.sa_flags = SA_SIGINFO | SA_NODEFER | static_cast<int>(SA_RESETHAND);
+  how.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK | static_cast<int>(SA_RESETHAND);
   sigemptyset(&how.sa_mask);
   for (const int signal : fatal_signals)
     ::sigaction(signal, &how, nullptr);
   return last;
+}
+
+void record_overflow_here() {
+  if (!under_a_sanitizer) static const thread_local handler_stack mine;
 }
 
 void end_without_memory() {

@@ -22,6 +22,10 @@ struct crashed_plugin {
 [[nodiscard]] std::optional<crashed_plugin> record_crashes(const std::string& state_dir,
                                                            std::string_view version);
 
+/// In this thread a stack that overflows leaves a record too. Thread: each once, at its start;
+/// main's has it from record_crashes.
+void record_overflow_here();
+
 /// For this thread running out of memory ends the process. All others get a std::bad_alloc: on a
 /// plugin's lane one plan fails and is made again.
 void end_without_memory();

@@ -1,12 +1,17 @@
 #include "core/daemon/lane_pool.hpp"
 
+#include "core/daemon/crash_record.hpp"
+
 namespace oarlock::daemon {
 
 lane_pool::lane_pool(std::size_t threads) {
   threads_.reserve(threads);
   try {
     while (threads_.size() < threads)
-      threads_.emplace_back([this] { loop_.run(); });
+      threads_.emplace_back([this] {
+        record_overflow_here();
+        loop_.run();
+      });
   } catch (...) {
     join();
     throw;

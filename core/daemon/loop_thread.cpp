@@ -10,6 +10,7 @@ void loop_thread::start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), name_.c_str());
     end_without_memory();
+    record_overflow_here();
     loop_.run();
   });
 }

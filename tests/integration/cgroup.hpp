@@ -9,12 +9,7 @@
 
 namespace oarlock::testing {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define OARLOCK_UNDER_A_SANITIZER 1
-#endif
-#endif
-#ifdef OARLOCK_UNDER_A_SANITIZER
+#ifdef OARLOCK_SANITIZED
 inline constexpr bool under_a_sanitizer = true;
 #else
 inline constexpr bool under_a_sanitizer = false;

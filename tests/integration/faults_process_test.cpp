@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <string_view>
 
 #include "tests/integration/cgroup.hpp"
 #include "tests/integration/fault_subject.hpp"
@@ -19,13 +20,9 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-#if defined(__has_feature)
-#if __has_feature(undefined_behavior_sanitizer)
-#define OARLOCK_UNDER_UBSAN 1
-#endif
-#endif
-#ifdef OARLOCK_UNDER_UBSAN
-constexpr bool under_ubsan = true;
+#ifdef OARLOCK_SANITIZED
+constexpr bool under_ubsan =
+    std::string_view(OARLOCK_SANITIZED).find("undefined") != std::string_view::npos;
 #else
 constexpr bool under_ubsan = false;
 #endif
