@@ -23,7 +23,8 @@ bool is_relevant(const cache::change& c) {
 
 // A start brings up every object; what somebody changed goes before that.
 priority priority_of(const cache::change& c) {
-  return c.initial && !c.before ? priority::low : priority::normal;
+  const bool at_start = c.initial && !c.before && !OARLOCK_MUTANT("start_goes_first");
+  return at_start ? priority::low : priority::normal;
 }
 
 }  // namespace
@@ -93,10 +94,10 @@ void controller::state::watch_owned(const kube::resource& r) {
 void controller::state::add_owner(const cache::object_ptr& child,
                                   std::set<cache::object_key>& concerned) const {
   const auto* owner = child ? child->meta().controller() : nullptr;
-  if (owner == nullptr || owner->kind != spec.primary.kind ||
-      owner->api_version != spec.primary.api_version()) {
-    return;
-  }
+  // What others of the same kind own is none of ours: plugins do not wake each other.
+  const bool ours = owner != nullptr && owner->kind == spec.primary.kind &&
+                    owner->api_version == spec.primary.api_version();
+  if (owner == nullptr || (!ours && !OARLOCK_MUTANT("any_owner_is_ours"))) return;
   concerned.insert({spec.primary.namespaced ? child->meta().key.ns : "", owner->name});
 }
 

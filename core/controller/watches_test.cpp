@@ -129,5 +129,67 @@ TEST_F(watched, predicates_say_which_updates_count) {
   EXPECT_EQ(planned_since(), strings{"a"}) << "what goes always counts";
 }
 
+// A kind that two plugins own: each hears of its own children only.
+TEST_F(watched, a_child_of_another_plugins_kind_wakes_nobody) {
+  api.put(widgets, widget_json("a"));
+  lead();
+  (void)planned_since();
+  const auto child = [](const char* kind, const char* status) {
+    return std::string(R"({"metadata":{"namespace":"ns","name":"d-)") + kind +
+           R"(","ownerReferences":[{"apiVersion":"example.com/v1","kind":")" + kind +
+           R"(","name":"a","uid":"u-a","controller":true}]},"status":{"phase":")" + status + "\"}}";
+  };
+  for (const char* status : {"new", "ready"}) {
+    api.put(deployments, child("Gadget", status));
+    EXPECT_EQ(planned_since(), strings{}) << status;
+    api.put(deployments, child("Widget", status));
+    EXPECT_EQ(planned_since(), strings{"a"}) << status;
+  }
+}
+
+TEST_F(watched, a_paused_object_is_left_alone_and_says_so) {
+  const std::string pause = R"("annotations":{"oarlock.dev/paused":"true"})";
+  api.put(widgets, widget_json("a", "", pause));
+  api.put(widgets, widget_json("b"));
+  lead();
+  EXPECT_EQ(planned_since(), strings{"b"});
+  EXPECT_EQ(condition("Paused", "status", "a"), "True");
+  api.put(widgets, widget_json("a", R"("spec":{"x":1})", pause));
+  EXPECT_EQ(planned_since(), strings{}) << "a change does not wake it";
+  api.put(widgets, widget_json("a", R"("spec":{"x":1})"));
+  EXPECT_EQ(planned_since(), strings{"a"});
+}
+
+TEST_F(watched, what_somebody_changes_goes_before_what_a_start_brings_up) {
+  spec.max_concurrent_reconciles = 1;
+  boost::asio::io_context lane;
+  for (const char* name : {"a", "b", "c"})
+    api.put(widgets, widget_json(name));
+  auto p = parts();
+  p.lane = lane.get_executor();
+  subject = std::make_unique<controller>(spec, p);
+  subject->start();
+  loop.run_ready();
+  subject->lead();
+  settle();
+  const auto at_start = subject->snapshot(9);
+  ASSERT_EQ(at_start.processing.size(), 1U);
+  ASSERT_EQ(at_start.ready.size(), 2U);
+  const auto first = at_start.processing[0].key.name;
+  const auto waits = at_start.ready[0].name;
+  const auto changed = at_start.ready[1].name;
+  api.put(widgets, widget_json(changed, "", R"("labels":{"changed":"yes"})"));
+  api.put(widgets, widget_json("new"));
+  settle();
+  EXPECT_EQ(metric("workqueue_depth", "priority=\"-100\""), 1);
+  EXPECT_EQ(metric("workqueue_depth", "priority=\"0\""), 2);
+  for (int i = 0; i < 4; ++i) {
+    lane.restart();
+    lane.poll();
+    settle();
+  }
+  EXPECT_EQ(planned_keys, (strings{first, changed, "new", waits}));
+}
+
 }  // namespace
 }  // namespace oarlock::controller

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/assert.hpp"
+#include "core/base/mutant.hpp"
 
 namespace oarlock::controller {
 
@@ -103,6 +104,7 @@ duration work_queue::next_backoff(const cache::object_key& key, steady_time now)
   const auto own = backoff_base * (1LL << std::min(failed, doublings_max));
   retries_paid_ = std::max(retries_paid_, now) + retry_interval;
   const duration turn = retries_paid_ - now - retry_burst * retry_interval;
+  if (OARLOCK_MUTANT("retries_have_no_bucket")) return std::min<duration>(own, backoff_max);
   return std::max(std::min<duration>(own, backoff_max), turn);
 }
 
