@@ -57,14 +57,15 @@ void watchdog::beat() {
 
 task<> watchdog::run(timers& timer_source, std::stop_token stop) {
   for (bool go_on = true; go_on;) {
-    beat();
     say_once();
+    beat();
     go_on = co_await timer_source.sleep_for(period, stop);
   }
 }
 
 void watchdog::say_once() {
-  const auto why = trouble();
+  // Without a beat on its way it is this loop that stood still, or the process.
+  const auto why = state_->pending ? trouble() : std::string();
   if (!why.empty() && !said_) log_error("a loop does not turn", {{"loop", name_}, {"error", why}});
   said_ = !why.empty();
 }
