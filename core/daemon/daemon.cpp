@@ -326,7 +326,7 @@ result<> daemon::state::connect() {
   }
   stream_client = std::make_unique<kube::client>(kube::client::parts{
       stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(), p.clock_source,
-      p.timer_source, p.metrics, &window, api_rate.get()});
+      p.timer_source, p.metrics, &window, nullptr, api_rate.get()});
   probe_client = std::make_unique<kube::client>(
       kube::client::parts{probe.get_executor(), probe_api.transport.get(), probe_api.identity.get(),
                           p.clock_source, p.timer_source, p.metrics, nullptr});
@@ -466,7 +466,7 @@ void daemon::state::start_controllers() {
     plugins.start_controllers(
         o, shared,
         {{stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(),
-          p.clock_source, p.timer_source, p.metrics, &window},
+          p.clock_source, p.timer_source, p.metrics, &window, nullptr, api_rate.get()},
          plugin_api.transport.get(),
          p.host_name});
   });

@@ -53,7 +53,9 @@ class fairness : public controller::testing::controller_world {
       return result<std::unique_ptr<plugin::loaded_plugin>>(
           std::make_unique<ready_plugin>(path.string(), busy ? widgets : services));
     });
-    set.start_controllers(o, parts());
+    const kube::client::parts access{loop.loop(),  &api.transport, nullptr, &loop.clock,
+                                     &loop.timers, metrics.get(),  nullptr};
+    set.start_controllers(o, parts(), {access, nullptr, "host"});
     loop.run_ready();
     set.lead();
     loop.advance(100ms);

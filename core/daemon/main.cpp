@@ -89,13 +89,11 @@ int main(int argc, char** argv) {
        .metrics = metrics.get(),
        .connect =
            [&](oarlock::executor loop) {
-             return oarlock::kube::connect(std::move(loop), clock, timers, *cluster,
-                                         metrics.get());
+             return oarlock::kube::connect(std::move(loop), clock, timers, *cluster, metrics.get());
            },
        .connect_anonymous =
            [&](oarlock::executor loop) {
-             return oarlock::kube::connect(std::move(loop), clock, timers, nobody,
-                                         metrics.get());
+             return oarlock::kube::connect(std::move(loop), clock, timers, nobody, metrics.get());
            },
        .load_plugin = homes.as_configured(),
        .load_in_child =

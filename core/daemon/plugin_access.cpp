@@ -79,9 +79,9 @@ struct plugin_access::state {
     }
     reviewer = std::make_unique<kube::client>(ungated);
     client = std::make_unique<kube::client>(own);
-    events = std::make_unique<controller::event_recorder>(controller::event_recorder::parts{
-        own.loop, client.get(), own.clock_source, own.timer_source, own.metrics, with.instance,
-        o.events});
+    events = std::make_unique<controller::event_recorder>(
+        controller::event_recorder::parts{own.loop, client.get(), own.clock_source,
+                                          own.timer_source, own.metrics, with.instance, o.events});
   }
 
   static task<std::string> review(std::shared_ptr<state> self, std::stop_token stop);

@@ -6,6 +6,7 @@
 #include "core/base/log.hpp"
 #include "core/plugin/errors.hpp"
 #include "tests/support/fake_clock.hpp"
+#include "tests/support/scripted_transport.hpp"
 
 namespace oarlock::daemon {
 namespace {
@@ -180,7 +181,7 @@ class plugin_reload_test : public plugin_set_test {
     reloaded_.load(options_, files());
     controller::controller::parts shared{};
     shared.loop = world_.loop();
-    const kube::client::parts api{world_.loop(),  nullptr,        nullptr, &world_.clock,
+    const kube::client::parts api{world_.loop(),  &transport_,    nullptr, &world_.clock,
                                   &world_.timers, metrics_.get(), nullptr};
     reloaded_.start_controllers(options_, shared, {api, nullptr, "host"});
     log_.clear();
@@ -194,6 +195,7 @@ class plugin_reload_test : public plugin_set_test {
   std::map<std::string, std::string> files_{{"a", "one 1"}, {"b", "two 1"}};
   bool stopping_ = false;
   test::test_loop world_;
+  test::scripted_transport transport_{world_};
   plugin_set::reach to_;
   options options_;
   plugin_set reloaded_{*metrics_, [this](const std::string& path) {

@@ -89,7 +89,7 @@ TEST_F(rate_limit_test, holds_up_requests_and_not_watches) {
   transport.on_request = [](const test::scripted_call_ptr& call) { call->reply(200, "{}"); };
   const auto metrics = make_prometheus_registry();
   client c({loop.loop(), &transport, nullptr, &loop.clock, &loop.timers, metrics.get(), nullptr,
-            &limit});
+            nullptr, &limit});
   const auto get = [&] {
     boost::asio::co_spawn(loop.loop(), c.get(pods, "ns", "a"), boost::asio::detached);
     loop.run_ready();
