@@ -73,6 +73,7 @@ func runOperators(argv []string) {
 	plugin := flags.String("plugin", "build/plugins/myapp", "folder of the plugin")
 	controllerRuntime := flags.String("controller-runtime", "", "program, or empty")
 	kubeRS := flags.String("kube-rs", "", "program, or empty")
+	events := flags.String("oarlock-events", "none", "all or none: the peers record none")
 	peers := flags.String("peers", "oarlock,controller-runtime,kube-rs", "who is measured")
 	versions := flags.String("versions", "", "NAME=VERSION,... for the table")
 	skipped := flags.String("skipped", "", "file of NAME: REASON lines")
@@ -83,7 +84,7 @@ func runOperators(argv []string) {
 			return []string{*oarlockd, "--kubeconfig=" + kubeconfig, "--plugin=" + *plugin,
 				"--leader-elect=false", "--metrics-bind-address=127.0.0.1:0",
 				"--metrics-secure=false", "--health-probe-bind-address=127.0.0.1:0",
-				"--log-level=warn"}
+				"--log-level=warn", "--events=" + *events}
 		}},
 		{"controller-runtime", func(kubeconfig string) []string {
 			return []string{*controllerRuntime, "--config", kubeconfig}
