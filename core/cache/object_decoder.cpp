@@ -154,14 +154,14 @@ result<object_decoder::event_parts> object_decoder::split_event(std::string& lin
     }
     json::span value;
     if (is_object && carries_object(type_of(part(line, found.type)))) {
+      const std::string as_received = line;
       found.object = {begin, line.size()};
       found.scanned = scan(line, found.object);
-      if (!*found.scanned && found.scanned->error().code == json_error::syntax) {
-        return found.scanned->error().within(who());
+      if (*found.scanned) {
+        cursor = span_cursor(line, **found.scanned);
+        continue;
       }
-      if (!*found.scanned) return found;  // nothing can be said of what follows
-      cursor = span_cursor(line, **found.scanned);
-      continue;
+      line = as_received;  // is the event whole around what is wrong with its object?
     }
     if (step == span_cursor::step::broken || !cursor.skip_value(value)) {
       return broken("a member of a watch event", cursor.offset());

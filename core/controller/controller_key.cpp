@@ -15,8 +15,7 @@ using namespace std::chrono_literals;
 
 // When a key that waits for the cache is looked at again if no event does it sooner.
 constexpr duration stale_recheck = 500ms;
-// When a key whose children the cache has not seen yet is looked at again if no event does it
-// sooner.
+// When a key that wrote children is looked at again if no event of theirs does it sooner.
 constexpr duration unseen_child_recheck = 5s;
 // When a key whose writes were held back is tried again, should this process go on leading.
 constexpr duration abandoned_recheck = 1s;
@@ -304,8 +303,9 @@ void controller::state::settle(const cache::object_key& key, const plan_output& 
     last_failures.erase(key);
     queue.forget(key);
     if (plan.requeue_after) queue.add_at(key, now() + *plan.requeue_after, now());
-    // The child's event drops this. A child that came and went while the watch was down has none.
-    if (writes.waits_outside(key, primaries()) && !OARLOCK_MUTANT("unseen_child_forgotten")) {
+    // The child's event drops this. A child that came and went while the watch was down has none,
+    // also if the watch has caught up since.
+    if (writes.wrote_outside(key, primaries()) && !OARLOCK_MUTANT("unseen_child_forgotten")) {
       queue.add_at(key, now() + unseen_child_recheck, now());
     }
     (plan.requeue_after ? metrics.requeued : metrics.succeeded).add();

@@ -46,11 +46,11 @@ bool own_writes::wrote(const cache::object_key& key, const cache::informer& wher
   });
 }
 
-bool own_writes::waits_outside(const cache::object_key& key, const cache::informer& where) const {
+bool own_writes::wrote_outside(const cache::object_key& key, const cache::informer& where) const {
   const auto found = waiting_.find(key);
   if (found == waiting_.end()) return false;
   return std::any_of(found->second.begin(), found->second.end(),
-                     [&where](const expectation& e) { return e.where != &where && !met(e); });
+                     [&where](const expectation& e) { return e.where != &where; });
 }
 
 bool own_writes::seen(const cache::object_key& key) {

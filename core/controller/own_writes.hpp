@@ -29,8 +29,8 @@ class own_writes {
   /// remembered: until the cache has seen it and `seen` was asked.
   [[nodiscard]] bool wrote(const cache::object_key& key, const cache::informer& where,
                            const std::string& version) const;
-  /// True when `key` waits for an informer other than `where`.
-  [[nodiscard]] bool waits_outside(const cache::object_key& key,
+  /// True when `key` wrote to an informer other than `where` since `seen` was last asked.
+  [[nodiscard]] bool wrote_outside(const cache::object_key& key,
                                    const cache::informer& where) const;
   void forget(const cache::object_key& key) { waiting_.erase(key); }
   /// The history of `where` was rewound: versions that were written to it may never come.

@@ -454,6 +454,36 @@ TEST_F(steps, a_child_that_came_and_went_unseen_is_made_again) {
   EXPECT_TRUE(api.has(deployments, "ns", "d"));
 }
 
+// The same, and the watch has caught up before the reconcile ends.
+TEST_F(steps, a_child_that_came_and_went_during_its_own_reconcile_is_made_again) {
+  wanted = [](const plan_input&) {
+    plan_output out;
+    out.apply_set = {deployment("d")};
+    return out;
+  };
+  test::scripted_call_ptr status;
+  api.intercept = [&](const test::scripted_call_ptr& call) {
+    if (call->path().ends_with("/widgets/w/status")) {
+      status = call;
+      return true;
+    }
+    if (!call->path().ends_with("/deployments/d")) return false;
+    api.deliver = false;
+    api.serve(call);
+    api.erase(deployments, "ns", "d");
+    api.deliver = true;
+    return true;
+  };
+  lead();
+  ASSERT_TRUE(status);
+  api.put(deployments, widget_json("other"));
+  settle();
+  api.intercept = {};
+  api.serve(status);
+  settle(20s);
+  EXPECT_TRUE(api.has(deployments, "ns", "d"));
+}
+
 // Two primaries name one child, each with a size of its own.
 TEST_F(steps, V11_a_child_that_two_name_has_one_owner_and_the_other_says_so) {
   wanted = [](const plan_input& input) {

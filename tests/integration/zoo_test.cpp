@@ -41,7 +41,8 @@ class Zoo : public ::testing::Test {
  protected:
   Zoo() {
     fs::create_directories(plugin_);
-    fs::copy(built("tests/zoo/libhostile.so"), plugin_ / "libzoo.so");
+    fs::copy(test_plugin("observer").parent_path().parent_path() / "zoo/libhostile.so",
+             plugin_ / "libzoo.so");
     std::ofstream(plugin_ / "plugin.yaml")
         << "apiVersion: oarlock.dev/v1alpha1\n"
            "kind: PluginManifest\n"
