@@ -29,6 +29,9 @@ class rate_limit_test : public ::testing::Test {
     loop.run_ready();
   }
 
+  // Nobody is left waiting when the loop goes.
+  void TearDown() override { loop.advance(1h); }
+
   test::test_loop loop;
   rate_limit limit{{loop.loop(), &loop.clock, &loop.timers, 10, 3}};
   std::vector<std::string> turns;
