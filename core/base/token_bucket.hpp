@@ -9,35 +9,34 @@ namespace oarlock {
 /// So many per second, and so many at once after a quiet time. One thread at a time.
 class token_bucket {
  public:
-  /// `per_second` and `burst` are above 0.
+  /// One in each `interval`, above zero; `burst` is at least 1.
+  token_bucket(duration interval, int burst) : interval_(interval), room_((burst - 1) * interval) {}
+  /// `per_second` is above 0, `burst` at least 1.
   token_bucket(double per_second, double burst)
-      : per_second_(per_second), burst_(burst), tokens_(burst) {}
+      : interval_(std::max(duration(1), of_seconds(1 / per_second))),
+        room_(of_seconds((burst - 1) / per_second)) {}
 
+  /// How long until one is there; zero: now.
+  [[nodiscard]] duration wait(steady_time now) const {
+    return std::max(duration::zero(), duration(paid_ - room_ - now));
+  }
   /// Takes one, which is there after the returned wait: those who come later wait longer. Takes
   /// none when the wait would be longer than `patience`.
   [[nodiscard]] std::optional<duration> take(steady_time now, duration patience) {
-    refill(now);
-    const double missing = std::max(0.0, 1 - tokens_);
-    const auto wait =
-        std::chrono::duration_cast<duration>(std::chrono::duration<double>(missing / per_second_));
-    if (wait > patience) return std::nullopt;
-    tokens_ -= 1;
-    return wait;
+    const auto left = wait(now);
+    if (left > patience) return std::nullopt;
+    paid_ = std::max(paid_, now) + interval_;
+    return left;
   }
 
  private:
-  void refill(steady_time now) {
-    if (last_) {
-      const std::chrono::duration<double> passed = now - *last_;
-      tokens_ = std::min(burst_, tokens_ + std::max(0.0, passed.count()) * per_second_);
-    }
-    last_ = now;
+  static duration of_seconds(double s) {
+    return std::chrono::duration_cast<duration>(std::chrono::duration<double>(s));
   }
 
-  const double per_second_;
-  const double burst_;
-  double tokens_;
-  std::optional<steady_time> last_;
+  duration interval_;
+  duration room_;       // how far paid_ may be ahead while one is there at once
+  steady_time paid_{};  // the bucket is full from then on
 };
 
 }  // namespace oarlock

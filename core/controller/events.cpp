@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 #include <rapidjson/document.h>
 
-#include <algorithm>
 #include <deque>
 
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
 #include "core/base/mutant.hpp"
 #include "core/base/recent_map.hpp"
+#include "core/base/token_bucket.hpp"
 #include "core/controller/json_text.hpp"
 #include "core/json/parse.hpp"
 
@@ -69,10 +69,6 @@ struct event_recorder::state : std::enable_shared_from_this<event_recorder::stat
     steady_time last_seen;
     steady_time last_sent;
   };
-  // When the burst of one object is whole again; each new event moves it by spam_refill.
-  struct spam_limit {
-    steady_time whole_at;
-  };
   struct outgoing {
     bool is_patch = false;
     std::string ns;
@@ -92,7 +88,7 @@ struct event_recorder::state : std::enable_shared_from_this<event_recorder::stat
   counter& dropped;
   counter& spam;
   recent_map<series> known{series_max};
-  recent_map<spam_limit> limited{series_max};
+  recent_map<token_bucket> limited{series_max};  // by plugin, object and type
   std::deque<outgoing> queue;
   std::uint64_t serial = 0;
   bool sending = false;
@@ -126,17 +122,12 @@ void event_recorder::state::record(event_note note) {
   known.put(id, std::move(s));
 }
 
-// A bucket of `burst` that gets one back in each spam_refill.
 bool event_recorder::state::is_spam(const event_note& note) {
-  const auto now = parts_.clock_source->now();
   const auto key = fmt::format("{}\n{}\n{}", note.plugin, note.regarding_uid, note.warning);
   auto* limit = limited.find(key);
-  if (limit == nullptr) limit = &limited.put(key, {now});
+  if (limit == nullptr) limit = &limited.put(key, {spam_refill, burst});
   if (OARLOCK_MUTANT("events_without_limit")) return false;
-  const auto whole_at = std::max(limit->whole_at, now) + spam_refill;
-  if (whole_at > now + burst * spam_refill) return true;
-  limit->whole_at = whole_at;
-  return false;
+  return !limit->take(parts_.clock_source->now(), duration::zero());
 }
 
 std::string event_recorder::state::event_body(const event_note& note, const series& s) {

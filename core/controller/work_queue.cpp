@@ -102,8 +102,7 @@ duration work_queue::next_backoff(const cache::object_key& key, steady_time now)
   const auto failed = failures_[key]++;
   constexpr std::size_t doublings_max = 18;  // 5 ms * 2^18 is above the cap
   const auto own = backoff_base * (1LL << std::min(failed, doublings_max));
-  retries_paid_ = std::max(retries_paid_, now) + retry_interval;
-  const duration turn = retries_paid_ - now - retry_burst * retry_interval;
+  const auto turn = *retries_.take(now, duration::max());
   if (OARLOCK_MUTANT("retries_have_no_bucket")) return std::min<duration>(own, backoff_max);
   return std::max(std::min<duration>(own, backoff_max), turn);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/base/token_bucket.hpp"
 #include "core/cache/object.hpp"
 
 namespace oarlock::controller {
@@ -116,7 +117,7 @@ class work_queue {
   std::map<cache::object_key, std::size_t> failures_;
   std::uint64_t arrivals_ = 0;
   std::size_t low_ready_ = 0;
-  steady_time retries_paid_{};  // the bucket is empty until then
+  token_bucket retries_{retry_interval, retry_burst};
 };
 
 }  // namespace oarlock::controller

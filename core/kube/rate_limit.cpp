@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/base/mutant.hpp"
+#include "core/base/token_bucket.hpp"
 #include "core/kube/errors.hpp"
 
 namespace oarlock::kube {
@@ -21,25 +22,15 @@ using waiter_ptr = std::shared_ptr<waiter>;
 
 struct rate_limit::state : std::enable_shared_from_this<rate_limit::state> {
   explicit state(parts p)
-      : parts_(std::move(p)),
-        interval(std::chrono::duration_cast<duration>(
-            std::chrono::duration<double>(1.0 / parts_.per_second))) {}
+      : parts_(std::move(p)), bucket(parts_.per_second, static_cast<double>(parts_.burst)) {}
 
-  // How long until a token is there; zero: now.
-  [[nodiscard]] duration missing() const {
-    const auto burst = static_cast<duration::rep>(parts_.burst);
-    const auto at = paid - (burst - 1) * interval;
-    return std::max(duration::zero(), duration(at - parts_.clock_source->now()));
-  }
-  void pay() { paid = std::max(paid, parts_.clock_source->now()) + interval; }
   // The first to wait of the flow after the one that had the last turn.
   waiter_ptr take_next();
   void forget(const std::string& flow, const waiter_ptr& w);
   static task<> serve(std::shared_ptr<state> self);
 
   const parts parts_;
-  const duration interval;
-  steady_time paid{};  // the bucket is full before it
+  token_bucket bucket;
   std::map<std::string, std::deque<waiter_ptr>> waiting;
   std::string last_flow;
   bool serving = false;
@@ -64,11 +55,11 @@ void rate_limit::state::forget(const std::string& flow, const waiter_ptr& w) {
 
 task<> rate_limit::state::serve(std::shared_ptr<state> self) {
   while (!self->waiting.empty()) {
-    if (const auto wait = self->missing(); wait > duration::zero()) {
-      (void)co_await self->parts_.timer_source->sleep_for(wait, {});
+    const auto now = self->parts_.clock_source->now();
+    if (!self->bucket.take(now, duration::zero())) {
+      (void)co_await self->parts_.timer_source->sleep_for(self->bucket.wait(now), {});
       continue;
     }
-    self->pay();
     const auto next = self->take_next();
     next->has_turn = true;
     next->wake.request_stop();
@@ -81,8 +72,8 @@ rate_limit::~rate_limit() = default;
 
 task<result<>> rate_limit::turn(std::string flow, steady_time deadline, std::stop_token stop) {
   const auto self = state_;
-  if (self->waiting.empty() && self->missing() == duration::zero()) {
-    self->pay();
+  if (self->waiting.empty() &&
+      self->bucket.take(self->parts_.clock_source->now(), duration::zero())) {
     co_return result<>();
   }
   const auto w = std::make_shared<waiter>();
