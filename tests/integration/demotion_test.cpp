@@ -4,9 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <fstream>
 
-#include "oarlock/abi.h"
+#include "tests/integration/zoo_plugin.hpp"
 #include "tests/support/cluster.hpp"
 
 namespace oarlock::testing {
@@ -19,38 +18,6 @@ using ::testing::Not;
 
 namespace fs = std::filesystem;
 
-const char* const animals_crd =
-    "apiVersion: apiextensions.k8s.io/v1\n"
-    "kind: CustomResourceDefinition\n"
-    "metadata: {name: animals.zoo.test}\n"
-    "spec:\n"
-    "  group: zoo.test\n"
-    "  scope: Namespaced\n"
-    "  names: {kind: Animal, plural: animals, singular: animal}\n"
-    "  versions:\n"
-    "    - name: v1\n"
-    "      served: true\n"
-    "      storage: true\n"
-    "      subresources: {status: {}}\n"
-    "      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}\n";
-
-std::string animal(const std::string& name) {
-  return "apiVersion: zoo.test/v1\nkind: Animal\nmetadata: {name: " + name + "}\n";
-}
-
-// The zoo's plugin that does what an object's name says, for a kind that is really there.
-void make_zoo(const fs::path& folder) {
-  fs::copy_file(test_plugin("observer").parent_path().parent_path() / "zoo/libhostile.so",
-                folder / "libzoo.so");
-  std::ofstream(folder / "plugin.yaml")
-      << "apiVersion: oarlock.dev/v1alpha1\nkind: PluginManifest\nmetadata: {name: zoo}\n"
-         "spec:\n  version: 1.0.0\n  library: libzoo.so\n"
-         "  abi: {major: "
-      << OARLOCK_ABI_MAJOR << ", minor: " << OARLOCK_ABI_MINOR
-      << "}\n  controllers:\n    - name: zoo\n"
-         "      primary: {apiVersion: zoo.test/v1, kind: Animal, plural: animals}\n";
-}
-
 bool made(const std::string& app) {
   return !shared_cluster().get("deployment", app, "demotion").empty();
 }
@@ -60,8 +27,8 @@ class Demotion : public ::testing::Test {
   void SetUp() override {
     const auto& c = shared_cluster();
     c.make_namespace("demotion");
-    c.must({"apply", "-f", "-"}, animals_crd);
-    c.must({"wait", "--for=condition=Established", "crd/animals.zoo.test", "--timeout=30s"});
+    c.must({"apply", "-f", "-"}, animals_crd());
+    c.must({"wait", "--for=condition=Established", "crd/animals.zoo.example.com", "--timeout=30s"});
     make_zoo(zoo_.path());
   }
   void apply(const std::string& yaml) const {

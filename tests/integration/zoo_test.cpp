@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "oarlock/abi.h"
 #include "tests/integration/fault_subject.hpp"
+#include "tests/integration/zoo_plugin.hpp"
 
 namespace oarlock::testing {
 namespace {
@@ -16,47 +16,12 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* crd = R"(apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: animals.zoo.example.com}
-spec:
-  group: zoo.example.com
-  scope: Namespaced
-  names: {kind: Animal, plural: animals, singular: animal, listKind: AnimalList}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      subresources: {status: {}}
-      schema:
-        openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
-)";
-
-std::string animal(const std::string& name) {
-  return "---\n{apiVersion: zoo.example.com/v1, kind: Animal, metadata: {name: " + name + "}}\n";
-}
-
-// The hostile plugin of tests/abi/zoo: the name of an Animal says what it does when it plans it.
 class Zoo : public ::testing::Test {
  protected:
   Zoo() {
     fs::create_directories(plugin_);
-    fs::copy(test_plugin("observer").parent_path().parent_path() / "zoo/libhostile.so",
-             plugin_ / "libzoo.so");
-    std::ofstream(plugin_ / "plugin.yaml")
-        << "apiVersion: oarlock.dev/v1alpha1\n"
-           "kind: PluginManifest\n"
-           "metadata: {name: zoo}\n"
-           "spec:\n"
-           "  version: 1.0.0\n"
-           "  library: libzoo.so\n"
-           "  abi: {major: "
-        << OARLOCK_ABI_MAJOR << ", minor: " << OARLOCK_ABI_MINOR
-        << "}\n"
-           "  controllers:\n"
-           "    - name: zoo\n"
-           "      primary: {apiVersion: zoo.example.com/v1, kind: Animal, plural: animals}\n";
-    c_.must({"apply", "-f", "-"}, crd);
+    make_zoo(plugin_);
+    c_.must({"apply", "-f", "-"}, animals_crd());
     c_.must({"wait", "--for=condition=Established", "crd/animals.zoo.example.com"});
     c_.make_namespace(ns_);
   }

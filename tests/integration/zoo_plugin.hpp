@@ -1,0 +1,16 @@
+#pragma once
+// The hostile plugin of tests/abi/zoo for the whole daemon: the name of an Animal says what it does
+// when it plans it.
+#include <filesystem>
+#include <string>
+
+namespace oarlock::testing {
+
+/// The CRD of Animal.
+[[nodiscard]] std::string animals_crd();
+/// A manifest of Animal `name`.
+[[nodiscard]] std::string animal(const std::string& name);
+/// Makes the plugin "zoo" in `folder`, which is there.
+void make_zoo(const std::filesystem::path& folder);
+
+}  // namespace oarlock::testing
