@@ -1,7 +1,7 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build check demo demo-down test-api test test-long soak bench mutants fuzz \
-	coverage format
+.PHONY: help deps build package check demo demo-down test-api test test-long soak bench mutants \
+	fuzz coverage format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ deps: ## install the Debian packages that are missing (root)
 
 build: ## build the daemon, its plugins and the test cluster into build/bin and build/plugins
 	@tools/build.sh devcluster products
+
+package: ## build the Debian packages oarlock and oarlock-dev into build/release/packages
+	@tools/package.sh
 
 check: ## the inner loop: unit tests, cases, lints; no root, no cluster
 	@tests/run.sh check

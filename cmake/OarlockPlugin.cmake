@@ -1,20 +1,26 @@
+# Installed as it is, for projects that say find_package(Oarlock).
+#
 # oarlock_add_plugin(<name> SOURCES <files> [LIBS <targets>] [OUTPUT_DIR <folder>])
 #   Builds <output dir>/<name>/lib<name>.so with one exported symbol and copies plugin.yaml, crds/,
 #   rbac/ and samples/ beside it: a folder ready for `oarlockd --plugin`. The `oarlock` tool makes
-#   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml. OUTPUT_DIR is build/plugins by
-#   default.
+#   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml. Without OUTPUT_DIR the folder is
+#   OARLOCK_PLUGIN_DIR/<name>, or the build folder itself where that is not set.
 function(oarlock_add_plugin name)
   cmake_parse_arguments(ARG "" "OUTPUT_DIR" "SOURCES;LIBS" ${ARGN})
-  if(NOT ARG_OUTPUT_DIR)
-    set(ARG_OUTPUT_DIR "${OARLOCK_PLUGIN_DIR}")
+  if(ARG_OUTPUT_DIR)
+    set(out "${ARG_OUTPUT_DIR}/${name}")
+  elseif(OARLOCK_PLUGIN_DIR)
+    set(out "${OARLOCK_PLUGIN_DIR}/${name}")
+  else()
+    set(out "${CMAKE_BINARY_DIR}")
   endif()
-  set(out "${ARG_OUTPUT_DIR}/${name}")
   set(target plugin_${name})
   add_library(${target} MODULE ${ARG_SOURCES})
-  target_link_libraries(${target} PRIVATE oarlock_plugin_sdk ${ARG_LIBS})
+  target_link_libraries(${target} PRIVATE Oarlock::plugin_sdk ${ARG_LIBS})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} PREFIX lib
+    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     LIBRARY_OUTPUT_DIRECTORY "${out}")
-  set(script "${PROJECT_SOURCE_DIR}/plugin-api/plugin.map")
+  set(script "${OARLOCK_PLUGIN_MAP}")
   target_link_options(${target} PRIVATE "-Wl,--version-script=${script}"
     -Wl,--exclude-libs,ALL)
   if(NOT OARLOCK_SANITIZE)
@@ -60,7 +66,7 @@ function(oarlock_plugin_json yaml json)
   get_filename_component(folder "${json}" DIRECTORY)
   add_custom_command(OUTPUT "${json}"
     COMMAND ${CMAKE_COMMAND} -E make_directory "${folder}"
-    COMMAND $<TARGET_FILE:oarlock> plugin json "${yaml}" > "${json}.new"
+    COMMAND $<TARGET_FILE:Oarlock::oarlock> plugin json "${yaml}" > "${json}.new"
     COMMAND ${CMAKE_COMMAND} -E rename "${json}.new" "${json}"
-    DEPENDS "${yaml}" oarlock VERBATIM)
+    DEPENDS "${yaml}" $<TARGET_FILE:Oarlock::oarlock> VERBATIM)
 endfunction()

@@ -302,6 +302,12 @@ outside_project() {
     cmake -S tests/outside -B build/outside -G Ninja --fresh
 }
 
+# The Debian packages, and somebody else's plugin that is built against them.
+debian_packages() {
+  command_test packages build 600 tools/package.sh
+  command_test packages outside-plugin 300 tests/outside/packages.sh build/release/packages
+}
+
 lints_and_go() {
   section "lint"
   command_test lint clang-format 120 tools/format.sh --check
@@ -412,6 +418,7 @@ run_all() {
   if build release; then
     integration release
     simulation
+    debian_packages
   fi
   run_sanitizer asan
   run_sanitizer tsan

@@ -24,7 +24,8 @@ build_preset() { # PRESET [BUILD-ARGUMENTS...]
 build_one() {
   case $1 in
     devcluster) deploy/devcluster/build.sh build/bin ;;
-    products) build_preset release --target oarlockd oarlock oarlock-plugin-host plugins/all ;;
+    products) build_preset release --target oarlockd oarlock oarlock-plugin-host \
+      install_files plugins/all ;;
     *) build_preset "$1" ;;
   esac
 }

@@ -59,6 +59,8 @@ libssl-dev
 zlib1g-dev
 ca-certificates
 curl
+dpkg-dev
+file
 git
 jq
 procps

@@ -105,11 +105,18 @@ std::int32_t lowest_log_level() {
   return OARLOCK_LOG_ERROR;
 }
 
-result<std::filesystem::path> program_beside_this() {
+// Beside this program, as a build has it, or where an installation keeps programs that nobody
+// types.
+result<std::filesystem::path> host_program() {
   std::error_code failed;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
-  if (!failed) return self.parent_path() / "oarlock-plugin-host";
-  return error{plugin_error::no_host, "expected /proc/self/exe, found: " + failed.message()};
+  if (failed) {
+    return error{plugin_error::no_host, "expected /proc/self/exe, found: " + failed.message()};
+  }
+  const auto beside = self.parent_path() / "oarlock-plugin-host";
+  const auto installed = self.parent_path().parent_path() / "libexec/oarlock/oarlock-plugin-host";
+  const bool is_beside = std::filesystem::exists(beside, failed);
+  return is_beside || !std::filesystem::exists(installed, failed) ? beside : installed;
 }
 
 }  // namespace
@@ -126,7 +133,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   if (!library) return library.error().within(found.library_file.string());
   auto chosen = settings;
   if (chosen.program.empty()) {
-    auto beside = program_beside_this();
+    auto beside = host_program();
     if (!beside) return beside.error();
     chosen.program = *beside;
   }

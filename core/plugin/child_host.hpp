@@ -14,7 +14,7 @@
 namespace oarlock::plugin {
 
 struct child_settings {
-  std::filesystem::path program;  ///< oarlock-plugin-host; empty: beside this program
+  std::filesystem::path program;  ///< empty: beside this one, or ../libexec/oarlock
   wire::sandbox_mode sandbox = wire::sandbox_mode::required;
   std::uint32_t user = 65534;  ///< of the child, when this process is root
   std::uint32_t workers = 4;   ///< plans at the same time

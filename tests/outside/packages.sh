@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# The Debian packages: what is in them, what they need, and that a project outside of the tree
+# builds a plugin against them, with GCC 12 where it is there. Nothing is installed on the machine:
+# they are unpacked into a folder of their own.
+#
+#   tests/outside/packages.sh FOLDER     the folder of the packages (tools/package.sh)
+set -euo pipefail
+packages=$(cd "$1" && pwd -P)
+readonly packages
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+work=$(mktemp -d)
+readonly work tree=$work/tree
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+  echo "error: $*" >&2
+  exit 1
+}
+
+for package in oarlock oarlock-dev; do
+  files=("$packages/${package}"_*.deb)
+  [[ ${#files[@]} == 1 && -f ${files[0]} ]] ||
+    fail "expected one package $package in $packages, found: ${files[*]}"
+  dpkg-deb -x "${files[0]}" "$tree"
+done
+
+echo "== every library that a program links is a dependency"
+depends=$(dpkg-deb -f "$packages"/oarlock_*.deb Depends)
+for library in libc6 libstdc++6 libssl3 libseccomp2 libyaml-cpp; do
+  [[ $depends == *"$library"* ]] || fail "expected $library in Depends, found: $depends"
+done
+# What apt would install with them; fails when a dependency cannot be had.
+apt-get -s -o Debug::NoLocking=1 install --no-install-recommends "$packages"/*.deb \
+  >"$work/apt.log" 2>&1 || {
+  cat "$work/apt.log" >&2
+  fail "apt cannot satisfy the dependencies"
+}
+
+echo "== the build leaves no path of itself"
+if grep -rlF "$PWD" "$tree"; then fail "expected no path of the build in these files"; fi
+
+echo "== manual pages say what --help says"
+for program in oarlock oarlockd; do
+  zcat "$tree/usr/share/man/man1/$program.1.gz" | sed 's/\\-/-/g' >"$work/page"
+  grep -qF -- '-h,--help' "$work/page" || fail "no options in the page of $program"
+done
+
+if command -v lintian >/dev/null; then
+  echo "== lintian"
+  lintian --fail-on error "$packages"/*.deb
+fi
+
+echo "== a plugin of somebody else's"
+cp -r plugins/myapp "$work/project"
+cp tests/outside/plugin/CMakeLists.txt "$work/project/"
+env CXX="$(command -v g++-12 || command -v g++)" CC="$(command -v gcc-12 || command -v gcc)" \
+  PATH="$tree/usr/bin:$PATH" cmake -S "$work/project" -B "$work/build" -G Ninja \
+  -DCMAKE_PREFIX_PATH="$tree/usr" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror"
+cmake --build "$work/build"
+"$tree/usr/bin/oarlock" plugin inspect "$work/build/libmyapp.so"
+for file in plugin.yaml plugin.json crds/example.com_myapps.json samples/myapp.yaml; do
+  [[ -s $work/build/$file ]] || fail "expected $file beside the library, found none"
+done
