@@ -192,6 +192,21 @@ void controller::lead() {
   state_->pump();
 }
 
+void controller::enqueue(const cache::object_key& key) {
+  if (state_->leading) state_->enqueue(key, priority::normal);
+}
+
+bool controller::knows(const cache::object_key& key) const {
+  return !state_->draining && state_->primaries().get(key) != nullptr;
+}
+
+void controller::enqueue_all() {
+  if (!state_->leading || state_->draining) return;
+  for (const auto& primary : state_->primaries().list())
+    state_->queue.add(primary->meta().key, state_->now(), priority::low);
+  state_->pump();
+}
+
 void controller::follow() {
   state_->leading = false;
   state_->sleeper.request_stop();

@@ -48,6 +48,13 @@ class controller {
   void lead();
   /// Stops taking keys at once; reconciles under way fail at the write gate. Caches stay warm.
   void follow();
+  /// Something outside of Kubernetes happened to a primary. Nothing without the lease: whoever
+  /// leads next brings it up.
+  void enqueue(const cache::object_key& key);
+  /// Whether there is such a primary.
+  [[nodiscard]] bool knows(const cache::object_key& key) const;
+  /// As lead() does with every known primary; nothing without the lease.
+  void enqueue_all();
   /// Stops taking keys and waits until no reconcile is under way, then leaves the watches.
   task<> drain();
 

@@ -180,6 +180,7 @@ void plugin_set::dispose(running_ptr one, const reach& to) {
   one->code->drain();
   to.on_loop([&] {
     one->reviews.request_stop();
+    if (one->feed) one->feed->close();
     if (one->tenant) one->tenant->over = {};
     one->controllers.clear();
   });

@@ -153,8 +153,20 @@ void plugin_set::start_one(running& one, const options& o) {
         std::make_unique<controller::controller>(std::move(spec), std::move(parts)));
     one.controllers.back()->start();
   }
+  open_feed(one);
   spawn(shared_.loop,
         one.access->watch(one.reviews.get_token(), [this, &one] { follow_access(one); }));
+}
+
+void plugin_set::open_feed(running& one) const {
+  if (one.feed) one.feed->close();
+  one.feed.reset();
+  auto inbox = one.code->enqueued();
+  if (!inbox) return;
+  key_feed::targets to;
+  for (const auto& c : one.controllers)
+    to.emplace(c->spec().name, c.get());
+  one.feed = key_feed::open(std::move(inbox), std::move(to), shared_.loop, *shared_.timer_source);
 }
 
 // What the controllers of one plugin share, its quotas with it.
@@ -278,6 +290,7 @@ std::vector<plugin_set::running*> plugin_set::all() const {
 void plugin_set::destroy_controllers() {
   for (auto* one : all()) {
     one->reviews.request_stop();
+    if (one->feed) one->feed->close();
     one->controllers.clear();
   }
 }
@@ -297,6 +310,7 @@ void plugin_set::move_to_children(
       for (auto& [controller, plan] : one->plans)
         plan->switch_to((*next)->reconciler_for(controller));
       one->left = std::exchange(one->code, std::move(*next));
+      open_feed(*one);
     });
     // Stopped with the rest: a plan() of it may still run.
     one->left->drain();

@@ -13,6 +13,7 @@
 #include "core/base/metric_registry.hpp"
 #include "core/controller/controller.hpp"
 #include "core/daemon/health.hpp"
+#include "core/daemon/key_feed.hpp"
 #include "core/daemon/lane_pool.hpp"
 #include "core/daemon/options.hpp"
 #include "core/daemon/plugin_access.hpp"
@@ -106,6 +107,7 @@ class plugin_set {
     plugin_access* access = nullptr;
     std::map<std::string, std::unique_ptr<switchable_reconciler>> plans;  // by controller
     std::unique_ptr<plugin::loaded_plugin> left;  // where it was before it moved
+    std::shared_ptr<key_feed> feed;               // of its event sources; may be null
     std::stop_source reviews;
     cache::tenant_ptr tenant;
     bool in_service = false;  // false: it is loaded beside another version, or drained
@@ -134,6 +136,7 @@ class plugin_set {
   void end_over_quota(running& one, std::size_t bytes, std::size_t most);
   void note_failure(const std::string& path, const error& why);
   void start_one(running& one, const options& o);
+  void open_feed(running& one) const;
 
   // Steps of reload().
   void add(const options& o, const std::string& path, const loader& load_it, const reach& to);

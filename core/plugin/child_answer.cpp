@@ -74,6 +74,10 @@ std::optional<notice> take_notice(std::string_view packet) {
     case wire::frame::logged:
       out.log = wire::take_log(r);
       break;
+    case wire::frame::enqueued:
+      for (auto* text : {&out.controller, &out.ns, &out.name})
+        *text = r.text();
+      break;
     default:
       return std::nullopt;
   }

@@ -25,6 +25,9 @@ struct notice {
   std::int32_t worker = -1;                 ///< of exiting
   const char* slot = "";                    ///< of stray_call
   std::optional<wire::taken_log> log = {};  ///< views of the packet
+  std::string_view controller = {};         ///< of enqueued, as are the next two
+  std::string_view ns = {};
+  std::string_view name = {};
 };
 [[nodiscard]] std::optional<notice> take_notice(std::string_view packet);
 

@@ -26,6 +26,7 @@ class child_home {
 
   /// Starts the first child; its failure is final. Once, before the rest.
   [[nodiscard]] result<> load();
+  [[nodiscard]] std::shared_ptr<event_inbox> enqueued() const { return host_.inbox(); }
   [[nodiscard]] result<> start();
   void drain();
   /// Stops the plugin, or the child when it does not answer.

@@ -60,6 +60,7 @@ class child_plugin final : public loaded_plugin {
   [[nodiscard]] const manifest& declared() const override { return declared_; }
   [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
   [[nodiscard]] bool in_core() const override { return false; }
+  [[nodiscard]] std::shared_ptr<event_inbox> enqueued() const override { return home_->enqueued(); }
   [[nodiscard]] std::string note() const override { return note_; }
 
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
@@ -153,6 +154,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   request.library_file = found.library_file.string();
   request.manifest_file = found.manifest_file.string();
   request.config_json = config_json;
+  request.controllers = controllers_of(*found.declared);
   auto home = std::make_unique<child_home>(std::move(request), std::move(*library),
                                            std::move(chosen), clock_source, metrics);
   if (auto ok = home->load(); !ok) return ok.error();

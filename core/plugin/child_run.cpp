@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <limits>
 
 #include "core/base/log.hpp"
 #include "core/plugin/errors.hpp"
@@ -15,6 +16,11 @@ namespace {
 
 // Log records outside of plans in one watch period; more are dropped and told.
 constexpr std::uint64_t records_max = 1000;
+
+// Notices that are taken at once. When there are more the child waits a little before the next.
+constexpr std::size_t notices_max = 256;
+constexpr std::size_t all_notices = std::numeric_limits<std::size_t>::max();
+constexpr duration notice_rest = std::chrono::milliseconds(10);
 
 // Waits for `fd` or `also` to be readable.
 bool readable(int fd, int also, const wire::deadline& until) {
@@ -70,7 +76,7 @@ result<wire::answer> child_run::exchange(wire::frame what, std::string& frame_te
   bool is_there = true;
   while (done == wire::io_status::ok && is_there &&
          !readable(process_->call_fd(), process_->notice_fd(), until)) {
-    is_there = take_notices();
+    is_there = take_notices(notices_max);
     if (until.milliseconds_left() == 0) done = wire::io_status::late;
   }
   std::string payload;
@@ -79,7 +85,7 @@ result<wire::answer> child_run::exchange(wire::frame what, std::string& frame_te
     done =
         wire::receive_frame(process_->call_fd(), answered, payload, wire::notice_bytes_max, until);
   }
-  (void)take_notices();
+  (void)take_notices(notices_max);
   wire::reader r(payload);
   auto answer = wire::take_answer(r);
   if (done == wire::io_status::ok && answered == wire::frame::answered && r.ok()) return answer;
@@ -91,14 +97,16 @@ result<wire::answer> child_run::exchange(wire::frame what, std::string& frame_te
       fmt::format("plugin {}: expected {}() to return, found that its child ended", plugin_, name)};
 }
 
-bool child_run::take_notices() {
+bool child_run::take_notices(std::size_t most) {
   std::array<char, wire::notice_bytes_max> packet{};
-  for (;;) {
+  for (std::size_t i = 0; i < most; ++i) {
     const auto got = ::recv(process_->notice_fd(), packet.data(), packet.size(), MSG_DONTWAIT);
     if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (got == 0) return false;
     note({packet.data(), static_cast<std::size_t>(got)});
   }
+  rests_ = true;
+  return true;
 }
 
 void child_run::note(std::string_view packet) {
@@ -110,6 +118,10 @@ void child_run::note(std::string_view packet) {
   if (said->crash && !crash_) crash_ = said->crash;
   if (said->what == wire::frame::exiting) exit_worker_ = said->worker;
   if (said->what == wire::frame::crashed || said->what == wire::frame::exiting) return;
+  if (said->what == wire::frame::enqueued) {
+    (void)parts_.host->enqueue(said->controller, said->ns, said->name);
+    return;
+  }
   if (++records_ > records_max) return;
   if (said->log) return write_log(*said->log, *parts_.host);
   log_warn("plugin calls a plan table outside of its plan",
@@ -117,10 +129,12 @@ void child_run::note(std::string_view packet) {
 }
 
 bool child_run::watch(int wake, duration wait) {
-  const auto until = in(wait);
-  std::array<pollfd, 2> p = {pollfd{process_->notice_fd(), POLLIN, 0}, pollfd{wake, POLLIN, 0}};
+  const bool rests = std::exchange(rests_, false);
+  const auto until = in(rests ? notice_rest : wait);
+  const auto awaited = static_cast<short>(rests ? 0 : POLLIN);  // its end shows all the same
+  std::array<pollfd, 2> p = {pollfd{process_->notice_fd(), awaited, 0}, pollfd{wake, POLLIN, 0}};
   (void)::poll(p.data(), p.size(), until.milliseconds_left());
-  const bool is_there = take_notices();
+  const bool is_there = take_notices(notices_max);
   if (is_there) check_usage();
   return is_there;
 }
@@ -180,9 +194,9 @@ child_death child_run::end() {
     k.emplace();  // no kill_for() after this: the process id may soon be another's
     return out;
   });
-  (void)take_notices();
+  (void)take_notices(all_notices);
   const std::string status = process_->reap();
-  (void)take_notices();
+  (void)take_notices(all_notices);
   const bool own_end = crash_ || exit_worker_;
   if (killed && !own_end) return *killed;
   const auto index = [&](std::int32_t worker) {

@@ -53,8 +53,8 @@ class child_run {
   }
   [[nodiscard]] result<wire::answer> exchange(wire::frame what, std::string& frame_text,
                                               const std::string& name);
-  /// Reads the notices that are there. False: the channel is closed.
-  bool take_notices();
+  /// Reads the notices that are there, so many at most. False: the channel is closed.
+  bool take_notices(std::size_t most);
   void note(std::string_view packet);
   void check_usage();
   [[nodiscard]] std::string crash_text(const wire::crash_record& record) const;
@@ -71,6 +71,7 @@ class child_run {
   guarded<std::optional<child_death>> killed_;
   steady_time checked_{};
   std::uint64_t records_ = 0;  ///< log records since `checked_`
+  bool rests_ = false;         ///< more notices came than are taken at once
 };
 
 }  // namespace oarlock::plugin

@@ -10,6 +10,7 @@
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
 #include "core/plugin/version.hpp"
+#include "oarlock/ext/event_source.h"
 #include "oarlock/ext/log.h"
 
 namespace oarlock::plugin {
@@ -98,18 +99,40 @@ static void host_log_write(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
   }
 }
 
+static oarlock_status host_enqueue(oarlock_host_ctx* ctx, oarlock_str_view controller,
+                                   oarlock_str_view ns, oarlock_str_view name) {
+  if (ctx == nullptr) return OARLOCK_INVALID;
+  oarlock_status done = OARLOCK_INVALID;
+  try {
+    host_table::during_call(ctx, "oarlock.event_source/1 enqueue", [&](const host_table& host) {
+      done = host.enqueue(text_of(controller), text_of(ns), text_of(name));
+    });
+  } catch (...) {
+    return OARLOCK_LIMIT;  // out of memory
+  }
+  return done;
+}
+
 static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
   static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &host_log_enabled,
                                                  &host_log_write};
-  return text_of(id) == OARLOCK_EXT_LOG ? &log_table : nullptr;
+  static constexpr oarlock_host_event_source event_table = {sizeof(oarlock_host_event_source), 0,
+                                                            &host_enqueue};
+  if (text_of(id) == OARLOCK_EXT_LOG) return &log_table;
+  if (text_of(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
+  return nullptr;
 }
 
 }  // extern "C"
 
 }  // namespace
 
-host_table::host_table(std::string plugin, log_limit::parts limits)
-    : plugin_(std::move(plugin)), log_limit_(plugin_, limits), lent_(new lent) {
+host_table::host_table(std::string plugin, std::vector<std::string> controllers,
+                       const host_services& services)
+    : plugin_(std::move(plugin)),
+      log_limit_(plugin_, services.log_limits(plugin_)),
+      inbox_(std::make_shared<event_inbox>(services.inbox_of(plugin_, std::move(controllers)))),
+      lent_(new lent) {
   static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
   all.with([&](auto& list) { list.push_back(lent_); });
   const std::string_view version = core_version();
@@ -133,6 +156,16 @@ const oarlock_host* host_table::table() const {
   return &lent_->table;
 }
 
+oarlock_status host_table::enqueue(std::string_view controller, std::string_view ns,
+                                   std::string_view name) const {
+  const auto done = inbox_->add(controller, ns, name);
+  if (done != OARLOCK_OK && log_limit_.admit()) {
+    log_warn("plugin enqueues what cannot be one of its objects",
+             {{"plugin", plugin_}, {"controller", controller}, {"namespace", ns}, {"name", name}});
+  }
+  return done;
+}
+
 void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
                              const std::function<void(const host_table&)>& work) {
   auto& lent_to = *reinterpret_cast<lent*>(ctx);
@@ -142,7 +175,7 @@ void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
 }
 
 const std::vector<std::string_view>& host_table::extensions() {
-  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG};
+  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG, OARLOCK_EXT_EVENT_SOURCE};
   return ids;
 }
 

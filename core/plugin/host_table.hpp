@@ -1,11 +1,14 @@
 #pragma once
 // What the core offers to one plugin instance over the C ABI: the host table and its extensions.
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/plugin/event_inbox.hpp"
 #include "core/plugin/log_limit.hpp"
+#include "core/plugin/plugin_host.hpp"
 #include "oarlock/host.h"
 
 namespace oarlock::plugin {
@@ -14,8 +17,9 @@ namespace oarlock::plugin {
 /// What the plugin holds stays valid for good: a call after destroy() is told and does nothing.
 class host_table {
  public:
-  /// Without `limits` its log has no limit.
-  explicit host_table(std::string plugin, log_limit::parts limits = {});
+  /// `controllers` are those of the plugin's manifest.
+  explicit host_table(std::string plugin, std::vector<std::string> controllers = {},
+                      const host_services& services = {});
   ~host_table();
   host_table(const host_table&) = delete;
   host_table& operator=(const host_table&) = delete;
@@ -23,6 +27,10 @@ class host_table {
   [[nodiscard]] const oarlock_host* table() const;
   [[nodiscard]] const std::string& plugin() const { return plugin_; }
   [[nodiscard]] log_limit& log_quota() const { return log_limit_; }
+  [[nodiscard]] const std::shared_ptr<event_inbox>& inbox() const { return inbox_; }
+  /// As the plugin's event sources do.
+  [[nodiscard]] oarlock_status enqueue(std::string_view controller, std::string_view ns,
+                                       std::string_view name) const;
   /// Runs `work` with the host that lent `ctx`, which is not destroyed meanwhile. Does not run it
   /// for one that is gone: the log says that the plugin called `name`.
   static void during_call(oarlock_host_ctx* ctx, const char* name,
@@ -35,6 +43,7 @@ class host_table {
 
   std::string plugin_;
   mutable log_limit log_limit_;
+  std::shared_ptr<event_inbox> inbox_;
   lent* lent_;  // never freed
 };
 

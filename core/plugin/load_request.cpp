@@ -13,6 +13,9 @@ void put(writer& w, const load_request& request) {
                            &request.library_file, &request.manifest_file, &request.config_json}) {
     w.text(*text);
   }
+  w.u64(request.controllers.size());
+  for (const auto& name : request.controllers)
+    w.text(name);
 }
 
 load_request take_load_request(reader& r) {
@@ -27,6 +30,9 @@ load_request take_load_request(reader& r) {
                      &out.manifest_file, &out.config_json}) {
     *text = r.text();
   }
+  constexpr std::uint64_t controllers_max = 1000;
+  for (auto left = r.count(controllers_max, sizeof(std::uint64_t)); left > 0; --left)
+    out.controllers.emplace_back(r.text());
   if (out.workers == 0 || out.workers > workers_max) r.fail();
   return out;
 }

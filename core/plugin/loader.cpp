@@ -99,7 +99,7 @@ class mapped_plugin final : public loaded_plugin {
       : library_(std::move(library)),
         declared_(std::move(declared)),
         fingerprint_(std::move(fingerprint)),
-        host_(declared_.name, host.log_limits(declared_.name)),
+        host_(declared_.name, controllers_of(declared_), host),
         sinks_(declared_.name) {
     parts_.plugin = declared_.name;
     parts_.version = declared_.version;
@@ -145,6 +145,8 @@ class mapped_plugin final : public loaded_plugin {
                    "a reconciler is asked for by a controller of the manifest");
     return found->second;
   }
+
+  [[nodiscard]] std::shared_ptr<event_inbox> enqueued() const override { return host_.inbox(); }
 
   [[nodiscard]] result<> start() override {
     OARLOCK_ASSERT(state_ == state::created, "a plugin is started once");
@@ -214,6 +216,12 @@ class mapped_plugin final : public loaded_plugin {
 log_limit::parts host_services::log_limits(const std::string& plugin) const {
   if (quotas == nullptr) return {};
   return {quotas->of(plugin).log_lines_per_second, clock_source, metrics};
+}
+
+event_inbox::parts host_services::inbox_of(const std::string& plugin,
+                                           std::vector<std::string> controllers) const {
+  const auto rate = quotas == nullptr ? 0 : quotas->of(plugin).enqueues_per_second;
+  return {plugin, std::move(controllers), rate, clock_source, metrics};
 }
 
 result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,

@@ -335,4 +335,11 @@ result<manifest> read_manifest(const std::filesystem::path& file) {
   }
 }
 
+std::vector<std::string> controllers_of(const manifest& declared) {
+  std::vector<std::string> out;
+  for (const auto& c : declared.controllers)
+    out.push_back(c.name);
+  return out;
+}
+
 }  // namespace oarlock::plugin

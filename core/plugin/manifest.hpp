@@ -24,4 +24,7 @@ struct manifest {
 /// Reads and checks a manifest. Unknown keys are errors. Errors carry file, line and column.
 [[nodiscard]] result<manifest> read_manifest(const std::filesystem::path& file);
 
+/// The names of its controllers.
+[[nodiscard]] std::vector<std::string> controllers_of(const manifest& declared);
+
 }  // namespace oarlock::plugin

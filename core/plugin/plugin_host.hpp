@@ -8,6 +8,7 @@
 #include "core/base/result.hpp"
 #include "core/controller/reconciler.hpp"
 #include "core/controller/spec.hpp"
+#include "core/plugin/event_inbox.hpp"
 #include "core/plugin/log_limit.hpp"
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/quota.hpp"
@@ -30,6 +31,8 @@ class loaded_plugin {
   virtual void stop() = 0;
   /// False: its code runs in a process of its own.
   [[nodiscard]] virtual bool in_core() const { return true; }
+  /// What its event sources enqueue; null: it has none.
+  [[nodiscard]] virtual std::shared_ptr<event_inbox> enqueued() const { return nullptr; }
   /// What people should know about how it runs, for /readyz; usually empty.
   [[nodiscard]] virtual std::string note() const { return {}; }
 };
@@ -41,6 +44,8 @@ struct host_services {
   metric_registry* metrics = nullptr;
 
   [[nodiscard]] log_limit::parts log_limits(const std::string& plugin) const;
+  [[nodiscard]] event_inbox::parts inbox_of(const std::string& plugin,
+                                            std::vector<std::string> controllers) const;
 };
 
 /// Loads a plugin folder, or a file beside its plugin.yaml. Checks in this order, before any code

@@ -38,6 +38,7 @@ enum class frame : std::uint32_t {
   stray_call,  ///< a plan table was called outside of its plan
   crashed,     ///< a signal is about to end the child
   exiting,     ///< the plugin called exit()
+  enqueued,    ///< an event source named an object
 };
 
 /// In front of every frame on a stream.

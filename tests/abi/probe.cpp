@@ -11,6 +11,7 @@ oarlock_create_view probe_create_view;
 oarlock_error_out probe_error_out;
 oarlock_failure_view probe_failure_view;
 oarlock_host probe_host;
+oarlock_host_event_source probe_host_event_source;
 oarlock_host_log probe_host_log;
 oarlock_object_view probe_object_view;
 oarlock_observe_out probe_observe_out;

@@ -31,9 +31,10 @@ std::string animal(const std::string& name) {
   return "---\n{apiVersion: zoo.example.com/v1, kind: Animal, metadata: {name: " + name + "}}\n";
 }
 
-void make_zoo(const fs::path& folder) {
-  fs::copy_file(test_plugin("observer").parent_path().parent_path() / "zoo/libhostile.so",
-                folder / "libzoo.so");
+void make_zoo(const fs::path& folder, const std::string& library) {
+  fs::copy_file(
+      test_plugin("observer").parent_path().parent_path() / "zoo" / ("lib" + library + ".so"),
+      folder / "libzoo.so", fs::copy_options::overwrite_existing);
   std::ofstream(folder / "plugin.yaml")
       << "apiVersion: oarlock.dev/v1alpha1\n"
          "kind: PluginManifest\n"

@@ -10,7 +10,7 @@ namespace oarlock::testing {
 [[nodiscard]] std::string animals_crd();
 /// A manifest of Animal `name`.
 [[nodiscard]] std::string animal(const std::string& name);
-/// Makes the plugin "zoo" in `folder`, which is there.
-void make_zoo(const std::filesystem::path& folder);
+/// Makes the plugin "zoo" in `folder`, which is there, of that library of tests/abi/zoo.
+void make_zoo(const std::filesystem::path& folder, const std::string& library = "hostile");
 
 }  // namespace oarlock::testing

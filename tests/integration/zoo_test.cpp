@@ -75,6 +75,34 @@ TEST_F(Zoo, L2_NothingThatItDoesInAChildReachesOthers) {
   EXPECT_EQ(d.process().wait(60s), 0);
 }
 
+TEST_F(Zoo, L3_AnEventSourceThatFloodsIsCappedAndNamed) {
+  make_zoo(plugin_, "restless");
+  c_.make_namespace("shop");
+  c_.must({"apply", "-n", "shop", "-f", "-"}, animal("told"));
+  daemon d(c_, {{"myapp", plugin_.string()},
+                {"--plugin-home=myapp:core,zoo:child", "--namespace=shop"},
+                false,
+                admin_kubeconfig()});
+  ASSERT_TRUE(d.wait_ready(60s)) << d.process().log();
+  // Nobody changes it, and it is planned again and again.
+  const std::vector<std::string> of_zoo{"controller=\"zoo\"", "result=\"success\""};
+  EXPECT_TRUE(eventually(
+      [&] { return metric(d.metrics(), "controller_runtime_reconcile_total", of_zoo) >= 3; }, 30s))
+      << d.process().log();
+  EXPECT_EQ(c_.field("animal", "told", "shop", ".status.conditions[?(@.type==\"Told\")].message"),
+            "3 3 3 0");
+  const std::vector<std::string> quota{"plugin=\"zoo\"", "quota=\"enqueues-per-second\""};
+  EXPECT_TRUE(eventually(
+      [&] { return metric(d.metrics(), "oarlock_plugin_over_quota_total", quota) > 0; }, 30s));
+  EXPECT_THAT(d.process().log(), HasSubstr("what its event sources enqueue waits"));
+  c_.must({"apply", "-n", "shop", "-f", "-"}, myapp_yaml("beside", 0));
+  EXPECT_TRUE(eventually([&] { return !c_.get("deployment", "beside", "shop").empty(); }, 30s))
+      << d.process().log();
+  EXPECT_THAT(d.probe("/healthz"), HasSubstr("healthz check passed"));
+  d.process().send(SIGTERM);
+  EXPECT_EQ(d.process().wait(60s), 0);
+}
+
 TEST_F(Zoo, L2_ACrashInTheCoreLeavesARecordOfWhoItWas) {
   scratch_dir state;
   daemon d(c_, {{plugin_.string()},

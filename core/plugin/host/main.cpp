@@ -12,6 +12,7 @@
 
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/event_inbox.hpp"
 #include "core/plugin/frame_io.hpp"
 #include "core/plugin/host/crash.hpp"
 #include "core/plugin/host/recorder.hpp"
@@ -19,12 +20,32 @@
 #include "core/plugin/library.hpp"
 #include "core/plugin/observation.hpp"
 #include "core/plugin/version.hpp"
+#include "oarlock/ext/event_source.h"
 
 namespace oarlock::plugin::host {
 
 namespace {
 
 std::int32_t lowest_log_level = OARLOCK_LOG_INFO;
+std::vector<std::string> controllers;
+
+std::string_view text_of(oarlock_str_view lent) {
+  return lent.data == nullptr ? std::string_view{} : std::string_view(lent.data, lent.size);
+}
+
+// The daemon checks it again.
+oarlock_status enqueue(oarlock_str_view controller, oarlock_str_view ns, oarlock_str_view name) {
+  if (!event_inbox::takes(controllers, text_of(controller), text_of(ns), text_of(name))) {
+    return OARLOCK_INVALID;
+  }
+  std::string packet;
+  wire::writer w(packet);
+  w.u32(static_cast<std::uint32_t>(wire::frame::enqueued));
+  for (const auto& text : {controller, ns, name})
+    w.text(text_of(text));
+  send_notice(packet);
+  return OARLOCK_OK;
+}
 
 extern "C" {
 
@@ -47,12 +68,25 @@ static void log_write_here(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
   }
 }
 
+static oarlock_status enqueue_here(oarlock_host_ctx* ctx, oarlock_str_view controller,
+                                   oarlock_str_view ns, oarlock_str_view name) {
+  if (ctx == nullptr) return OARLOCK_INVALID;
+  try {
+    return enqueue(controller, ns, name);
+  } catch (...) {
+    return OARLOCK_LIMIT;  // out of memory
+  }
+}
+
 static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
   static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &log_enabled_here,
                                                  &log_write_here};
-  const std::string_view name =
-      id.data == nullptr ? std::string_view{} : std::string_view(id.data, id.size);
-  return name == OARLOCK_EXT_LOG ? &log_table : nullptr;
+  static constexpr oarlock_host_event_source event_table = {sizeof(oarlock_host_event_source), 0,
+                                                            &enqueue_here};
+  const auto name = text_of(id);
+  if (name == OARLOCK_EXT_LOG) return &log_table;
+  if (name == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
+  return nullptr;
 }
 
 }  // extern "C"
@@ -146,6 +180,7 @@ class server {
     }
     if (!leave_parent(request.workers, request.parent)) ::_exit(1);
     lowest_log_level = request.log_level;
+    controllers = request.controllers;
     workers_ = request.workers;
     std::string gaps = put_up_walls(request);
     if (!gaps.empty() && request.mode == wire::sandbox_mode::required) return no_wall(gaps);

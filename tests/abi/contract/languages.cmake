@@ -23,10 +23,19 @@ if(OARLOCK_SANITIZE)
 elseif(GO)
   set(go "${CMAKE_CURRENT_SOURCE_DIR}/contract/go")
   set(library "${zoo_dir}/libcontract-go.so")
+  # The cache of go does not look at headers of other folders.
+  set(header_texts)
+  foreach(header ${abi_header_files})
+    file(SHA256 "${header}" hash)
+    string(APPEND header_texts "${hash}")
+  endforeach()
+  string(SHA256 header_texts "${header_texts}")
+  set(go_flags "-O1 -DABI=${header_texts} -I${PROJECT_SOURCE_DIR}/plugin-api/include")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${abi_header_files})
   # The C header beside the library is of no use, but go makes it.
   add_custom_command(OUTPUT "${library}"
     COMMAND ${CMAKE_COMMAND} -E env CGO_ENABLED=1 "CC=${CMAKE_C_COMPILER}" GOTOOLCHAIN=local
-      GOFLAGS=-buildvcs=false "CGO_CFLAGS=-O1 -I${PROJECT_SOURCE_DIR}/plugin-api/include"
+      GOFLAGS=-buildvcs=false "CGO_CFLAGS=${go_flags}"
       "${GO}" build -C "${go}" -buildmode=c-shared -trimpath
       "-ldflags=-s -w -extldflags=-Wl,--version-script=${zoo_script}" -o "${library}" .
     DEPENDS "${go}/main.go" "${go}/entry.c" "${go}/shim.h" "${go}/go.mod" ${abi_header_files}

@@ -1,9 +1,9 @@
-/* The layout of plugin ABI 0.4, as plugins built for it rely on it. Written by
+/* The layout of plugin ABI 0.5, as plugins built for it rely on it. Written by
  * build/dev/tests/abi/abi_accept. A line that fails to compile is a broken plugin. */
 #include "tests/abi/layout.h"
 #include "oarlock/oarlock.h"
 
-ABI_VERSION(0, 4);
+ABI_VERSION(0, 5);
 _Static_assert(__builtin_types_compatible_p(__typeof__(&oarlock_plugin_entry_v0),
                                             oarlock_plugin_entry),
                "the entry function has another type");
@@ -30,6 +30,12 @@ FIELD(oarlock_error_out, struct_size, 0, uint32_t);
 FIELD(oarlock_error_out, reserved, 4, uint32_t);
 FIELD(oarlock_error_out, ctx, 8, oarlock_host_ctx*);
 FIELD(oarlock_error_out, set, 16, void (*)(oarlock_host_ctx*, oarlock_str_view));
+
+SIZE(oarlock_host_event_source, 16);
+FIELD(oarlock_host_event_source, struct_size, 0, uint32_t);
+FIELD(oarlock_host_event_source, reserved, 4, uint32_t);
+FIELD(oarlock_host_event_source, enqueue, 8,
+      oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view, oarlock_str_view));
 
 SIZE(oarlock_pair_view, 32);
 FIELD(oarlock_pair_view, key, 0, oarlock_str_view);

@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 #define OARLOCK_ABI_MAJOR 0
-#define OARLOCK_ABI_MINOR 4
+#define OARLOCK_ABI_MINOR 5
 #define OARLOCK_ENTRY_SYMBOL "oarlock_plugin_entry_v0"
 #define OARLOCK_EXPORT __attribute__((visibility("default")))
 #define OARLOCK_HAS_FIELD(object, type, field) \
@@ -35,8 +35,8 @@ enum {
 }
 #endif
 #endif
-#ifndef OARLOCK_EXT_LOG_H
-#define OARLOCK_EXT_LOG_H
+#ifndef OARLOCK_EXT_EVENT_SOURCE_H
+#define OARLOCK_EXT_EVENT_SOURCE_H
 #ifndef OARLOCK_HOST_H
 #define OARLOCK_HOST_H
 #ifdef __cplusplus
@@ -62,6 +62,22 @@ typedef struct oarlock_error_out {
 }
 #endif
 #endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_EVENT_SOURCE "oarlock.event_source/1"
+typedef struct oarlock_host_event_source {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*enqueue)(oarlock_host_ctx* ctx, oarlock_str_view controller,
+                            oarlock_str_view object_namespace, oarlock_str_view object_name);
+} oarlock_host_event_source;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_EXT_LOG_H
+#define OARLOCK_EXT_LOG_H
 #ifdef __cplusplus
 extern "C" {
 #endif
