@@ -70,3 +70,25 @@ function(oarlock_plugin_json yaml json)
     COMMAND ${CMAKE_COMMAND} -E rename "${json}.new" "${json}"
     DEPENDS "${yaml}" $<TARGET_FILE:Oarlock::oarlock> VERBATIM)
 endfunction()
+
+# oarlock_generate_types(<target> DIR <folder> [CRDS <files>] [OPENAPI <file>])
+#   Makes headers of CRDs, or of the built-in kinds, in <folder> before <target> is compiled, which
+#   finds them there: <group>/<version>/<kind>.hpp. Its sources are compiled anew when a header
+#   changed.
+function(oarlock_generate_types target)
+  cmake_parse_arguments(ARG "" "DIR;OPENAPI" "CRDS" ${ARGN})
+  set(stamp "${CMAKE_CURRENT_BINARY_DIR}/${target}-types.stamp")
+  set(openapi)
+  if(ARG_OPENAPI)
+    set(openapi --openapi "${ARG_OPENAPI}")
+  endif()
+  add_custom_command(OUTPUT "${stamp}"
+    COMMAND $<TARGET_FILE:Oarlock::oarlock> generate types ${ARG_CRDS} ${openapi} -o "${ARG_DIR}"
+      --stamp "${stamp}" > "${stamp}.log"
+    DEPENDS ${ARG_CRDS} ${ARG_OPENAPI} $<TARGET_FILE:Oarlock::oarlock> VERBATIM)
+  add_custom_target(${target}_types DEPENDS "${stamp}")
+  add_dependencies(${target} ${target}_types)
+  target_include_directories(${target} PRIVATE "${ARG_DIR}")
+  get_target_property(sources ${target} SOURCES)
+  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS "${stamp}")
+endfunction()

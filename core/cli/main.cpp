@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/cli/debug.hpp"
+#include "core/cli/generate.hpp"
 #include "core/cli/inspect.hpp"
 #include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
@@ -35,6 +36,16 @@ int print_json(const std::string& file) {
     return 1;
   }
   fmt::print("{}\n", *json);
+  return 0;
+}
+
+int write_types(const oarlock::cli::types_options& options) {
+  const auto written = oarlock::cli::generate_types(options);
+  if (!written) {
+    fmt::print(stderr, "oarlock: {}\n", written.error().message);
+    return 1;
+  }
+  fmt::print("{}", *written);
   return 0;
 }
 
@@ -85,6 +96,20 @@ CLI::App* add_manifest(CLI::App* plugin, std::string& path, oarlock::cli::manife
   return manifest;
 }
 
+CLI::App* add_types(CLI::App& app, oarlock::cli::types_options& o) {
+  auto* generate = app.add_subcommand("generate", "Make code of schemas");
+  generate->require_subcommand(1);
+  auto* types = generate->add_subcommand(
+      "types", "Make C++ structs of CustomResourceDefinitions: a header for each version");
+  types->add_option("FILE", o.files, "CustomResourceDefinitions in YAML or JSON, one in each file");
+  types->add_option("--openapi", o.openapi,
+                    "Make the built-in kinds of what `devcluster openapi` prints");
+  types->add_option("-o,--output", o.folder, "Where GROUP/VERSION/KIND.hpp go")
+      ->capture_default_str();
+  types->add_option("--stamp", o.stamp, "Touch this file when a header has changed; for builds");
+  return types;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -106,9 +131,12 @@ int main(int argc, char** argv) {
   debug->require_subcommand(1);
   auto* dump = debug->add_subcommand("dump", "Print its queues, caches and lease as JSON");
   dump->add_option("--socket", path, "Its --debug-socket")->required();
+  oarlock::cli::types_options types_of;
+  auto* types = add_types(app, types_of);
   CLI11_PARSE(app, argc, argv);
   try {
     if (*version) return print_version();
+    if (*types) return write_types(types_of);
     if (*debug) return print_dump(path);
     if (*manifest) return print_manifest(path, granted);
     if (*inspect) return print_inspection(path);

@@ -1,0 +1,45 @@
+#include "core/cli/generate.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/codegen/errors.hpp"
+#include "core/codegen/generate.hpp"
+
+namespace oarlock::cli {
+
+result<std::string> generate_types(const types_options& options) {
+  if (options.files.empty() && options.openapi.empty()) {
+    return error{codegen::codegen_error::bad_document,
+                 "expected a file with a CustomResourceDefinition, found none; try "
+                 "`oarlock generate types crds/x.yaml -o include`"};
+  }
+  std::vector<codegen::generated_file> files;
+  const auto add = [&](result<std::vector<codegen::generated_file>> made) -> result<> {
+    if (!made) return made.error();
+    files.insert(files.end(), made->begin(), made->end());
+    return {};
+  };
+  for (const auto& file : options.files) {
+    if (const auto added = add(codegen::types_of_crd(file)); !added) return added.error();
+  }
+  if (!options.openapi.empty()) {
+    const auto added = add(codegen::types_of_openapi(options.openapi));
+    if (!added) return added.error();
+  }
+  const auto changed = codegen::write_files(files, options.folder);
+  if (!changed) return changed.error();
+  std::string names;
+  for (const auto& one : files)
+    names += one.name.string() + '\n';
+  if (!options.stamp.empty() && (*changed || !std::filesystem::exists(options.stamp))) {
+    std::ofstream out(options.stamp);
+    out << names;
+    if (!out.flush()) {
+      return error{codegen::codegen_error::not_written, options.stamp + ": could not be written"};
+    }
+  }
+  return names;
+}
+
+}  // namespace oarlock::cli

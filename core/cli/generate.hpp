@@ -1,0 +1,19 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+
+namespace oarlock::cli {
+
+struct types_options {
+  std::vector<std::string> files;
+  std::string openapi;
+  std::string folder = ".";
+  std::string stamp = {};  ///< a file that becomes newer when a header has changed, for builds
+};
+
+/// Writes the headers; returns their names, one a line.
+[[nodiscard]] result<std::string> generate_types(const types_options& options);
+
+}  // namespace oarlock::cli

@@ -1,0 +1,101 @@
+#pragma once
+// A field that holds an object: read and written without asking first whether it is there.
+#include <rapidjson/document.h>
+
+#include <memory>
+#include <utility>
+
+namespace oarlock::sdk {
+
+namespace schema {
+
+/// What objects that are read when they are looked at were parsed from; outlives all of them.
+struct source {
+  const rapidjson::Value* root = nullptr;
+};
+
+template <class T>
+void read_later(T& into, const rapidjson::Value& from, const source& of);
+
+template <class T>
+inline const T absent{};
+
+}  // namespace schema
+
+/// An object of type T, or nothing. A value: copies are deep. Reading through `->` what is not
+/// there finds an empty T; writing through it makes one:
+///
+///   if (pod.status->phase == pod_status_phase::running) ...
+///   deployment.spec->replicas = 3;
+///
+/// Thread: one, also for reading. What a plan's input lends is converted when it is first looked
+/// at; a field of another type than declared throws json::parse_error then.
+template <class T>
+class nested {
+ public:
+  nested() = default;
+  nested(T value) : value_(std::make_unique<T>(std::move(value))) {}
+  /// A copy never refers to what the original was read from.
+  nested(const nested& other)
+      : value_(other.get() == nullptr ? nullptr : std::make_unique<T>(*other)) {}
+  nested(nested&& other) noexcept
+      : value_(std::move(other.value_)),
+        from_(std::exchange(other.from_, nullptr)),
+        source_(std::exchange(other.source_, nullptr)) {}
+  nested& operator=(nested other) noexcept {
+    std::swap(value_, other.value_);
+    std::swap(from_, other.from_);
+    std::swap(source_, other.source_);
+    return *this;
+  }
+  ~nested() = default;
+
+  [[nodiscard]] bool has_value() const { return value_ != nullptr || from_ != nullptr; }
+  explicit operator bool() const { return has_value(); }
+
+  /// Null when there is none.
+  [[nodiscard]] const T* get() const {
+    if (value_ == nullptr && from_ != nullptr) {
+      auto made = std::make_unique<T>();
+      schema::read_later(*made, *from_, *source_);
+      value_ = std::move(made);
+    }
+    return value_.get();
+  }
+  [[nodiscard]] const T& operator*() const {
+    const T* there = get();
+    return there == nullptr ? schema::absent<T> : *there;
+  }
+  [[nodiscard]] const T* operator->() const { return &**this; }
+  [[nodiscard]] T& operator*() {
+    if (get() == nullptr) value_ = std::make_unique<T>();
+    from_ = nullptr;
+    return *value_;
+  }
+  [[nodiscard]] T* operator->() { return &**this; }
+
+  T& emplace() {
+    reset();
+    return **this;
+  }
+  void reset() {
+    value_.reset();
+    from_ = nullptr;
+  }
+
+  /// For the reader: `from` and `of` outlive this, and all that it is moved to.
+  void lend(const rapidjson::Value& from, const schema::source& of) {
+    value_.reset();
+    from_ = &from;
+    source_ = &of;
+  }
+  /// What is written as it was read, because nobody changed it; else null.
+  [[nodiscard]] const rapidjson::Value* lent() const { return from_; }
+
+ private:
+  mutable std::unique_ptr<T> value_;
+  const rapidjson::Value* from_ = nullptr;
+  const schema::source* source_ = nullptr;
+};
+
+}  // namespace oarlock::sdk
