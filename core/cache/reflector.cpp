@@ -225,10 +225,8 @@ task<result<>> reflector::take_line(stream& s, std::string line) {
     s.staged->put(std::move(event->object), !ladder_.recent_only());
     parts_.sink->on_growth(s.staged->bytes());
   } else if (event->initial_events_end) {
-    if (!ladder_.recent_only() && ladder_.is_behind(event->resource_version)) {
-      co_return error{cache_error::stale_list, "expected a list at " + ladder_.position() +
-                                                   " or later, found " + event->resource_version};
-    }
+    auto trusted = trust(*s.staged, event->resource_version);
+    if (!trusted) co_return trusted;
     co_await commit(std::move(s.staged), std::move(event->resource_version));
     if (!stop_.stop_requested()) set_state(reflector_state::watching);
   }
@@ -277,9 +275,8 @@ task<> reflector::page_through() {
     version = co_await read_pages(staged.get(), ladder_.for_list());
   }
   if (stop_.stop_requested()) co_return;
-  if (version && !ladder_.recent_only() && ladder_.is_behind(*version)) {
-    version = error{cache_error::stale_list,
-                    "expected a list at " + ladder_.position() + " or later, found " + *version};
+  if (version) {
+    if (auto trusted = trust(*staged, *version); !trusted) version = trusted.error();
   }
   if (!version) {
     co_await recover(reflector_phase::paging, version.error());
@@ -330,6 +327,22 @@ task<result<>> reflector::decode_page(list_decoder& page, store::staging* staged
     if (slice_over()) co_await yield();
     if (stop_.stop_requested()) co_return error{kube_error::cancelled, "cancelled by the caller"};
   }
+}
+
+// May a list become the store? One that is behind, or whose objects are older than we had them, is
+// from a cache that lags or from another history: a quorum list will tell.
+result<> reflector::trust(const store::staging& staged, const std::string& version) const {
+  if (ladder_.recent_only()) return {};
+  if (ladder_.is_behind(version)) {
+    return error{cache_error::stale_list,
+                 "expected a list at " + ladder_.position() + " or later, found " + version};
+  }
+  if (staged.older() > 0 && !OARLOCK_MUTANT("older_objects_in_a_list_overlooked")) {
+    return error{cache_error::stale_list, "expected no object older than it was, found " +
+                                              std::to_string(staged.older()) + " in a list at " +
+                                              version};
+  }
+  return {};
 }
 
 // A quorum list that is older than what was seen: a new epoch (see history_was_rewound).
@@ -416,8 +429,9 @@ task<> reflector::recover(reflector_phase phase, error why) {
     co_return;
   }
   if (r == reaction::park || r == reaction::park_relist) {
-    co_await wait(reflector_state::parked, parts_.random->jitter(reflector_limits::parked, 0.5),
-                  why);
+    const bool was_served = !repeated && !ladder_.position().empty();
+    const auto base = was_served ? reflector_limits::parked_first : reflector_limits::parked;
+    co_await wait(reflector_state::parked, parts_.random->jitter(base, 0.5), why);
     co_return;
   }
   auto& pace = r == reaction::relist ? relist_backoff_ : backoff_;

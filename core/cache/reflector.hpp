@@ -55,6 +55,9 @@ inline constexpr duration watch_margin = 5s;
 inline constexpr duration silence = 120s;
 inline constexpr duration short_watch = 1s;
 inline constexpr duration parked = 30s;
+/// An API server that has just started refuses what it allowed before, until it has read its roles
+/// and its CRDs: the first wait of a kind that was served is short.
+inline constexpr duration parked_first = 2s;
 /// Decoding goes on this long before others on the loop get their turn.
 inline constexpr duration slice = 1ms;
 inline constexpr int pages_max = 100000;
@@ -96,6 +99,7 @@ class reflector {
   task<> page_through();
   task<result<std::string>> read_pages(store::staging* staged, std::string version);
   task<result<>> decode_page(list_decoder& page, store::staging* staged);
+  [[nodiscard]] result<> trust(const store::staging& staged, const std::string& version) const;
   void note_rewind(const std::vector<change>& changes, const std::string& version);
   task<> commit(std::unique_ptr<store::staging> staged, std::string version);
   task<> recover(reflector_phase phase, error why);

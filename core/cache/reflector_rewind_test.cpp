@@ -80,6 +80,29 @@ TEST_F(reflector_rewind, is_told_by_an_older_object_when_the_new_history_has_gro
   EXPECT_THAT(take_heard(), ElementsAre("ns/a@90>40!"));
 }
 
+// The new history has grown beyond our position before we ask: no version is behind, and a list no
+// older than the position is served. Its objects give it away.
+TEST_F(reflector_rewind, is_suspected_when_a_list_has_an_object_older_than_it_was) {
+  const auto s = start_with({{"a", "90"}, {"new", "95"}}, "100");
+  push(error_event(410, "Expired"));
+  loop.advance(800ms);
+  call().answer(200);
+  push(added({"a", "40"}) + end_of_list("130"));
+  EXPECT_EQ(call().query("limit"), "500");
+  call().reply(200, list({{"a", "40"}}, "130"));
+  loop.run_ready();
+  EXPECT_THAT(s->view().trouble(), HasSubstr("found 1 in a list at 130"));
+  EXPECT_THAT(heard, IsEmpty()) << "nothing is shown of it";
+  loop.advance(1600ms);
+  EXPECT_EQ(call().query("watch"), "");
+  EXPECT_EQ(call().query("resourceVersion"), "");
+  call().reply(200, list({{"a", "40"}}, "131"));
+  loop.run_ready();
+  EXPECT_EQ(s->view().epoch(), 1U);
+  EXPECT_TRUE(rewinds("1"));
+  EXPECT_THAT(take_heard(), UnorderedElementsAre("ns/a@90>40!", "-ns/new@95!"));
+}
+
 TEST_F(reflector_rewind, shows_a_reused_name_as_delete_and_add) {
   const auto s = behind();
   call().reply(200, list({{"a", "40", "u-earlier"}}, "60"));

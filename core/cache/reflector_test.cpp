@@ -334,6 +334,24 @@ TEST_F(reflector_test, parks_on_403_and_wakes_up_by_itself) {
   EXPECT_THAT(heard, ElementsAre("+ns/a@1!"));
 }
 
+TEST_F(reflector_test, looks_again_soon_when_what_was_served_is_refused) {
+  const auto s = start_with({{"a", "1"}}, "10");
+  loop.advance(5s);
+  call().finish();
+  loop.run_ready();
+  call().reply(403, status(403, "Forbidden"));
+  loop.run_ready();
+  EXPECT_EQ(requests(), 2U);
+  loop.advance(3s);
+  ASSERT_EQ(requests(), 3U) << "a server that has just started has no roles yet";
+  EXPECT_EQ(call().query("resourceVersion"), "10");
+  call().reply(403, status(403, "Forbidden"));
+  loop.advance(29s);
+  EXPECT_EQ(requests(), 3U) << "meant so";
+  loop.advance(16s);
+  EXPECT_EQ(requests(), 4U);
+}
+
 TEST_F(reflector_test, parks_on_a_plain_404_and_lists_again_after_it) {
   const auto s = start_with({{"a", "1"}}, "10");
   loop.advance(5s);

@@ -309,9 +309,9 @@ void store::staging::put(object_ptr next, bool keep_newer) {
   const object_key key = next->meta().key;  // a copy: `next` may become another object below
   const object_ptr have = target_.contents_->peek(key);
   const bool same_uid = have && have->meta().uid == next->meta().uid;
-  if (have && (is_same(have, next) || (same_uid && keep_newer && is_older(next, have)))) {
-    next = have;
-  }
+  const bool older = same_uid && keep_newer && is_older(next, have);
+  if (older) ++older_;
+  if (have && (older || is_same(have, next))) next = have;
   const object_ptr staged = contents_->peek(key);
   contents_->exchange(staged, next, indexes_);
   count_ += staged ? 0 : 1;

@@ -106,6 +106,8 @@ class store::staging {
   void put(object_ptr next, bool keep_newer);
   void erase(const object_key& key);
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// How many objects came older than the store has them and were left out for `keep_newer`.
+  [[nodiscard]] std::size_t older() const { return older_; }
   /// Frees one of shard_count parts.
   void drop(std::size_t shard);
 
@@ -117,6 +119,7 @@ class store::staging {
   std::unique_ptr<contents> contents_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t older_ = 0;
 };
 
 }  // namespace oarlock::cache

@@ -198,7 +198,7 @@ TEST_F(FaultHttp, H5_AForbiddenWatchIsParkedWithItsReason) {
   EXPECT_TRUE(eventually([&] { return view.trouble().starts_with("forbidden: "); }, 60s))
       << view.trouble();
   EXPECT_EQ(data_in(view, ns, "a"), "1") << "what is known stays";
-  EXPECT_EQ(gate_.requests().size(), 1U) << "parked, not hot";
+  EXPECT_LE(gate_.requests().size(), 2U) << "a second look, then parked: not hot";
 }
 
 TEST_F(FaultHttp, H6_AVersionFromTheFutureIsAskedAgainAndThenListed) {
