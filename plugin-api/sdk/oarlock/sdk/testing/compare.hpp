@@ -2,7 +2,7 @@
 // Compares the answer of a plan with what a case expects (format: cases.hpp).
 #include <string>
 
-#include "oarlock/sdk/testing/cases.hpp"
+#include "oarlock/sdk/testing/expectation.hpp"
 
 namespace oarlock::sdk::testing {
 namespace detail {
@@ -114,29 +114,6 @@ inline std::string compare_events(const json::items& wanted, const recorded& got
   return wrong;
 }
 
-/// A step as a case spells it.
-inline json::value as_case(const recorded_step& step) {
-  json::members fields;
-  const bool has_body = !step.json.empty();
-  if (has_body) {
-    const auto document = json::parse(step.json);
-    fields.push_back({step.what, json::copy(json::node{&document})});
-  } else {
-    fields.push_back({step.what, json::value(true)});
-  }
-  const auto add = [&](const char* key, const std::string& text) {
-    if (!text.empty()) fields.push_back({key, json::value(text)});
-  };
-  add("resource", step.resource);
-  add("name", step.name);
-  add("uid", step.uid);
-  add("resource_version", step.resource_version);
-  add("kind", step.kind);
-  add("propagation", step.propagation);
-  if (step.grace_seconds >= 0) fields.push_back({"grace_seconds", json::value(step.grace_seconds)});
-  return fields;
-}
-
 inline std::string compare_steps(const json::items& wanted, const recorded& got) {
   if (wanted.size() != got.steps.size()) {
     std::string found;
@@ -156,9 +133,7 @@ inline std::string compare_steps(const json::items& wanted, const recorded& got)
 inline std::string compare_verdict(const json::value& expect, const recorded& got) {
   std::string verdict = text_at(expect, {"verdict"});
   if (verdict.empty()) verdict = "ok";
-  const std::string found = got.returned == OARLOCK_OK         ? "ok"
-                            : got.returned == OARLOCK_TERMINAL ? "terminal"
-                                                               : "error";
+  const std::string found = verdict_of(got);
   std::string wrong;
   if (verdict != found) {
     wrong = "verdict: expected " + verdict + ", found " + found + ": " + got.fail_reason + ": " +
@@ -168,10 +143,45 @@ inline std::string compare_verdict(const json::value& expect, const recorded& go
   return wrong + lacks_part("message", expect.find("message"), got.fail_message);
 }
 
+/// Equal as JSON: the order of an object's fields does not count.
+inline bool same(const json::value& a, const json::value& b) {
+  const auto *left = a.as_object(), *right = b.as_object();
+  if (left != nullptr && right != nullptr) {
+    if (left->size() != right->size()) return false;
+    for (const auto& field : *left) {
+      const auto* there = b.find(field.key);
+      if (there == nullptr || !same(field.value, *there)) return false;
+    }
+    return true;
+  }
+  const auto *list = a.as_array(), *other = b.as_array();
+  if (list == nullptr || other == nullptr) return a == b;
+  return std::equal(list->begin(), list->end(), other->begin(), other->end(), same);
+}
+
+// Section by section, whatever their order; one that is not mentioned has to be empty.
+inline std::string compare_exactly(const json::value& expect, const recorded& got) {
+  const json::value found = as_expectation(got, expect.find("steps") != nullptr);
+  std::string wrong;
+  for (const char* key : {"verdict", "reason", "message", "apply", "steps", "status", "conditions",
+                          "events", "requeue_after_ms", "finished"}) {
+    const json::value* wanted = expect.find(key);
+    const json::value* there = found.find(key);
+    const json::value left = wanted != nullptr ? *wanted : empty_section(key);
+    const json::value right = there != nullptr ? *there : empty_section(key);
+    if (!same(left, right)) {
+      wrong +=
+          std::string(key) + ": expected exactly " + left.text() + ", found " + right.text() + "\n";
+    }
+  }
+  return wrong;
+}
+
 }  // namespace detail
 
 /// What of the expectation the answer does not meet, a line each; empty when all is well.
 [[nodiscard]] inline std::string compare(const json::value& expect, const recorded& got) {
+  if (detail::is_exact(expect)) return detail::compare_exactly(expect, got);
   std::string wrong = detail::compare_verdict(expect, got) + detail::compare_applied(expect, got);
   if (const auto* status = expect.find("status")) {
     const auto document = json::parse(got.status_json.value_or("null"));

@@ -1,0 +1,81 @@
+#pragma once
+// Cases as GoogleTest tests, one each:
+//
+//   OARLOCK_TEST_CASES("build/libmyapp.so", "tests/cases")
+//
+// The plugin is a path of a library, or oarlock_plugin_entry_v0() of one that is linked in. A case
+// that is not met says so with a diff. With OARLOCK_UPDATE_CASES=1 in the environment its file is
+// rewritten instead: what it expects becomes what was found, and only that.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "oarlock/sdk/testing/library.hpp"
+#include "oarlock/sdk/testing/update.hpp"
+
+namespace oarlock::sdk::testing {
+namespace detail {
+
+inline bool updates_cases() {
+  const char* set = std::getenv("OARLOCK_UPDATE_CASES");
+  return set != nullptr && std::string_view(set) != "" && std::string_view(set) != "0";
+}
+
+/// The cases; or one that cannot be met and says why the files cannot be read.
+inline std::vector<plan_case> cases_or_complaint(const std::filesystem::path& folder) {
+  try {
+    return read_all_cases(folder);
+  } catch (const std::exception& e) {
+    return {plan_case{folder.string(), std::string("cases that can be read: ") + e.what(), {}, {}}};
+  }
+}
+
+inline std::string case_test_name(const ::testing::TestParamInfo<plan_case>& info) {
+  std::string name = std::to_string(info.index) + "_" + info.param.name.substr(0, 80);
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
+
+inline void run_case(const oarlock_plugin& plugin, const std::filesystem::path& folder,
+                     const plan_case& one) {
+  if (one.inputs.primary.json.empty()) {
+    ADD_FAILURE() << one.file << ": " << one.name;
+    return;
+  }
+  bench_host host(plugin);
+  const auto answer = host.plan(one.inputs);
+  EXPECT_EQ(as_expectation(host.plan(one.inputs)), as_expectation(answer))
+      << one.file << ": " << one.name << ": plan is not pure: the same inputs gave another answer";
+  const std::string wrong =
+      one.expect.is_null() ? "it expects nothing yet\n" : compare(one.expect, answer);
+  if (wrong.empty()) return;
+  const std::string diff = expectation_diff(one.expect, answer);
+  if (updates_cases()) {
+    update_case(folder / one.file, one, answer);
+    std::cout << one.file << ": " << one.name << ": updated\n" << diff;
+    return;
+  }
+  ADD_FAILURE() << one.file << ": " << one.name << "\n"
+                << wrong << "- expected, + found:\n"
+                << diff << "(OARLOCK_UPDATE_CASES=1 writes what was found into the file)";
+}
+
+}  // namespace detail
+}  // namespace oarlock::sdk::testing
+
+#define OARLOCK_TEST_CASES(plugin, folder)                                                        \
+  class plan_cases : public ::testing::TestWithParam<::oarlock::sdk::testing::plan_case> {};      \
+  TEST_P(plan_cases, are_met) {                                                                   \
+    ::oarlock::sdk::testing::detail::run_case(::oarlock::sdk::testing::plugin_of(plugin), folder, \
+                                              GetParam());                                        \
+  }                                                                                               \
+  INSTANTIATE_TEST_SUITE_P(                                                                       \
+      all, plan_cases,                                                                            \
+      ::testing::ValuesIn(::oarlock::sdk::testing::detail::cases_or_complaint(folder)),           \
+      ::oarlock::sdk::testing::detail::case_test_name)
