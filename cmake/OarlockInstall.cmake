@@ -11,7 +11,7 @@ install(TARGETS oarlockd oarlock COMPONENT runtime)
 install(TARGETS oarlock-plugin-host COMPONENT runtime
   DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/oarlock")
 set(about_oarlockd "runs Kubernetes operators that are plugins")
-set(about_oarlock "looks at plugins of oarlockd and prepares them")
+set(about_oarlock "makes plugins of oarlockd, looks at them and prepares them")
 foreach(program oarlockd oarlock)
   set(page "${generated}/${program}.1.gz")
   add_custom_command(OUTPUT "${page}"

@@ -2,7 +2,12 @@
 #   -P OarlockManPage.cmake: a manual page of what the program's own --help says, so that the two
 #   cannot differ.
 set(ENV{COLUMNS} 100)
-execute_process(COMMAND "${PROGRAM}" --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+if(NAME STREQUAL "oarlock")
+  set(flag --help-all)  # its subcommands have the options
+else()
+  set(flag --help)
+endif()
+execute_process(COMMAND "${PROGRAM}" ${flag} OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
 # CLI11 names the program by the path it was started with.
 string(REPLACE "${PROGRAM}" "${NAME}" help "${help}")
 string(REPLACE "\\" "\\e" help "${help}")

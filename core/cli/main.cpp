@@ -12,6 +12,7 @@
 #include "core/cli/inspect.hpp"
 #include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
+#include "core/cli/project_commands.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/abi.h"
 
@@ -113,10 +114,12 @@ CLI::App* add_types(CLI::App& app, oarlock::cli::types_options& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Oarlock: looks at plugins and prepares them");
+  CLI::App app("Oarlock: makes plugins, looks at them and prepares them", "oarlock");
+  app.set_help_all_flag("--help-all", "Print the help of all subcommands and exit");
   app.require_subcommand(1);
   std::string path;
   auto* version = app.add_subcommand("version", "Print the version and the plugin ABI");
+  oarlock::cli::project_commands project(app);
   auto* plugin = app.add_subcommand("plugin", "Work on plugins");
   plugin->require_subcommand(1);
   auto* inspect = plugin->add_subcommand(
@@ -137,6 +140,7 @@ int main(int argc, char** argv) {
   try {
     if (*version) return print_version();
     if (*types) return write_types(types_of);
+    if (const auto code = project.run()) return *code;
     if (*debug) return print_dump(path);
     if (*manifest) return print_manifest(path, granted);
     if (*inspect) return print_inspection(path);

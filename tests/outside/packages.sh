@@ -58,6 +58,19 @@ env CXX="$(command -v g++-12 || command -v g++)" CC="$(command -v gcc-12 || comm
   -DCMAKE_PREFIX_PATH="$tree/usr" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror"
 cmake --build "$work/build"
 "$tree/usr/bin/oarlock" plugin inspect "$work/build/libmyapp.so"
+echo "== a scaffolded project, with two kinds"
+mkdir "$work/cat-operator"
+(
+  cd "$work/cat-operator"
+  export PATH=$tree/usr/bin:$PATH CMAKE_PREFIX_PATH=$tree/usr CXXFLAGS=-Werror
+  oarlock init --domain example.com --repo github.com/example/cat-operator
+  oarlock create api --group example --version v1alpha1 --kind Cat --resource --controller
+  oarlock create api --group class --version v1 --kind Class --plural classes
+  make test
+  oarlock plugin inspect build
+  oarlock plugin manifest build >/dev/null
+)
+
 for file in plugin.yaml plugin.json crds/example.com_myapps.json samples/myapp.yaml; do
   [[ -s $work/build/$file ]] || fail "expected $file beside the library, found none"
 done
