@@ -49,6 +49,7 @@ foreach(package oarlock oarlock-dev)
   install(FILES "${PROJECT_SOURCE_DIR}/deploy/debian/copyright" "${generated}/changelog.gz"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${package}" COMPONENT ${component})
 endforeach()
+add_dependencies(install_files oarlock_builtin_types)
 install(FILES "${generated}/README.md.gz" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/oarlock"
   COMPONENT runtime)
 # What the daemon itself may do, for whoever sets up a cluster.
@@ -60,6 +61,8 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/plugin-api/include/oarlock"
   "${PROJECT_SOURCE_DIR}/plugin-api/sdk/oarlock"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
   FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+install(DIRECTORY "${OARLOCK_BUILTIN_TYPES_DIR}/oarlock"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development)
 install(FILES "${PROJECT_SOURCE_DIR}/plugin-api/plugin.map"
   "${PROJECT_SOURCE_DIR}/plugin-api/plugin-manifest.schema.json"
   DESTINATION "${OARLOCK_DATA_DIR}" COMPONENT development)

@@ -3,7 +3,8 @@
 # oarlock_add_plugin(<name> SOURCES <files> [LIBS <targets>] [OUTPUT_DIR <folder>])
 #   Builds <output dir>/<name>/lib<name>.so with one exported symbol and copies plugin.yaml, crds/,
 #   rbac/ and samples/ beside it: a folder ready for `oarlockd --plugin`. The `oarlock` tool makes
-#   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml. Without OUTPUT_DIR the folder is
+#   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml, and the C++ structs of the CRDs:
+#   #include "example.com/v1/my_app.hpp". Without OUTPUT_DIR the folder is
 #   OARLOCK_PLUGIN_DIR/<name>, or the build folder itself where that is not set.
 function(oarlock_add_plugin name)
   cmake_parse_arguments(ARG "" "OUTPUT_DIR" "SOURCES;LIBS" ${ARGN})
@@ -56,6 +57,10 @@ function(oarlock_add_plugin name)
     oarlock_plugin_json("${CMAKE_CURRENT_SOURCE_DIR}/${item}" "${json}")
     list(APPEND stamps "${json}")
   endforeach()
+  file(GLOB crds CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/crds/*.yaml")
+  if(crds)
+    oarlock_generate_types(${target} CRDS ${crds})
+  endif()
   add_custom_target(${target}_files ALL DEPENDS ${stamps})
   add_dependencies(${target} ${target}_files)
 endfunction()
@@ -71,24 +76,22 @@ function(oarlock_plugin_json yaml json)
     DEPENDS "${yaml}" $<TARGET_FILE:Oarlock::oarlock> VERBATIM)
 endfunction()
 
-# oarlock_generate_types(<target> DIR <folder> [CRDS <files>] [OPENAPI <file>])
-#   Makes headers of CRDs, or of the built-in kinds, in <folder> before <target> is compiled, which
-#   finds them there: <group>/<version>/<kind>.hpp. Its sources are compiled anew when a header
-#   changed.
+# oarlock_generate_types(<target> CRDS <files>)
+#   C++ structs of CRDs, made before <target> is compiled, which finds them as
+#   <group>/<version>/<kind>.hpp. Its sources are compiled anew when a header has changed. Other
+#   targets of the same sources link <target>_types.
 function(oarlock_generate_types target)
-  cmake_parse_arguments(ARG "" "DIR;OPENAPI" "CRDS" ${ARGN})
-  set(stamp "${CMAKE_CURRENT_BINARY_DIR}/${target}-types.stamp")
-  set(openapi)
-  if(ARG_OPENAPI)
-    set(openapi --openapi "${ARG_OPENAPI}")
-  endif()
-  add_custom_command(OUTPUT "${stamp}"
-    COMMAND $<TARGET_FILE:Oarlock::oarlock> generate types ${ARG_CRDS} ${openapi} -o "${ARG_DIR}"
-      --stamp "${stamp}" > "${stamp}.log"
-    DEPENDS ${ARG_CRDS} ${ARG_OPENAPI} $<TARGET_FILE:Oarlock::oarlock> VERBATIM)
-  add_custom_target(${target}_types DEPENDS "${stamp}")
-  add_dependencies(${target} ${target}_types)
-  target_include_directories(${target} PRIVATE "${ARG_DIR}")
+  cmake_parse_arguments(ARG "" "" "CRDS" ${ARGN})
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/${target}-types")
+  add_custom_command(OUTPUT "${folder}.stamp"
+    COMMAND $<TARGET_FILE:Oarlock::oarlock> generate types ${ARG_CRDS} -o "${folder}"
+      --stamp "${folder}.stamp" > "${folder}.log"
+    DEPENDS ${ARG_CRDS} $<TARGET_FILE:Oarlock::oarlock> VERBATIM)
+  add_custom_target(${target}_types_made DEPENDS "${folder}.stamp")
+  add_library(${target}_types INTERFACE)
+  target_include_directories(${target}_types INTERFACE "${folder}")
+  add_dependencies(${target}_types ${target}_types_made)
+  target_link_libraries(${target} PRIVATE ${target}_types)
   get_target_property(sources ${target} SOURCES)
-  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS "${stamp}")
+  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS "${folder}.stamp")
 endfunction()

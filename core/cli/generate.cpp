@@ -24,7 +24,7 @@ result<std::string> generate_types(const types_options& options) {
     if (const auto added = add(codegen::types_of_crd(file)); !added) return added.error();
   }
   if (!options.openapi.empty()) {
-    const auto added = add(codegen::types_of_openapi(options.openapi));
+    const auto added = add(codegen::types_of_openapi(options.openapi, options.kinds));
     if (!added) return added.error();
   }
   const auto changed = codegen::write_files(files, options.folder);

@@ -8,7 +8,8 @@ namespace oarlock::cli {
 
 struct types_options {
   std::vector<std::string> files;
-  std::string openapi;
+  std::string openapi;  ///< folder of the documents that `kinds` are taken from
+  std::vector<std::string> kinds;
   std::string folder = ".";
   std::string stamp = {};  ///< a file that becomes newer when a header has changed, for builds
 };

@@ -103,8 +103,11 @@ CLI::App* add_types(CLI::App& app, oarlock::cli::types_options& o) {
   auto* types = generate->add_subcommand(
       "types", "Make C++ structs of CustomResourceDefinitions: a header for each version");
   types->add_option("FILE", o.files, "CustomResourceDefinitions in YAML or JSON, one in each file");
-  types->add_option("--openapi", o.openapi,
-                    "Make the built-in kinds of what `devcluster openapi` prints");
+  auto* kinds = types->add_option("--kind", o.kinds, "Built-in kinds, like apps/v1/Deployment");
+  types
+      ->add_option("--openapi", o.openapi,
+                   "Folder of an API server's OpenAPI v3 documents, for --kind")
+      ->needs(kinds);
   types->add_option("-o,--output", o.folder, "Where GROUP/VERSION/KIND.hpp go")
       ->capture_default_str();
   types->add_option("--stamp", o.stamp, "Touch this file when a header has changed; for builds");

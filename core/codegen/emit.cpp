@@ -70,9 +70,8 @@ std::string table_of(const cpp_struct& s) {
     }
     out += "  };\n";
   }
-  out += "  static const self initial{};\n  static const sdk::schema::struct_type type{\n";
-  out +=
-      fmt::format("      {}, offsetof(self, unknown), &initial", fields.empty() ? "{}" : "fields");
+  out += "  static constexpr sdk::schema::struct_type type{\n";
+  out += fmt::format("      {}, offsetof(self, unknown)", fields.empty() ? "{}" : "fields");
   if (!s.kind.empty()) out += ", api_version, kind";
   return out + "};\n  return type;\n}\n\n";
 }

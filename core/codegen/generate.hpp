@@ -17,10 +17,11 @@ struct generated_file {
 /// line and the path in the document.
 [[nodiscard]] result<std::vector<generated_file>> types_of_crd(const std::filesystem::path& file);
 
-/// One header for each group and version of built-in kinds, oarlock/k8s/apps/v1.hpp, from what
-/// `devcluster openapi` prints. Without descriptions.
+/// One header for each group and version of built-in kinds, "oarlock/k8s/apps/v1.hpp", without
+/// descriptions. `folder` has the API server's OpenAPI v3 documents by the names that they have in
+/// its source ("apis__apps__v1_openapi.json"), `kinds` are like "apps/v1/Deployment" and "v1/Pod".
 [[nodiscard]] result<std::vector<generated_file>> types_of_openapi(
-    const std::filesystem::path& file);
+    const std::filesystem::path& folder, const std::vector<std::string>& kinds);
 
 /// Writes the files below `folder`; those that are there with the same text are left alone. True
 /// when there was something to write.

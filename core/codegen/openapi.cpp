@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <sstream>
 
 #include "core/codegen/errors.hpp"
@@ -51,20 +53,33 @@ type_name split(const std::string& full) {
           identifier(full.substr(second + 1, last - second - 1)), full.substr(last + 1)};
 }
 
+// "apps/v1/Deployment" -> apps, v1, Deployment
+type_name parts_of(const std::string& kind) {
+  const auto last = kind.rfind('/');
+  if (last == std::string::npos) return {};
+  const auto first = kind.rfind('/', last - 1);
+  if (first == std::string::npos) return {"", kind.substr(0, last), kind.substr(last + 1)};
+  return {kind.substr(0, first), kind.substr(first + 1, last - first - 1), kind.substr(last + 1)};
+}
+
+bool is_of(const Value& schema, const type_name& kind) {
+  const Value* names = json::find(schema, "/x-kubernetes-group-version-kind");
+  if (names == nullptr) return false;
+  const auto matches = [&](const Value& gvk) {
+    return json::string_at(gvk, "/group") == kind.group &&
+           json::string_at(gvk, "/version") == kind.version &&
+           json::string_at(gvk, "/kind") == kind.name;
+  };
+  return names->IsArray() ? names->Size() == 1 && matches((*names)[0]) : matches(*names);
+}
+
 class openapi_reader {
  public:
-  openapi_reader(std::string file, const Value& document)
-      : file_(std::move(file)), document_(document) {}
+  explicit openapi_reader(fs::path folder) : folder_(std::move(folder)) {}
 
-  result<std::vector<generated_file>> read() {
-    const Value* kinds = json::find(document_, "/kinds");
-    schemas_ = json::find(document_, "/components/schemas");
-    if (kinds == nullptr || !kinds->IsArray() || schemas_ == nullptr || !schemas_->IsObject()) {
-      return bad("expected \"kinds\" and \"components.schemas\" as `devcluster openapi` prints");
-    }
-    for (const auto& kind : kinds->GetArray()) {
-      const std::string name(json::string_at(kind, "/schema"));
-      kinds_[name] = &kind;
+  result<std::vector<generated_file>> read(const std::vector<std::string>& kinds) {
+    for (const auto& kind : kinds) {
+      if (const auto found = find(kind); !found) return found.error();
     }
     for (const auto& [name, kind] : kinds_)
       add(name);
@@ -86,8 +101,74 @@ class openapi_reader {
     std::unique_ptr<schema_types> types;
   };
 
-  error bad(const std::string& message) const {
-    return {codegen_error::bad_document, file_ + ": " + message};
+  // What only whole objects have.
+  struct kind_names {
+    std::string api_version, kind, resource;
+  };
+
+  static error bad(const std::string& message) { return {codegen_error::bad_document, message}; }
+
+  result<const Value*> document(const type_name& kind) {
+    const std::string name =
+        kind.group.empty() ? fmt::format("api__{}_openapi.json", kind.version)
+                           : fmt::format("apis__{}__{}_openapi.json", kind.group, kind.version);
+    if (const auto there = documents_.find(name); there != documents_.end()) return &there->second;
+    const fs::path file = folder_ / name;
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) return bad(file.string() + ": expected an OpenAPI document, could not read it");
+    auto parsed = json::parse(text.view());
+    if (!parsed) return parsed.error().within(file.string());
+    const Value* schemas = json::find(*parsed, "/components/schemas");
+    const Value* paths = json::find(*parsed, "/paths");
+    if (schemas == nullptr || !schemas->IsObject() || paths == nullptr || !paths->IsObject()) {
+      return bad(file.string() + ": expected paths and components.schemas, as in OpenAPI v3");
+    }
+    return &documents_.emplace(name, std::move(*parsed)).first->second;
+  }
+
+  // Remembers under which name a kind's schema is found, and how the kind is called elsewhere.
+  result<> find(const std::string& text) {
+    const type_name kind = parts_of(text);
+    const auto in = document(kind);
+    if (!in) return in.error();
+    const Value& schemas = *json::find(**in, "/components/schemas");
+    const auto schema = std::find_if(schemas.MemberBegin(), schemas.MemberEnd(),
+                                     [&](const auto& one) { return is_of(one.value, kind); });
+    const auto resource = resource_of(*json::find(**in, "/paths"), kind);
+    if (schema == schemas.MemberEnd() || resource.empty()) {
+      return bad(
+          fmt::format("expected a kind of its document, as \"apps/v1/Deployment\", found "
+                      "\"{}\"",
+                      text));
+    }
+    const std::string group = kind.group.empty() ? "" : kind.group + "/";
+    kinds_[schema->name.GetString()] = {group + kind.version, kind.name,
+                                        resource + (kind.group.empty() ? "" : "." + kind.group)};
+    return {};
+  }
+
+  // The path that lists a kind ends in the name of its resource.
+  static std::string resource_of(const Value& paths, const type_name& kind) {
+    for (const auto& path : paths.GetObject()) {
+      const Value* get = json::find(path.value, "/get");
+      if (get == nullptr || json::string_at(*get, "/x-kubernetes-action") != "list") continue;
+      const Value* gvk = json::find(*get, "/x-kubernetes-group-version-kind");
+      if (gvk == nullptr || !is_of(*get, kind)) continue;
+      const std::string text = path.name.GetString();
+      return text.substr(text.rfind('/') + 1);
+    }
+    return {};
+  }
+
+  const Value* schema(const std::string& full) const {
+    for (const auto& [name, document] : documents_) {
+      const Value& schemas = *json::find(document, "/components/schemas");
+      const auto found = schemas.FindMember(full.c_str());
+      if (found != schemas.MemberEnd()) return &found->value;
+    }
+    return nullptr;
   }
 
   group& group_of(const type_name& t) {
@@ -120,11 +201,8 @@ class openapi_reader {
   std::string add(const std::string& full) {
     if (const auto there = added_.find(full); there != added_.end()) return there->second;
     const auto t = split(full);
-    const Value* schema = nullptr;
-    if (const auto found = schemas_->FindMember(full.c_str()); found != schemas_->MemberEnd()) {
-      schema = &found->value;
-    }
-    if (schema == nullptr || t.name.empty()) {
+    const Value* found = schema(full);
+    if (found == nullptr || t.name.empty()) {
       if (!failure_) failure_ = bad("components.schemas: expected " + full + ", found none");
       return {};
     }
@@ -133,8 +211,12 @@ class openapi_reader {
     added_[full] = name;
     const auto kind = kinds_.find(full);
     const bool is_root = kind != kinds_.end();
-    cpp_struct made = group.types->object(*schema, name, {full}, is_root);
-    if (is_root) finish(made, *kind->second);
+    cpp_struct made = group.types->object(*found, name, {full}, is_root);
+    if (is_root) {
+      made.api_version = kind->second.api_version;
+      made.kind = kind->second.kind;
+      made.resource = kind->second.resource;
+    }
     group.types->add(std::move(made));
     if (const auto& failed = group.types->failed(); failed && !failure_) {
       std::string path;
@@ -145,37 +227,19 @@ class openapi_reader {
     return name;
   }
 
-  static void finish(cpp_struct& made, const Value& kind) {
-    const std::string group(json::string_at(kind, "/group"));
-    const std::string version(json::string_at(kind, "/version"));
-    made.api_version = group.empty() ? version : group + "/" + version;
-    made.kind = json::string_at(kind, "/kind");
-    made.resource = json::string_at(kind, "/plural");
-    if (!group.empty()) made.resource += "." + group;
-  }
-
-  std::string file_;
-  const Value& document_;
-  const Value* schemas_ = nullptr;
-  std::map<std::string, const Value*> kinds_;
-  std::map<std::string, group> groups_;
-  std::map<std::string, std::string> added_;
+  fs::path folder_;
+  std::map<std::string, rapidjson::Document> documents_;  // by file name
+  std::map<std::string, kind_names> kinds_;               // by the name of their schemas
+  std::map<std::string, group> groups_;                   // by namespace
+  std::map<std::string, std::string> added_;              // schemas, and what they became
   std::optional<error> failure_;
 };
 
 }  // namespace
 
-result<std::vector<generated_file>> types_of_openapi(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) {
-    return error{codegen_error::bad_document,
-                 file.string() + ": expected an OpenAPI document, could not read it"};
-  }
-  const auto document = json::parse(text.view());
-  if (!document) return document.error().within(file.string());
-  return openapi_reader(file.string(), *document).read();
+result<std::vector<generated_file>> types_of_openapi(const fs::path& folder,
+                                                     const std::vector<std::string>& kinds) {
+  return openapi_reader(folder).read(kinds);
 }
 
 }  // namespace oarlock::codegen

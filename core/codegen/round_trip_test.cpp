@@ -90,11 +90,16 @@ TEST(types, are_built_by_naming_what_is_wanted) {
             R"("tags":[]},"status":{"phase":"Ready"}})");
 }
 
-TEST(types, a_default_that_was_given_stays_when_it_changes_and_comes_back) {
-  auto w = from_json<widget>(with_spec(R"({"replicas":1})"));
-  w.spec->replicas = 2;
-  EXPECT_NE(to_json(w).find(R"("replicas":2)"), std::string::npos);
+TEST(types, read_a_default_and_write_what_was_set) {
+  widget w;
+  w.spec->name = "n";
+  EXPECT_EQ(w.spec->replicas, 1);
+  EXPECT_EQ(*w.spec->greeting, "say \"hello\"?\077/\n");
+  EXPECT_FALSE(w.spec->replicas.has_value());
+  EXPECT_EQ(to_json(w).find("replicas"), std::string::npos);
   w.spec->replicas = 1;
+  w.spec->greeting = "hi";
+  EXPECT_NE(to_json(w).find(R"("greeting":"hi")"), std::string::npos);
   EXPECT_NE(to_json(w).find(R"("replicas":1)"), std::string::npos);
 }
 

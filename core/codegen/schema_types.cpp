@@ -221,8 +221,9 @@ void schema_types::set_default(cpp_field& made, const type& t, const Value& valu
     initial = fmt::format("{}", value.GetDouble());
   }
   if (initial.empty()) return;
-  made.type = t.text;
-  made.initial = initial;
+  made.type = fmt::format("sdk::defaulted<{}>", t.text);
+  made.initial = fmt::format("sdk::defaulted<{}>::unset({})", t.text, initial);
+  made.is_always_written = false;
 }
 
 cpp_field schema_types::field(const std::string& json_name, const Value& schema, bool is_required,

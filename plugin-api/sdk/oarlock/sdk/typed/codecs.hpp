@@ -28,8 +28,8 @@ void write(const void* from, json_out& out) {
   functions<T>::write(*static_cast<const T*>(from), out);
 }
 template <class T>
-bool rests(const void* value, const void* initial) {
-  return functions<T>::rests(*static_cast<const T*>(value), *static_cast<const T*>(initial));
+bool rests(const void* value) {
+  return functions<T>::rests(*static_cast<const T*>(value));
 }
 
 inline bool is_whole(const rapidjson::Value& v) {
@@ -49,14 +49,14 @@ struct scalar_functions {
   static constexpr const struct_type& (*inner)() = nullptr;
   static constexpr codec::shape form = codec::shape::scalar;
   template <class T>
-  static bool rests(const T& value, const T& initial) {
-    return value == initial;
+  static bool rests(const T& value) {
+    return value == T{};
   }
 };
 /// The same of values that may be unset.
 struct value_functions : scalar_functions {
   template <class T>
-  static bool rests(const T& value, const T&) {
+  static bool rests(const T& value) {
     return !value;
   }
 };
@@ -179,7 +179,7 @@ struct functions<T> {
     read_struct(T::schema(), &into, from, at);
   }
   static void write(const T& from, json_out& out) { write_struct(T::schema(), &from, out); }
-  static bool rests(const T&, const T&) { return false; }
+  static bool rests(const T&) { return false; }
 };
 template <class T>
 struct functions<nested<T>> {
@@ -197,7 +197,7 @@ struct functions<nested<T>> {
       write_struct(T::schema(), &*from, out);
     }
   }
-  static bool rests(const nested<T>& value, const nested<T>&) { return !value.has_value(); }
+  static bool rests(const nested<T>& value) { return !value.has_value(); }
 };
 
 // null, where a list or a map may hold it.
@@ -216,9 +216,18 @@ struct functions<std::optional<T>> {
       functions<T>::write(*from, out);
     }
   }
-  static bool rests(const std::optional<T>& value, const std::optional<T>&) {
-    return !value.has_value();
+  static bool rests(const std::optional<T>& value) { return !value.has_value(); }
+};
+
+template <class T>
+struct functions<defaulted<T>> : scalar_functions {
+  static void read(defaulted<T>& into, const rapidjson::Value& from, const place& at) {
+    T value{};
+    functions<T>::read(value, from, at);
+    into = std::move(value);
   }
+  static void write(const defaulted<T>& from, json_out& out) { functions<T>::write(*from, out); }
+  static bool rests(const defaulted<T>& value) { return !value.has_value(); }
 };
 
 template <class T>
@@ -229,13 +238,18 @@ struct functions<std::vector<T>> {
   static constexpr codec::shape form = codec::shape::list;
   static void read(std::vector<T>& into, const rapidjson::Value& from, const place& at) {
     if (!from.IsArray()) mismatch(at, "a list", from);
-    into.clear();
-    into.reserve(from.Size());
+    // Elements are read where they lie: nothing is moved, and no code is made for it.
+    std::vector<T> made(from.Size());
     for (rapidjson::SizeType i = 0; i < from.Size(); ++i) {
-      T item{};
-      functions<T>::read(item, from[i], at.item(i));
-      into.push_back(std::move(item));
+      if constexpr (std::same_as<T, bool>) {
+        bool item = false;
+        functions<bool>::read(item, from[i], at.item(i));
+        made[i] = item;
+      } else {
+        functions<T>::read(made[i], from[i], at.item(i));
+      }
     }
+    into.swap(made);
   }
   static void write(const std::vector<T>& from, json_out& out) {
     out.StartArray();
@@ -243,7 +257,7 @@ struct functions<std::vector<T>> {
       functions<T>::write(item, out);
     out.EndArray();
   }
-  static bool rests(const std::vector<T>& value, const std::vector<T>&) { return value.empty(); }
+  static bool rests(const std::vector<T>& value) { return value.empty(); }
 };
 
 template <class T>
@@ -257,9 +271,7 @@ struct functions<std::map<std::string, T>> {
     into.clear();
     for (const auto& member : from.GetObject()) {
       const std::string_view key(member.name.GetString(), member.name.GetStringLength());
-      T value{};
-      functions<T>::read(value, member.value, at.field(key));
-      into.insert_or_assign(std::string(key), std::move(value));
+      functions<T>::read(into[std::string(key)], member.value, at.field(key));
     }
   }
   static void write(const std::map<std::string, T>& from, json_out& out) {
@@ -270,9 +282,7 @@ struct functions<std::map<std::string, T>> {
     }
     out.EndObject();
   }
-  static bool rests(const std::map<std::string, T>& value, const std::map<std::string, T>&) {
-    return value.empty();
-  }
+  static bool rests(const std::map<std::string, T>& value) { return value.empty(); }
 };
 
 }  // namespace oarlock::sdk::schema

@@ -2,7 +2,6 @@
 // A field that holds an object: read and written without asking first whether it is there.
 #include <rapidjson/document.h>
 
-#include <memory>
 #include <utility>
 
 namespace oarlock::sdk {
@@ -14,11 +13,13 @@ struct source {
   const rapidjson::Value* root = nullptr;
 };
 
-template <class T>
-void read_later(T& into, const rapidjson::Value& from, const source& of);
+struct struct_type;
+/// Reads `from`, which lies somewhere in `of`, into a new struct.
+void read_later(const struct_type& type, void* into, const rapidjson::Value& from,
+                const source& of);
 
 template <class T>
-inline const T absent{};
+inline const T absent{};  // what is read where there is nothing
 
 }  // namespace schema
 
@@ -34,21 +35,15 @@ template <class T>
 class nested {
  public:
   nested() = default;
-  nested(T value) : value_(std::make_unique<T>(std::move(value))) {}
+  nested(T value) : value_(new T(std::move(value))) {}
   /// A copy never refers to what the original was read from.
-  nested(const nested& other)
-      : value_(other.get() == nullptr ? nullptr : std::make_unique<T>(*other)) {}
-  nested(nested&& other) noexcept
-      : value_(std::move(other.value_)),
-        from_(std::exchange(other.from_, nullptr)),
-        source_(std::exchange(other.source_, nullptr)) {}
+  nested(const nested& other) : value_(other.get() == nullptr ? nullptr : new T(*other.get())) {}
+  nested(nested&& other) noexcept { swap(other); }
   nested& operator=(nested other) noexcept {
-    std::swap(value_, other.value_);
-    std::swap(from_, other.from_);
-    std::swap(source_, other.source_);
+    swap(other);
     return *this;
   }
-  ~nested() = default;
+  ~nested() { delete value_; }
 
   [[nodiscard]] bool has_value() const { return value_ != nullptr || from_ != nullptr; }
   explicit operator bool() const { return has_value(); }
@@ -56,11 +51,12 @@ class nested {
   /// Null when there is none.
   [[nodiscard]] const T* get() const {
     if (value_ == nullptr && from_ != nullptr) {
-      auto made = std::make_unique<T>();
-      schema::read_later(*made, *from_, *source_);
-      value_ = std::move(made);
+      nested made;
+      made.value_ = new T{};
+      schema::read_later(T::schema(), made.value_, *from_, *source_);
+      value_ = std::exchange(made.value_, nullptr);
     }
-    return value_.get();
+    return value_;
   }
   [[nodiscard]] const T& operator*() const {
     const T* there = get();
@@ -68,7 +64,7 @@ class nested {
   }
   [[nodiscard]] const T* operator->() const { return &**this; }
   [[nodiscard]] T& operator*() {
-    if (get() == nullptr) value_ = std::make_unique<T>();
+    if (get() == nullptr) value_ = new T{};
     from_ = nullptr;
     return *value_;
   }
@@ -79,13 +75,13 @@ class nested {
     return **this;
   }
   void reset() {
-    value_.reset();
+    delete std::exchange(value_, nullptr);
     from_ = nullptr;
   }
 
   /// For the reader: `from` and `of` outlive this, and all that it is moved to.
   void lend(const rapidjson::Value& from, const schema::source& of) {
-    value_.reset();
+    reset();
     from_ = &from;
     source_ = &of;
   }
@@ -93,7 +89,14 @@ class nested {
   [[nodiscard]] const rapidjson::Value* lent() const { return from_; }
 
  private:
-  mutable std::unique_ptr<T> value_;
+  void swap(nested& other) noexcept {
+    std::swap(value_, other.value_);
+    std::swap(from_, other.from_);
+    std::swap(source_, other.source_);
+  }
+
+  // A plain pointer: std::unique_ptr makes the headers of many types twice as slow to compile.
+  mutable T* value_ = nullptr;
   const rapidjson::Value* from_ = nullptr;
   const schema::source* source_ = nullptr;
 };

@@ -72,8 +72,7 @@ inline const schema::struct_type& owner_reference::schema() {
       OARLOCK_FIELD(name, "name", true, true),
       OARLOCK_FIELD(uid, "uid", true, true),
   };
-  static const self initial{};
-  static const schema::struct_type type{fields, offsetof(self, unknown), &initial};
+  static constexpr schema::struct_type type{fields, offsetof(self, unknown)};
   return type;
 }
 
@@ -94,8 +93,7 @@ inline const schema::struct_type& object_meta::schema() {
       OARLOCK_FIELD(resource_version, "resourceVersion", false, false),
       OARLOCK_FIELD(uid, "uid", false, false),
   };
-  static const self initial{};
-  static const schema::struct_type type{fields, offsetof(self, unknown), &initial};
+  static constexpr schema::struct_type type{fields, offsetof(self, unknown)};
   return type;
 }
 

@@ -23,8 +23,8 @@ struct struct_type;
 struct codec {
   void (*read)(void* into, const rapidjson::Value& from, const place& at);
   void (*write)(const void* from, json_out& out);
-  /// Nothing is set, or what `initial` has.
-  bool (*rests)(const void* value, const void* initial);
+  /// Nothing is set; of plain values: it is the one that T{} has.
+  bool (*rests)(const void* value);
   /// What an object, or the items of a list or map, are made of; null otherwise.
   const struct_type& (*inner)() = nullptr;
   enum class shape { scalar, object, list, map } form = shape::scalar;
@@ -35,14 +35,13 @@ struct field {
   std::size_t offset = 0;
   const codec* type = nullptr;
   bool is_required = false;
-  /// It has a plain value, which is written also when it is the initial one.
+  /// It is written also when it rests, unless it was not there when it was read.
   bool is_always_written = false;
 };
 
 struct struct_type {
   std::span<const field> fields;  ///< in the order of their names
   std::size_t unknown_offset = 0;
-  const void* initial = nullptr;      ///< a default-constructed one
   std::string_view api_version = {};  ///< of whole objects: written first, and compared
   std::string_view kind = {};
 };
@@ -113,9 +112,13 @@ inline void read_struct(const struct_type& type, void* into, const rapidjson::Va
     }
     void* value = detail::part(into, known->offset);
     known->type->read(value, member.value, at.field(name));
-    if (!known->is_always_written &&
-        known->type->rests(value, detail::part(type.initial, known->offset))) {
+    if (!known->is_always_written && known->type->rests(value)) {
       unknown.set(name, detail::text_of(member.value));
+    }
+  }
+  if (!type.kind.empty()) {
+    for (const char* name : {"apiVersion", "kind"}) {
+      if (!from.HasMember(name)) unknown.set(name, {});
     }
   }
   const auto plain = std::count_if(type.fields.begin(), type.fields.end(),
@@ -144,14 +147,19 @@ inline void write_struct(const struct_type& type, const void* from, json_out& ou
       *static_cast<const unknown_fields*>(detail::part(from, type.unknown_offset));
   out.StartObject();
   if (!type.kind.empty()) {
-    write_key("apiVersion", out);
-    write_text(type.api_version, out);
-    write_key("kind", out);
-    write_text(type.kind, out);
+    // Objects within objects, as volumeClaimTemplates are, may come without.
+    if (unknown.find("apiVersion") == nullptr) {
+      write_key("apiVersion", out);
+      write_text(type.api_version, out);
+    }
+    if (unknown.find("kind") == nullptr) {
+      write_key("kind", out);
+      write_text(type.kind, out);
+    }
   }
   for (const auto& one : type.fields) {
     const void* value = detail::part(from, one.offset);
-    if (one.type->rests(value, detail::part(type.initial, one.offset))) {
+    if (one.type->rests(value)) {
       const std::string* kept = unknown.find(one.name);
       if (kept != nullptr && kept->empty()) continue;
       if (kept == nullptr && !one.is_always_written) continue;
@@ -201,18 +209,16 @@ inline void check_required(const struct_type& type, const rapidjson::Value& from
   }
 }
 
-template <class T>
-void read_later(T& into, const rapidjson::Value& from, const source& of) {
-  const place unnamed{nullptr, {}, 0, false, &of};
+inline void read_later(const struct_type& type, void* into, const rapidjson::Value& from,
+                       const source& of) {
   try {
-    read_struct(T::schema(), &into, from, unnamed);
-  } catch (const json::parse_error&) {
-    // Only now is its path looked for.
+    read_struct(type, into, from, {nullptr, {}, 0, false, &of});
+  } catch (const json::parse_error& e) {
+    // Only now its path is looked for: the message begins at the struct.
     std::string path;
     detail::path_to(*of.root, from, path);
-    into = T{};
-    read_struct(T::schema(), &into, from, {nullptr, path, 0, false, &of});
-    throw;
+    const std::string_view rest = e.what();
+    throw json::parse_error(path.append(rest.starts_with('[') ? "" : ".").append(rest));
   }
 }
 

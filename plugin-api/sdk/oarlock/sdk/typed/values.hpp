@@ -2,6 +2,7 @@
 // Small values of Kubernetes objects that JSON has no type for. All of them may be unset, which
 // `if (value)` tells, and keep the text they were read from.
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -239,6 +240,34 @@ class open_enum {
  private:
   std::optional<E> known_;
   std::string other_;
+};
+
+/// A value that the API server fills in when nobody sets it: reads as the default until then. What
+/// was set is written, also when it equals the default.
+template <class T>
+class defaulted {
+ public:
+  defaulted() = default;
+  defaulted(T value) : value_(std::move(value)), is_set_(true) {}
+  template <class U>
+    requires(std::convertible_to<U, T> && !std::same_as<std::remove_cvref_t<U>, defaulted>)
+  defaulted(U&& value) : defaulted(T(std::forward<U>(value))) {}
+  /// For generated headers.
+  [[nodiscard]] static defaulted unset(T initial) {
+    defaulted made(std::move(initial));
+    made.is_set_ = false;
+    return made;
+  }
+
+  [[nodiscard]] bool has_value() const { return is_set_; }
+  [[nodiscard]] const T& value() const { return value_; }
+  const T& operator*() const { return value_; }
+  const T* operator->() const { return &value_; }
+  operator const T&() const { return value_; }
+
+ private:
+  T value_{};
+  bool is_set_ = false;
 };
 
 /// Fields that a type does not name, and what a field cannot say itself (null, an empty list). It
