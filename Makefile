@@ -10,7 +10,7 @@ deps: ## install the Debian packages that are missing (root)
 	@tools/deps.sh
 
 build: ## build the daemon, its plugins and the test cluster into build/bin and build/plugins
-	@tools/build.sh devcluster products
+	@tools/build.sh devcluster fetch products
 
 package: ## build the Debian packages oarlock and oarlock-dev into build/release/packages
 	@tools/package.sh

@@ -221,6 +221,18 @@ command_test() { # SUITE NAME SECONDS COMMAND...
 
 skip() { record "$1" "$2" 0 0 1 "$(now_ms)" "skipped: $3"; }
 
+go_style() { # MODULE
+  if ! command -v go >/dev/null; then
+    skip lint "gofmt and vet of $1" "no go in PATH (make deps)"
+    return
+  fi
+  # shellcheck disable=SC2016  # the inner shell's own variables
+  command_test lint "go-${1//\//-}" 300 env CGO_ENABLED=0 GOFLAGS=-trimpath bash -euc 'cd "$1"
+    unformatted=$(gofmt -l .)
+    [[ -z $unformatted ]] || { echo "not as gofmt has it: $unformatted"; exit 1; }
+    go vet ./...' go "$1"
+}
+
 lint_scripts() {
   if ! command -v shellcheck >/dev/null; then
     skip lint shellcheck "no shellcheck in PATH (make deps)"
@@ -315,6 +327,8 @@ lints_and_go() {
   outside_project
   section "go"
   go_tests go deploy/devcluster units
+  go_style core/package/helper
+  go_tests go core/package/helper units
 }
 
 # --- demo and e2e ---

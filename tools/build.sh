@@ -4,6 +4,7 @@
 #   tools/build.sh [--logs DIR] TARGET...
 #
 #   devcluster          build/bin/devcluster, the Kubernetes for tests and demo (Go)
+#   fetch               build/bin/oarlock-fetch, the helper that pulls plugin images (Go)
 #   products            build/bin and build/plugins: what users run (preset release, no tests)
 #   dev release asan tsan   everything of that preset, tests included
 set -euo pipefail
@@ -24,6 +25,7 @@ build_preset() { # PRESET [BUILD-ARGUMENTS...]
 build_one() {
   case $1 in
     devcluster) deploy/devcluster/build.sh build/bin ;;
+    fetch) core/package/helper/build.sh build/bin ;;
     products) build_preset release --target oarlockd oarlock oarlock-plugin-host \
       install_files plugins/all ;;
     *) build_preset "$1" ;;
@@ -31,8 +33,8 @@ build_one() {
 }
 
 check_target() {
-  [[ $1 =~ ^(devcluster|products|dev|release|asan|tsan)$ ]] ||
-    fail "unknown target '$1'; expected devcluster, products, dev, release, asan or tsan"
+  [[ $1 =~ ^(devcluster|fetch|products|dev|release|asan|tsan)$ ]] ||
+    fail "unknown target '$1'; expected devcluster, fetch, products, dev, release, asan or tsan"
 }
 
 main() {
@@ -45,12 +47,12 @@ main() {
     logs=$2
     shift 2
   fi
-  [[ $# -gt 0 ]] || set -- devcluster products
+  [[ $# -gt 0 ]] || set -- devcluster fetch products
   jobs_trap
   for target in "$@"; do
     check_target "$target"
-    if [[ $target == devcluster ]]; then
-      job_start devcluster "$logs/build-devcluster.log" tools/build.sh --job devcluster
+    if [[ $target == devcluster || $target == fetch ]]; then
+      job_start "$target" "$logs/build-$target.log" tools/build.sh --job "$target"
     else
       cpp+=("$target")
     fi
