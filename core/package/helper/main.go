@@ -17,9 +17,6 @@ import (
 	"oarlock.dev/fetch/internal/pull"
 )
 
-const usage = `usage: oarlock-fetch pull < REQUEST.json > ANSWER.json
-`
-
 // Exit codes.
 const (
 	exitDone   = 0
@@ -36,21 +33,24 @@ func main() {
 
 func run(ctx context.Context, arguments []string) int {
 	if len(arguments) == 0 {
-		fmt.Fprint(os.Stderr, usage)
+		fmt.Fprint(os.Stderr, usageText())
 		return exitUsage
 	}
 	switch arguments[0] {
 	case "pull":
 		if len(arguments) != 1 {
-			fmt.Fprint(os.Stderr, usage)
+			fmt.Fprint(os.Stderr, usageText())
 			return exitUsage
 		}
 		return runPull(ctx, os.Stdin, os.Stdout)
 	case "help", "-h", "--help":
-		fmt.Print(usage)
+		fmt.Print(usageText())
 		return exitDone
 	}
-	fmt.Fprintf(os.Stderr, "oarlock-fetch: unknown command %q\n%s", arguments[0], usage)
+	if _, known := commands[arguments[0]]; known {
+		return runCommand(ctx, arguments[0], arguments[1:])
+	}
+	fmt.Fprintf(os.Stderr, "oarlock-fetch: unknown command %q\n%s", arguments[0], usageText())
 	return exitUsage
 }
 

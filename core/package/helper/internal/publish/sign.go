@@ -48,7 +48,7 @@ func Sign(client *registry.Client, reference name.Reference, key signature.Signe
 	if err != nil {
 		return digest, fmt.Errorf("signing %s: %w", digest, err)
 	}
-	if err := attach(client, digest, document, signed); err != nil {
+	if err := Attach(client, digest, document, signed); err != nil {
 		return digest, client.Describe(err, "attaching the signature to "+digest.Name())
 	}
 	if !sigTag {
@@ -125,7 +125,8 @@ type rawManifest struct {
 func (m rawManifest) RawManifest() ([]byte, error)        { return m.data, nil }
 func (m rawManifest) MediaType() (types.MediaType, error) { return m.kind, nil }
 
-func attach(client *registry.Client, digest name.Digest, document *registry.Document,
+// Attach makes a bundle refer to an image.
+func Attach(client *registry.Client, digest name.Digest, document *registry.Document,
 	signed []byte) error {
 	mediaType, err := bundle.MediaTypeString(bundleVersion)
 	if err != nil {

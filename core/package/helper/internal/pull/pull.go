@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -21,16 +22,23 @@ import (
 
 // Run answers a request.
 func Run(ctx context.Context, request *protocol.Request) *protocol.Answer {
+	return RunWithKeychain(ctx, request, nil)
+}
+
+// RunWithKeychain takes the credentials from elsewhere; nil: from the request.
+func RunWithKeychain(ctx context.Context, request *protocol.Request,
+	keychain authn.Keychain) *protocol.Answer {
 	ctx, cancel := context.WithTimeout(ctx, request.Timeout())
 	defer cancel()
-	answer, err := run(ctx, request)
+	answer, err := run(ctx, request, keychain)
 	if err != nil {
 		return &protocol.Answer{Version: protocol.Version, Error: protocol.AsError(err)}
 	}
 	return answer
 }
 
-func run(ctx context.Context, request *protocol.Request) (*protocol.Answer, error) {
+func run(ctx context.Context, request *protocol.Request,
+	keychain authn.Keychain) (*protocol.Answer, error) {
 	if _, err := os.Lstat(request.OutputDir); !errors.Is(err, os.ErrNotExist) {
 		return nil, protocol.Errorf(protocol.OutputFailed,
 			"outputDir %s: expected that it does not exist yet (%v)", request.OutputDir, err)
@@ -43,7 +51,7 @@ func run(ctx context.Context, request *protocol.Request) (*protocol.Answer, erro
 	if _, err := trust.Select(request.Policy, names.Resolved.Context()); err != nil {
 		return nil, err
 	}
-	client, err := registry.New(ctx, request.Registry, request.Limits)
+	client, err := registry.New(ctx, request.Registry, request.Limits, keychain)
 	if err != nil {
 		return nil, err
 	}

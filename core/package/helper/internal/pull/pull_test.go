@@ -479,7 +479,7 @@ func newKey(t *testing.T) (signature.SignerVerifier, string) {
 func client(t *testing.T, r *testimage.Registry) *registry.Client {
 	t.Helper()
 	c, err := registry.New(context.Background(), protocol.Registry{Insecure: []string{r.Host}},
-		protocol.Limits{}.WithDefaults())
+		protocol.Limits{}.WithDefaults(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,18 +44,17 @@ type Document struct {
 // tests.
 var Backoff = remote.Backoff{Duration: 500 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}
 
-// New makes a client that works until ctx ends. Its credentials are those in `r`.
-func New(ctx context.Context, r protocol.Registry, limits protocol.Limits) (*Client, error) {
-	chain, err := newKeychain(r.DockerConfig)
-	if err != nil {
-		return nil, &protocol.Error{Reason: protocol.InvalidRequest, Message: err.Error()}
-	}
-	return NewWithKeychain(ctx, r, limits, chain)
-}
-
-// NewWithKeychain is New with credentials from elsewhere: those that a person has logged in with.
-func NewWithKeychain(ctx context.Context, r protocol.Registry, limits protocol.Limits,
+// New makes a client that works until ctx ends. Its credentials are those of `chain`, and those in
+// `r` if that is nil.
+func New(ctx context.Context, r protocol.Registry, limits protocol.Limits,
 	chain authn.Keychain) (*Client, error) {
+	if chain == nil {
+		given, err := newKeychain(r.DockerConfig)
+		if err != nil {
+			return nil, &protocol.Error{Reason: protocol.InvalidRequest, Message: err.Error()}
+		}
+		chain = given
+	}
 	g, err := newGuard(r, limits)
 	if err != nil {
 		return nil, &protocol.Error{Reason: protocol.InvalidRequest, Message: err.Error()}
@@ -108,17 +108,17 @@ func (c *Client) Lookup(reference name.Reference) (*Document, error) {
 	return document, c.describe(err, reference.Name())
 }
 
-// Referrers is what the referrers API lists for a digest; the library asks the fallback tag when
-// the registry has no such API.
+// Referrers is what the referrers API lists for a digest; nothing where there is no such API.
 func (c *Client) Referrers(subject name.Digest) ([]v1.Descriptor, error) {
-	index, err := remote.Referrers(subject, c.options...)
+	index, err := remote.Referrers(subject,
+		append(slices.Clone(c.options), remote.WithReferrersTagFallback(false))...)
 	if err == nil {
 		var manifest *v1.IndexManifest
 		if manifest, err = index.IndexManifest(); err == nil {
 			return manifest.Manifests, nil
 		}
 	}
-	if isNotFound(err) {
+	if isNotFound(err) || strings.Contains(err.Error(), "does not support the Referrers API") {
 		return nil, nil
 	}
 	return nil, c.describe(err, "referrers of "+subject.Name())
