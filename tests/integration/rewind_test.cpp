@@ -1,9 +1,11 @@
 // The API server is frozen and then replaced by one on an older copy of etcd, as after a restored
 // backup: the cache takes the older history as a new epoch, and nothing is destroyed over it.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <filesystem>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/support/cluster.hpp"
 
@@ -80,12 +82,14 @@ TEST_F(rewound_cluster, IsANewEpochThatDestroysNothing) {
   EXPECT_TRUE(has_replicas("web", "3")) << "life goes on in the new history\n" << d.process().log();
   ASSERT_TRUE(d.wait_ready(60s)) << d.probe("/readyz");
   std::this_thread::sleep_for(5s);  // the audit log is written behind the answers
-  std::size_t deployment_writes = 0;
+  std::vector<std::string> deployment_writes;
   for (const auto& write : c.writes("oarlock", from)) {
     EXPECT_EQ(write.find("delete"), std::string::npos) << write;
-    if (write.find(" deployments ") != std::string::npos) ++deployment_writes;
+    if (write.find(" deployments ") != std::string::npos) deployment_writes.push_back(write);
   }
-  EXPECT_EQ(deployment_writes, 1U) << "only what the user asked for in the new history";
+  EXPECT_THAT(deployment_writes, ::testing::SizeIs(1))
+      << "only what the user asked for in the new history\n"
+      << d.process().log();
 }
 
 }  // namespace
