@@ -14,6 +14,7 @@ struct informer_cache::state : std::enable_shared_from_this<informer_cache::stat
   explicit state(parts p) : with(std::move(p)) {}
 
   void account(const shared_informer& grown);
+  void spread_rewind(const shared_informer& from);
   void end_all_of(const tenant_ptr& whom);
 
   const parts with;
@@ -62,6 +63,15 @@ void informer_cache::state::account(const shared_informer& grown) {
   });
 }
 
+// All kinds are of one server, and mostly of one etcd.
+void informer_cache::state::spread_rewind(const shared_informer& from) {
+  boost::asio::post(with.loop, [owner = shared_from_this(), first = from.what()] {
+    for (const auto& [what, one] : owner->informers) {
+      if (what != first) one->rewound_elsewhere();
+    }
+  });
+}
+
 void informer_cache::state::end_all_of(const tenant_ptr& whom) {
   for (const auto& [what, one] : informers) {
     if (one->sole_tenant() == whom) one->end("the quota of its only reader is used up");
@@ -86,11 +96,13 @@ std::unique_ptr<subscription> informer_cache::acquire(scope what, const index_se
   const bool fresh = slot == nullptr || slot->ended();
   if (fresh) {
     const std::weak_ptr<state> weak = state_;
-    slot = std::make_shared<shared_informer>(what, state_->with, state_->running,
-                                             [weak](const shared_informer& grown) {
-                                               if (const auto owner = weak.lock())
-                                                 owner->account(grown);
-                                             });
+    shared_informer::hooks hooks{[weak](const shared_informer& grown) {
+                                   if (const auto owner = weak.lock()) owner->account(grown);
+                                 },
+                                 [weak](const shared_informer& from) {
+                                   if (const auto owner = weak.lock()) owner->spread_rewind(from);
+                                 }};
+    slot = std::make_shared<shared_informer>(what, state_->with, state_->running, std::move(hooks));
   }
   auto one = slot;
   auto who = one->join(lookups, std::move(handler), std::move(whom));

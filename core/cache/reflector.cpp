@@ -73,6 +73,10 @@ void reflector::report_bad_object(const error& why) {
 task<> reflector::run(std::stop_token stop) {
   stop_ = std::move(stop);
   while (!stop_.stop_requested()) {
+    if (told_) {
+      needs_list_ = true;
+      ladder_.ask_for_recent();
+    }
     const bool by_page =
         needs_list_ && (page_next_ || streaming_refused_ || ladder_.needs_quorum_list());
     if (by_page) {
@@ -118,7 +122,7 @@ task<> reflector::follow(bool initial) {
   std::optional<error> why;
   if (!outcome) why = outcome.error();
   if (OARLOCK_MUTANT("cut_list_committed") && s.staged) {
-    co_await commit(std::move(s.staged), "1");
+    co_await commit(std::move(s.staged), "1", false);
     co_return;
   }
   if (needs_list_ && s.staged) {
@@ -227,7 +231,7 @@ task<result<>> reflector::take_line(stream& s, std::string line) {
   } else if (event->initial_events_end) {
     auto trusted = trust(*s.staged, event->resource_version);
     if (!trusted) co_return trusted;
-    co_await commit(std::move(s.staged), std::move(event->resource_version));
+    co_await commit(std::move(s.staged), std::move(event->resource_version), false);
     if (!stop_.stop_requested()) set_state(reflector_state::watching);
   }
   co_return result<>();
@@ -267,6 +271,7 @@ result<> reflector::take_event(watch_event event) {
 task<> reflector::page_through() {
   set_state(reflector_state::paging);
   page_next_ = false;
+  const bool told = told_;
   auto staged = parts_.target->begin_staging();
   auto version = co_await read_pages(staged.get(), ladder_.for_list());
   if (!version && version.error().code == kube_error::gone) {
@@ -282,7 +287,8 @@ task<> reflector::page_through() {
     co_await recover(reflector_phase::paging, version.error());
     co_return;
   }
-  co_await commit(std::move(staged), std::move(*version));
+  if (told) told_ = false;
+  co_await commit(std::move(staged), std::move(*version), told);
 }
 
 // The version of the first page: what later pages have beyond it, the watch brings again.
@@ -346,7 +352,8 @@ result<> reflector::trust(const store::staging& staged, const std::string& versi
 }
 
 // A quorum list that is older than what was seen: a new epoch (see history_was_rewound).
-void reflector::note_rewind(const std::vector<change>& changes, const std::string& version) {
+void reflector::note_rewind(const std::vector<change>& changes, const std::string& version,
+                            bool told) {
   const auto no_newer = [](std::string_view a, std::string_view b) {
     const auto order = compare_versions(a, b);
     return order && *order <= 0;
@@ -357,10 +364,10 @@ void reflector::note_rewind(const std::vector<change>& changes, const std::strin
     return no_newer(c.after->meta().resource_version, before) && no_newer(before, version);
   };
   const bool older_objects = std::any_of(changes.begin(), changes.end(), grew_younger);
-  if (!history_was_rewound(ladder_.needs_quorum_list(), ladder_.is_behind(version),
-                           older_objects)) {
-    return;
-  }
+  const bool seen =
+      history_was_rewound(ladder_.needs_quorum_list(), ladder_.is_behind(version), older_objects);
+  if (seen || told) parts_.sink->on_rewound(!told);
+  if (!seen) return;
   metrics_.rewind();
   log_warn(
       "history rewound: the API server's data is older than what was seen before, as after a "
@@ -368,17 +375,16 @@ void reflector::note_rewind(const std::vector<change>& changes, const std::strin
       {{"resource", what_.resource.name()},
        {"seen_version", ladder_.position()},
        {"version", version}});
-  parts_.sink->on_rewound();
 }
 
-task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string version) {
+task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string version, bool told) {
   std::vector<change> changes;
   for (std::size_t n = 0; n < store::shard_count; ++n) {
     parts_.target->diff(*staged, n, changes);
     if (slice_over()) co_await yield();
   }
   parts_.target->commit(*staged);
-  note_rewind(changes, version);
+  note_rewind(changes, version, told);
   const std::uint64_t sequence = parts_.target->sequence();
   metrics_.list();
   ladder_.listed(std::move(version));
@@ -461,6 +467,12 @@ void reflector::relist() {
   if (state_ != reflector_state::watching) return;
   needs_list_ = true;
   ladder_.ask_for_recent();
+  interrupt_.request_stop();
+}
+
+void reflector::rewound_elsewhere() {
+  if (ladder_.position().empty() || OARLOCK_MUTANT("rewind_told_to_nobody")) return;
+  told_ = true;
   interrupt_.request_stop();
 }
 

@@ -34,9 +34,10 @@ class reflector_sink {
   virtual void on_listed() = 0;
   /// A list in the making has grown to so many bytes.
   virtual void on_growth(std::size_t /*staged_bytes*/) {}
-  /// The list that comes next is of a history that was rewound: versions start over. Called before
+  /// The list that comes next is of a history that was rewound: versions start over. `is_news`:
+  /// nobody had said so (rewound_elsewhere). Called before
   /// on_position, on_listed and the changes.
-  virtual void on_rewound() = 0;
+  virtual void on_rewound(bool is_news) = 0;
   /// `trouble` says why no events come; empty while they do.
   virtual void on_state(reflector_state state, const std::string& trouble) = 0;
 };
@@ -88,6 +89,10 @@ class reflector {
   /// Replaces what the store has by a quorum list, now. For a live watch; else does nothing, as a
   /// list is on its way.
   void relist();
+  /// Another kind of the same server has seen that history was rewound. Here a watch may go on
+  /// without a sign of it, when the new history has grown beyond the position: a quorum list is
+  /// read, as a new epoch.
+  void rewound_elsewhere();
 
  private:
   struct stream;
@@ -100,8 +105,8 @@ class reflector {
   task<result<std::string>> read_pages(store::staging* staged, std::string version);
   task<result<>> decode_page(list_decoder& page, store::staging* staged);
   [[nodiscard]] result<> trust(const store::staging& staged, const std::string& version) const;
-  void note_rewind(const std::vector<change>& changes, const std::string& version);
-  task<> commit(std::unique_ptr<store::staging> staged, std::string version);
+  void note_rewind(const std::vector<change>& changes, const std::string& version, bool told);
+  task<> commit(std::unique_ptr<store::staging> staged, std::string version, bool told);
   task<> recover(reflector_phase phase, error why);
   task<> wait(reflector_state state, duration how_long, const error& why);
   void set_state(reflector_state s);
@@ -126,6 +131,7 @@ class reflector {
   int repeats_ = 0;             // of last_failure_
   std::stop_source interrupt_;  // of the watch or the wait under way
   bool needs_list_ = true;
+  bool told_ = false;  // of a history that was rewound, and no quorum list read since
   bool page_next_ = false;
   bool streaming_refused_ = false;
   bool bookmarks_seen_ = false;

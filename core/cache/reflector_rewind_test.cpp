@@ -103,6 +103,34 @@ TEST_F(reflector_rewind, is_suspected_when_a_list_has_an_object_older_than_it_wa
   EXPECT_THAT(take_heard(), UnorderedElementsAre("ns/a@90>40!", "-ns/new@95!"));
 }
 
+// The watch of another kind goes on: the new history has grown beyond its position, so it is silent
+// in no way. It is told, reads a quorum list, and tells nobody in turn.
+TEST_F(reflector_rewind, is_passed_on_to_the_other_kinds) {
+  const kube::resource gadgets{"example.com", "v1", "Gadget", "gadgets", true};
+  strings heard_of_gadgets;
+  const auto other = cache.acquire(
+      {gadgets, "", ""}, {}, [&](const change& c) { heard_of_gadgets.push_back(text_of(c)); });
+  loop.run_ready();
+  call().answer(200);
+  push(added({"g", "91"}) + added({"later", "96"}) + end_of_list("100"));
+  heard_of_gadgets.clear();
+  const auto s = behind();
+  call().reply(200, list({{"a", "40"}}, "60"));
+  loop.run_ready();
+  ASSERT_EQ(s->view().epoch(), 1U);
+  EXPECT_EQ(other->view().epoch(), 0U) << "not before its own list";
+  EXPECT_EQ(call().path(), "/apis/example.com/v1/gadgets");
+  EXPECT_EQ(call().query("watch"), "") << "its watch was given up for a list";
+  EXPECT_EQ(call().query("resourceVersion"), "");
+  const auto before = requests();
+  call().reply(200, list({{"g", "91"}}, "130"));
+  loop.run_ready();
+  EXPECT_EQ(other->view().epoch(), 1U);
+  EXPECT_THAT(heard_of_gadgets, ElementsAre("-ns/later@96!"));
+  EXPECT_EQ(s->view().epoch(), 1U);
+  EXPECT_EQ(requests(), before + 1) << "its new watch, and nothing of the first kind";
+}
+
 TEST_F(reflector_rewind, shows_a_reused_name_as_delete_and_add) {
   const auto s = behind();
   call().reply(200, list({{"a", "40", "u-earlier"}}, "60"));

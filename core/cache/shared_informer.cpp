@@ -21,11 +21,11 @@ reflector::parts reflector_parts(const informer_cache::parts& p, store* target,
 }  // namespace
 
 shared_informer::shared_informer(scope what, const informer_cache::parts& p,
-                                 std::shared_ptr<gate> running, growth_handler when_grown)
+                                 std::shared_ptr<gate> running, hooks h)
     : what_(std::move(what)),
       parts_(p),
       running_(std::move(running)),
-      when_grown_(std::move(when_grown)),
+      hooks_(std::move(h)),
       reflector_(what_, reflector_parts(p, &store_, this)),
       check_(what_, {p.client, p.clock_source, p.timer_source, p.random, p.metrics, &store_,
                      &reflector_, p.self_check_period}),
@@ -69,13 +69,18 @@ tenant_ptr shared_informer::sole_tenant() const {
   return first;
 }
 
+void shared_informer::on_rewound(bool is_news) {
+  ++epoch_;
+  if (is_news) hooks_.rewound(*this);
+}
+
 void shared_informer::on_growth(std::size_t staged_bytes) {
   constexpr std::size_t step = 16U << 10U;
   held_ = std::max(store_.object_bytes(), staged_bytes);
   told_ = std::min(told_, held_);
   if (held_ - told_ < step) return;
   told_ = held_;
-  when_grown_(*this);
+  hooks_.grown(*this);
 }
 
 task<> shared_informer::run(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running) {

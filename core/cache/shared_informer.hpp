@@ -31,10 +31,15 @@ class shared_informer final : public informer,
                               public reflector_sink,
                               public std::enable_shared_from_this<shared_informer> {
  public:
-  /// `when_grown` is told of every few kilobytes.
-  using growth_handler = std::function<void(const shared_informer&)>;
+  /// Loop-bound.
+  struct hooks {
+    /// Told of every few kilobytes.
+    std::function<void(const shared_informer&)> grown;
+    /// Told when this one is the first to see that history was rewound.
+    std::function<void(const shared_informer&)> rewound;
+  };
   shared_informer(scope what, const informer_cache::parts& p, std::shared_ptr<gate> running,
-                  growth_handler when_grown);
+                  hooks h);
   ~shared_informer() override;
   shared_informer(const shared_informer&) = delete;
   shared_informer& operator=(const shared_informer&) = delete;
@@ -51,6 +56,7 @@ class shared_informer final : public informer,
   bool leave(const std::shared_ptr<subscriber>& who);
   [[nodiscard]] reflector_state state() const { return reflector_.state(); }
   void wake() { reflector_.wake(); }
+  void rewound_elsewhere() { reflector_.rewound_elsewhere(); }
   /// Of all its readers; null when they read for different ones, or one for nobody.
   [[nodiscard]] tenant_ptr sole_tenant() const;
   /// What is in the store, or in the list that is to replace it.
@@ -85,7 +91,7 @@ class shared_informer final : public informer,
   void on_position(const std::string& version) override;
   void on_listed() override;
   void on_growth(std::size_t staged_bytes) override;
-  void on_rewound() override { ++epoch_; }
+  void on_rewound(bool is_news) override;
   void on_state(reflector_state state, const std::string& trouble) override;
 
  private:
@@ -99,7 +105,7 @@ class shared_informer final : public informer,
   const scope what_;
   const informer_cache::parts parts_;
   const std::shared_ptr<gate> running_;
-  const growth_handler when_grown_;
+  const hooks hooks_;
   store store_;
   reflector reflector_;
   reflector_check check_;
