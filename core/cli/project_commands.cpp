@@ -74,6 +74,23 @@ CLI::App* add_create_api(CLI::App& app, api_options& o) {
   return api;
 }
 
+CLI::App* add_run(CLI::App& app, run_options& o) {
+  auto* run = app.add_subcommand("run", "Run a plugin here against the current kubeconfig");
+  run->add_option("PATH", o.plugin, "Its library, beside plugin.yaml, or the folder of both")
+      ->required();
+  run->add_option("--kubeconfig", o.kubeconfig,
+                  "Cluster to use (default: KUBECONFIG, else ~/.kube/config)");
+  run->add_option("-n,--namespace", o.ns, "Work in this namespace only (default: all)");
+  run->add_option("FLAGS", o.flags, "Flags of oarlockd, behind --");
+  run->footer(
+      "Example: oarlock run build/libmyapp.so -- --log-level=debug\n"
+      "The plugin acts with your rights, without a leader election. When its library or "
+      "plugin.yaml\n"
+      "is written anew it is loaded beside the one that runs, which then ends its work: build in\n"
+      "another terminal. Ctrl-C ends it. Colours: on a terminal, unless NO_COLOR is set.");
+  return run;
+}
+
 constexpr const char* after_init =
     "\nNext: oarlock create api --group GROUP --version v1alpha1 --kind KIND --resource "
     "--controller\n";
@@ -83,11 +100,14 @@ constexpr const char* after_api =
 }  // namespace
 
 project_commands::project_commands(CLI::App& app)
-    : init_(add_init(app, project_)), api_(add_create_api(app, kind_)) {}
+    : init_(add_init(app, project_)),
+      api_(add_create_api(app, kind_)),
+      run_(add_run(app, plugin_)) {}
 
 std::optional<int> project_commands::run() const {
   if (init_->parsed()) return print_scaffolded(init_project(".", project_), after_init);
   if (api_->parsed()) return print_scaffolded(create_api(".", kind_), after_api);
+  if (run_->parsed()) return run_plugin(plugin_);
   return std::nullopt;
 }
 

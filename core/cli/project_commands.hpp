@@ -1,7 +1,8 @@
 #pragma once
-// The commands for a plugin project: `oarlock init` and `oarlock create api`.
+// The commands for a plugin project: `oarlock init`, `oarlock create api` and `oarlock run`.
 #include <optional>
 
+#include "core/cli/run/run.hpp"
 #include "core/cli/scaffold/scaffold.hpp"
 
 namespace CLI {
@@ -23,8 +24,10 @@ class project_commands {
  private:
   init_options project_;
   api_options kind_;
+  run_options plugin_;
   CLI::App* init_;
   CLI::App* api_;
+  CLI::App* run_;
 };
 
 }  // namespace oarlock::cli
