@@ -41,6 +41,7 @@ oarlock_compressed("${PROJECT_SOURCE_DIR}/README.md" README.md)
 oarlock_compressed("${generated}/changelog.text" changelog)
 add_custom_target(install_files ALL
   DEPENDS ${pages} "${generated}/README.md.gz" "${generated}/changelog.gz")
+add_dependencies(install_files oarlock_builtin_types)
 foreach(package oarlock oarlock-dev)
   set(component runtime)
   if(package STREQUAL oarlock-dev)

@@ -318,6 +318,7 @@ outside_project() {
 debian_packages() {
   command_test packages build 600 tools/package.sh
   command_test packages outside-plugin 300 tests/outside/packages.sh build/release/packages
+  command_test packages tutorial 600 tests/tutorial/run.sh build/release/packages
 }
 
 lints_and_go() {

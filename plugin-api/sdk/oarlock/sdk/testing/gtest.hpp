@@ -18,6 +18,12 @@
 #include "oarlock/sdk/testing/update.hpp"
 
 namespace oarlock::sdk::testing {
+
+/// How GoogleTest shows a case.
+inline void PrintTo(const plan_case& one, std::ostream* out) {
+  *out << one.file << ": " << one.name;
+}
+
 namespace detail {
 
 inline bool updates_cases() {
