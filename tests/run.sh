@@ -427,9 +427,10 @@ run_all() {
   local started
   section "packages"
   started=$(now_ms)
-  limited_shown 2400 tools/deps.sh build go node rust ||
+  limited_shown 2400 tools/deps.sh build go node rust registry ||
     record packages deps 0 1 0 "$started" "see above"
-  run_check devcluster
+  run_check devcluster fetch
+  if build cosign; then go_tests e2e core/package/helper e2e -count=1; fi
   if build release; then
     integration release
     simulation

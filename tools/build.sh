@@ -5,6 +5,7 @@
 #
 #   devcluster          build/bin/devcluster, the Kubernetes for tests and demo (Go)
 #   fetch               build/bin/oarlock-fetch, the helper that pulls plugin images (Go)
+#   cosign              build/tools/cosign, which the tests of that helper compare with (Go)
 #   products            build/bin and build/plugins: what users run (preset release, no tests)
 #   dev release asan tsan   everything of that preset, tests included
 set -euo pipefail
@@ -26,6 +27,7 @@ build_one() {
   case $1 in
     devcluster) deploy/devcluster/build.sh build/bin ;;
     fetch) core/package/helper/build.sh build/bin ;;
+    cosign) core/package/helper/e2e/cosign/build.sh build/tools ;;
     products) build_preset release --target oarlockd oarlock oarlock-plugin-host \
       install_files plugins/all ;;
     *) build_preset "$1" ;;
@@ -33,8 +35,9 @@ build_one() {
 }
 
 check_target() {
-  [[ $1 =~ ^(devcluster|fetch|products|dev|release|asan|tsan)$ ]] ||
-    fail "unknown target '$1'; expected devcluster, fetch, products, dev, release, asan or tsan"
+  [[ $1 =~ ^(devcluster|fetch|cosign|products|dev|release|asan|tsan)$ ]] ||
+    fail "unknown target '$1'; expected devcluster, fetch, cosign, products, dev, release, asan" \
+      "or tsan"
 }
 
 main() {
@@ -51,7 +54,7 @@ main() {
   jobs_trap
   for target in "$@"; do
     check_target "$target"
-    if [[ $target == devcluster || $target == fetch ]]; then
+    if [[ $target =~ ^(devcluster|fetch|cosign)$ ]]; then
       job_start "$target" "$logs/build-$target.log" tools/build.sh --job "$target"
     else
       cpp+=("$target")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the project needs from Debian, and nothing when it is all there.
 #
-#   tools/deps.sh [--list] [GROUP...]      groups: build go node rust     (default: not rust)
+#   tools/deps.sh [--list] [GROUP...]      groups: build go node (the default) rust registry
 #
 #   --list  only prints the names of the packages that are missing
 #
@@ -9,6 +9,7 @@
 #   go      a Go that can fetch the toolchain a go.mod asks for; only if PATH has none
 #   rust    a Rust compiler for the plugins of the tests; only if PATH has none
 #   node    what a Kubernetes node needs on this machine: containerd, CNI plugins, iptables
+#   registry   a container registry for the tests of plugin images
 #
 # On Debian 12 two suites are added beside the ones the machine already uses, from the same mirror:
 # bookworm-backports, and trixie pinned so low that a package comes from it only when named here.
@@ -77,6 +78,8 @@ packages_go() {
 packages_rust() {
   have_rust || printf '%s 1.63\n' rustc
 }
+
+packages_registry() { echo docker-registry; }
 
 packages_node() {
   cat <<'LIST'
@@ -188,8 +191,8 @@ apt_update() {
   die "apt-get update failed three times; is the mirror reachable? Its messages are above."
 }
 
-# While packages are installed no service may be started: containerd is wanted as a program that a
-# cluster starts for itself, not as a daemon of this machine.
+# While packages are installed no service may be started: containerd and docker-registry are wanted
+# as programs that a cluster or a test starts for itself, not as daemons of this machine.
 guard_services() {
   if [[ -e $policy_file ]] && ! grep -qsF "$policy_mark" "$policy_file"; then
     return 0 # the machine has its own policy
@@ -199,14 +202,14 @@ guard_services() {
   trap 'exit 143' TERM HUP
   # shellcheck disable=SC2016  # the policy's own $1
   printf '%s\n' '#!/bin/sh' "$policy_mark" \
-    'case "$1" in containerd*) exit 101 ;; esac' 'exit 0' >"$policy_file"
+    'case "$1" in containerd* | docker-registry*) exit 101 ;; esac' 'exit 0' >"$policy_file"
   chmod 755 "$policy_file"
 }
 
-stop_new_containerd() {
+stop_new_service() { # NAME
   [[ -d /run/systemd/system ]] || return 0
-  say "containerd's own service is not needed: disabling it"
-  systemctl disable --now containerd.service >/dev/null 2>&1 || true
+  say "$1's own service is not needed: disabling it"
+  systemctl disable --now "$1.service" >/dev/null 2>&1 || true
 }
 
 repair_interrupted_dpkg() {
@@ -217,7 +220,7 @@ repair_interrupted_dpkg() {
 }
 
 install_packages() { # lines "name minimum suite" on stdin
-  local release=$1 name minimum suite arguments=() had_containerd=no
+  local release=$1 name minimum suite arguments=() service new_services=()
   while read -r name minimum suite; do
     if [[ $suite != - && $release == bookworm ]]; then
       arguments+=("$name/$suite")
@@ -225,7 +228,10 @@ install_packages() { # lines "name minimum suite" on stdin
       arguments+=("$name")
     fi
   done
-  command -v containerd >/dev/null && had_containerd=yes
+  for service in containerd docker-registry; do
+    [[ " ${arguments[*]} " != *" $service "* ]] || command -v "$service" >/dev/null ||
+      new_services+=("$service")
+  done
   guard_services
   repair_interrupted_dpkg
   [[ $release != bookworm ]] || add_bookworm_suites
@@ -233,9 +239,7 @@ install_packages() { # lines "name minimum suite" on stdin
   DEBIAN_FRONTEND=noninteractive timeout -k 60 "$deadline_seconds" \
     apt-get "${apt_options[@]}" install --no-install-recommends "${arguments[@]}" ||
     die "apt-get install failed (its messages are above). Running this again is safe."
-  if [[ $had_containerd == no && " ${arguments[*]} " == *' containerd '* ]]; then
-    stop_new_containerd
-  fi
+  for service in "${new_services[@]}"; do stop_new_service "$service"; done
 }
 
 check_result() {
@@ -259,8 +263,8 @@ main() {
   fi
   [[ $# -gt 0 ]] || set -- build go node
   for group in "$@"; do
-    [[ $group =~ ^(build|go|node|rust)$ ]] ||
-      die "unknown group '$group'; expected: build, go, node, rust"
+    [[ $group =~ ^(build|go|node|rust|registry)$ ]] ||
+      die "unknown group '$group'; expected: build, go, node, rust, registry"
   done
   if [[ $list == yes ]]; then
     wanted_packages "$@" | missing_packages | awk '{print $1}' | xargs
