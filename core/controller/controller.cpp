@@ -117,8 +117,8 @@ task<> controller::state::run_key(std::shared_ptr<state> self, work_queue::taken
   self->pump();
 }
 
-// The deadline of one reconcile. Steps are stopped; a plan cannot be: it keeps its key and its
-// thread, and gives its worker to another key.
+// The deadline of one reconcile. Steps are stopped; a plan or an effect cannot be: it keeps its key
+// and its thread, and gives its worker to another key.
 task<> controller::state::keep_deadline(std::shared_ptr<state> self, key_run_ptr run) {
   const bool elapsed = co_await self->parts_.timer_source->sleep_for(self->spec.reconcile_timeout,
                                                                      run->over.get_token());
@@ -127,10 +127,11 @@ task<> controller::state::keep_deadline(std::shared_ptr<state> self, key_run_ptr
   self->metrics.timeouts.add();
   {
     const log_scope said(run->log);
-    log_error("a reconcile is past its deadline", {{"in", run->planning ? "plan" : "steps"}});
+    log_error("a reconcile is past its deadline",
+              {{"in", run->in_plugin.empty() ? "steps" : run->in_plugin}});
   }
   run->steps.request_stop();
-  if (!run->planning) co_return;
+  if (run->in_plugin.empty()) co_return;
   self->hung.emplace(run->key, run);
   self->end_work();
   self->pump();
@@ -143,7 +144,7 @@ std::string controller::state::hung_plans() const {
   std::string all;
   for (const auto& [key, run] : hung) {
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - run->began);
-    all += (all.empty() ? "" : "; ") + spec.name + ": plan of " + key.text() +
+    all += (all.empty() ? "" : "; ") + spec.name + ": " + run->in_plugin + " of " + key.text() +
            " has not returned for " + std::to_string(age.count()) + " s";
   }
   return all;

@@ -35,6 +35,7 @@ class controller {
     random_source* random;          ///< for the ids of reconciles
     cache::tenant_ptr tenant = {};  ///< of a plugin, charged for what it alone reads; may be null
     std::shared_ptr<reconcile_budget> budget = {};  ///< of all controllers of a plugin; may be null
+    const kube::write_gate* gate = nullptr;         ///< of effects; null: there is no election
   };
   controller(controller_spec spec, parts p);
   ~controller();

@@ -44,6 +44,38 @@ task<work> plan_and_compare(reconciler* decide, const plan_input* input,
   co_return broken;
 }
 
+// Runs on the lane, perhaps long after it was asked for: leadership and time are looked at here.
+task<effect_output> act(reconciler* decide, effect_input* input, const clock* clock_source,
+                        steady_time deadline) {
+  const log_scope said(input->log);
+  std::string what;
+  try {
+    if (input->gate != nullptr && !OARLOCK_MUTANT("effect_outside_of_the_write_window")) {
+      const auto open = input->gate->check();
+      if (!open) co_return effect_output{plan_verdict::retry, {}, {}, open.error()};
+    }
+    input->time_left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_source->now());
+    if (input->time_left <= 0ms) {
+      co_return effect_output{plan_verdict::retry, "EffectTimeout",
+                              "no worker was free in time: not started"};
+    }
+    co_return decide->effect(*input);
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+    what = "something that is not a std::exception";
+  }
+  co_return effect_output{plan_verdict::retry, "ReconcilePanicked",
+                          "an exception left the core: " + what};
+}
+
+const char* result_of(const effect_output& done) {
+  if (done.not_started) return "not_started";
+  if (done.verdict == plan_verdict::done) return "success";
+  return done.verdict == plan_verdict::terminal ? "terminal" : "error";
+}
+
 }  // namespace
 
 void controller::state::forget(const cache::object_key& key) {
@@ -76,9 +108,27 @@ live_check controller::state::check_of(const cache::object_key& key) const {
   return existing ? live_check::existing : live_check::none;
 }
 
-step_runner::parts controller::state::runner_parts(const key_run& run, std::stop_token stop) {
-  return {parts_.loop, parts_.client, parts_.events, &writes,        &spec,
-          children(),  &primaries(),  run.log,       std::move(stop)};
+step_runner::parts controller::state::runner_parts(const key_run_ptr& run, std::stop_token stop) {
+  return {
+      parts_.loop,     parts_.client,
+      parts_.events,   &writes,
+      &spec,           children(),
+      &primaries(),    run->log,
+      std::move(stop), [this, run](effect_input input) { return perform(run, std::move(input)); }};
+}
+
+task<effect_output> controller::state::perform(key_run_ptr run, effect_input input) {
+  input.gate = parts_.gate;
+  input.log = run->log;
+  const auto begin = now();
+  const auto deadline =
+      std::min<steady_time>(run->began + spec.reconcile_timeout, begin + effect_limit);
+  run->in_plugin = "effect " + input.what.name;
+  auto done = co_await run_on(parts_.lane, act(parts_.plan, &input, parts_.clock_source, deadline));
+  run->in_plugin.clear();
+  metrics.effect_ended(result_of(done), now() - begin);
+  if (done.reason == threw_reason) metrics.panics.add();
+  co_return done;
 }
 
 std::string controller::state::words_of_timeout() const {
@@ -88,9 +138,9 @@ std::string controller::state::words_of_timeout() const {
 
 task<work> controller::state::make_in_time(key_run_ptr run, const plan_input* input,
                                            const child_lookup* lookup) {
-  run->planning = true;
+  run->in_plugin = "plan";
   auto made = co_await run_on(parts_.lane, plan_and_compare(parts_.plan, input, lookup));
-  run->planning = false;
+  run->in_plugin.clear();
   const bool threw =
       (made.refused && made.refused->code == controller_error::panicked) ||
       (made.plan.verdict == plan_verdict::terminal && made.plan.fail_reason == threw_reason);
@@ -98,16 +148,18 @@ task<work> controller::state::make_in_time(key_run_ptr run, const plan_input* in
   co_return made;
 }
 
-// Says on the object that its plan hangs, while it does.
+// Says on the object that its plan or effect hangs, while it does.
 task<> controller::state::report_hung(key_run_ptr run) {
   const auto primary = primaries().get(run->key);
   if (!primary || !leading) co_return;
-  step_runner runner(runner_parts(*run, {}), primary);
+  step_runner runner(runner_parts(run, {}), primary);
   plan_output none;
   none.verdict = plan_verdict::retry;
   attempt outcome;
-  outcome.failure =
-      step_failure{"plan", "ReconcileTimeout", words_of_timeout() + ", found plan() still running"};
+  const auto step = run->in_plugin;
+  const auto slot = step.substr(0, step.find(' '));
+  outcome.failure = step_failure{step, "ReconcileTimeout",
+                                 words_of_timeout() + ", found " + slot + "() still running"};
   (void)co_await tell(&runner, &none, run->key, std::move(outcome));
 }
 
@@ -132,7 +184,7 @@ task<> controller::state::reconcile(key_run_ptr run) {
     co_return;
   }
   const auto begin = now();
-  step_runner runner(runner_parts(*run, run->steps.get_token()), primary);
+  step_runner runner(runner_parts(run, run->steps.get_token()), primary);
   if (std::exchange(first_reconcile, false)) {
     const log_scope said(runner.log());
     log_info("first reconcile");
@@ -164,12 +216,15 @@ task<> controller::state::reconcile(key_run_ptr run) {
   metrics.reconcile_seconds.observe(seconds(now() - begin));
 }
 
-attempt controller::state::failed_at(std::string step, const error& why) {
+attempt controller::state::failed_at(failed_step failed) {
+  const auto& why = failed.why;
   attempt outcome;
   outcome.abandoned = is_cancelled(why);
   if (outcome.abandoned) return outcome;
-  outcome.failure = step_failure{std::move(step), reason_of(why), why.message};
+  auto reason = failed.reason.empty() ? reason_of(why) : std::move(failed.reason);
+  outcome.failure = step_failure{std::move(failed.step), std::move(reason), why.message};
   outcome.failure_needs_a_person = needs_a_person(why);
+  outcome.terminal = why.code == controller_error::effect_refused;
   outcome.retry_after = why.retry_after;
   return outcome;
 }
@@ -188,7 +243,7 @@ task<bool> controller::state::hold(step_runner* runner, cache::object_ptr* prima
   const auto fresh = co_await runner->add_finalizer();
   if (!fresh) {
     const bool gone = fresh.error().code == kube::kube_error::not_found;
-    if (!gone) *outcome = failed_at("add finalizer", fresh.error());
+    if (!gone) *outcome = failed_at({"add finalizer", fresh.error()});
     co_return false;
   }
   *primary = *fresh;
@@ -197,7 +252,7 @@ task<bool> controller::state::hold(step_runner* runner, cache::object_ptr* prima
 
 task<attempt> controller::state::let_go(step_runner* runner) {
   const auto released = co_await runner->remove_finalizer();
-  if (!released) co_return failed_at("remove finalizer", released.error());
+  if (!released) co_return failed_at({"remove finalizer", released.error()});
   co_return attempt{};
 }
 
@@ -207,7 +262,7 @@ task<> controller::state::keep_paused(key_run_ptr run, cache::object_ptr primary
   last_failures.erase(key);
   const auto body = render_paused(spec, *primary, parts_.clock_source->wall_now());
   if (!body || !*body) co_return;
-  step_runner runner(runner_parts(*run, {}), primary);
+  step_runner runner(runner_parts(run, {}), primary);
   const auto written = co_await runner.write_status(**body);
   if (written) {
     runner.event(false, "Paused", "Reconcile",
@@ -224,11 +279,13 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
   if (run->late) {
     // Its answer is about a time long ago, and what is to be said about it is said.
     outcome.failure = step_failure{"plan", "ReconcileTimeout", words_of_timeout()};
+    outcome.terminal = plan->verdict == plan_verdict::terminal;
     co_return outcome;
   }
   if (plan->verdict != plan_verdict::done) {
     outcome.failure = step_failure{"plan", plan->fail_reason, plan->fail_message};
-    outcome.failure_needs_a_person = plan->verdict == plan_verdict::terminal;
+    outcome.terminal = plan->verdict == plan_verdict::terminal;
+    outcome.failure_needs_a_person = outcome.terminal;
   } else if (w.refused) {
     outcome.failure = step_failure{"plan", reason_of(*w.refused), w.refused->message};
     outcome.failure_needs_a_person = w.refused->code != controller_error::panicked;
@@ -242,7 +299,7 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
       co_return co_await tell(runner, plan, key, std::move(outcome));
     }
     if (failed) {
-      outcome = failed_at(failed->step, failed->why);
+      outcome = failed_at(*failed);
       if (outcome.abandoned) co_return outcome;
       if (failed->why.code == kube::kube_error::unknown_outcome) verify_live.insert(key);
     } else {
@@ -276,11 +333,11 @@ task<attempt> controller::state::tell(step_runner* runner, const plan_output* pl
   if (body && body->has_value()) {
     const auto written = co_await runner->write_status(std::move(**body));
     if (written) co_return outcome;
-    auto untold = failed_at("status", written.error());
+    auto untold = failed_at({"status", written.error()});
     if (outcome.failure && !untold.abandoned) co_return outcome;
     outcome = std::move(untold);
   } else if (!body) {
-    outcome = failed_at("status", body.error());
+    outcome = failed_at({"status", body.error()});
   } else {
     co_return outcome;
   }
@@ -314,12 +371,11 @@ void controller::state::settle(const cache::object_key& key, const plan_output& 
   }
   metrics.failed.add();
   metrics.errors.add();
-  const bool terminal = plan.verdict == plan_verdict::terminal;
   log_warn("reconcile failed", {{"step", outcome.failure->step},
                                 {"reason", outcome.failure->reason},
                                 {"error", outcome.failure->message}});
   last_failures[key] = *outcome.failure;
-  if (terminal) {
+  if (outcome.terminal) {
     metrics.terminal_errors.add();
     return;
   }

@@ -82,9 +82,23 @@ controller_metrics::controller_metrics(metric_registry& r, const controller_spec
                                    of_queue(s))),
       stale_skips(r.make_counter("oarlock_stale_cache_skips_total",
                                  "Reconciles put off because the cache had not seen own writes",
-                                 of_controller(s))) {
+                                 of_controller(s))),
+      registry_(&r),
+      labels_(of_controller(s)) {
   total(r, s, "requeue");  // there, and 0: an outcome that this queue does not have
   concurrency_max.set(static_cast<double>(s.max_concurrent_reconciles));
+}
+
+// Made at the first effect: most plugins have none.
+void controller_metrics::effect_ended(const char* result, duration took) const {
+  auto labels = labels_;
+  registry_
+      ->make_histogram("oarlock_effect_duration_seconds",
+                       "How long effects of plugins take, with the wait for a thread", labels,
+                       reconcile_buckets)
+      .observe(seconds(took));
+  labels["result"] = result;
+  registry_->make_counter("oarlock_effect_total", "Effects of plugins that ended", labels).add();
 }
 
 }  // namespace oarlock::controller

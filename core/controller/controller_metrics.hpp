@@ -30,6 +30,13 @@ struct controller_metrics {
   gauge& unfinished_seconds;  ///< of all keys that are worked on, together
   gauge& longest_seconds;     ///< of the one that takes longest
   counter& stale_skips;
+
+  /// One effect is over. `result`: success, error, terminal, not_started.
+  void effect_ended(const char* result, duration took) const;
+
+ private:
+  metric_registry* registry_;
+  metric_labels labels_;
 };
 
 [[nodiscard]] inline double seconds(duration d) {

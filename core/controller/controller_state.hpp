@@ -26,7 +26,7 @@ struct key_run {
   steady_time began;
   std::stop_source steps;  ///< stopped at the deadline
   std::stop_source over;   ///< stopped when it has ended
-  bool planning = false;
+  std::string in_plugin;   ///< "plan", "effect promote": what the plugin is at; empty: nothing
   bool late = false;
   bool reporting = false;
 };
@@ -55,6 +55,7 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   static task<> keep_deadline(std::shared_ptr<state> self, key_run_ptr run);
   task<> reconcile(key_run_ptr run);
   task<work> make_in_time(key_run_ptr run, const plan_input* input, const child_lookup* lookup);
+  task<effect_output> perform(key_run_ptr run, effect_input input);
   task<> report_hung(key_run_ptr run);
   [[nodiscard]] std::string words_of_timeout() const;
   [[nodiscard]] std::string hung_plans() const;
@@ -62,8 +63,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   task<attempt> tell(step_runner* runner, const plan_output* plan, cache::object_key key,
                      attempt outcome);
   task<attempt> let_go(step_runner* runner);
-  [[nodiscard]] attempt failed_at(std::string step, const error& why);
-  [[nodiscard]] step_runner::parts runner_parts(const key_run& run, std::stop_token stop);
+  [[nodiscard]] attempt failed_at(failed_step failed);
+  [[nodiscard]] step_runner::parts runner_parts(const key_run_ptr& run, std::stop_token stop);
   [[nodiscard]] bool passes(const watch_spec& w, const cache::change& c) const;
   void add_owner(const cache::object_ptr& child, std::set<cache::object_key>& concerned) const;
   void add_mapped(const watch_spec& w, const cache::object_ptr& other,
@@ -104,7 +105,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   std::uint64_t rewinds = 0;
   std::set<cache::object_key> converged;
   std::size_t active = 0;
-  // Plans past their deadline: they hold their key and a thread of the lane, but no worker.
+  // Plans and effects past their deadline: they hold their key and a thread of the lane, but no
+  // worker.
   std::map<cache::object_key, key_run_ptr> hung;
   // What is worked on since when; scrapes come from another thread.
   guarded<std::map<cache::object_key, steady_time>> running;

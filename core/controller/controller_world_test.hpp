@@ -27,7 +27,11 @@ class planned final : public reconciler {
     ++plans;
     return run ? run(input) : plan_output{};
   }
+  effect_output effect(const effect_input& input) override {
+    return act ? act(input) : reconciler::effect(input);
+  }
   function run;
+  std::function<effect_output(const effect_input&)> act;
   int plans = 0;
 };
 

@@ -19,6 +19,10 @@ class category final : public boost::system::error_category {
         return "changed meanwhile";
       case controller_error::panicked:
         return "panicked";
+      case controller_error::effect_failed:
+        return "effect failed";
+      case controller_error::effect_refused:
+        return "effect refused";
     }
     return "unknown";
   }
@@ -37,6 +41,8 @@ std::string reason_of(const error& e) {
   if (e.code == controller_error::name_taken) return "NameTaken";
   if (e.code == controller_error::changed_meanwhile) return "ChangedMeanwhile";
   if (e.code == controller_error::panicked) return "ReconcilePanicked";
+  if (e.code == controller_error::effect_failed) return "EffectFailed";
+  if (e.code == controller_error::effect_refused) return "EffectRefused";
   if (e.code == kube_error::conflict) return "Conflict";
   if (e.code == kube_error::already_exists) return "AlreadyExists";
   if (e.code == kube_error::gone) return "Gone";
@@ -59,8 +65,9 @@ std::string reason_of(const error& e) {
 bool needs_a_person(const error& e) {
   using kube::kube_error;
   return e.code == controller_error::invalid_intent || e.code == controller_error::name_taken ||
-         e.code == kube_error::conflict || e.code == kube_error::forbidden ||
-         e.code == kube_error::invalid || e.code == kube_error::not_declared;
+         e.code == controller_error::effect_refused || e.code == kube_error::conflict ||
+         e.code == kube_error::forbidden || e.code == kube_error::invalid ||
+         e.code == kube_error::not_declared;
 }
 
 }  // namespace oarlock::controller

@@ -13,6 +13,8 @@ enum class controller_error {
   name_taken,          ///< the child's name belongs to an object that is not ours
   changed_meanwhile,   ///< the object is not the one that was read: look again
   panicked,            ///< an exception where none may come from
+  effect_failed,       ///< the plugin says so, or its outcome is unknown: try again
+  effect_refused,      ///< the plugin says that it fails again until the object changes
 };
 [[nodiscard]] boost::system::error_code make_error_code(controller_error e);
 

@@ -135,6 +135,10 @@ class drafting {
     if (*body) out_.steps.emplace_back(status_work{std::move(**body)});
   }
 
+  void add(const plugin_effect& step) {
+    out_.steps.emplace_back(effect_work{step, out_.plan.observation});
+  }
+
   [[nodiscard]] cache::object_key key_of(const step_target& target) const {
     return {target.resource.namespaced ? input_.key.ns : "", target.name};
   }

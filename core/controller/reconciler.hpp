@@ -3,6 +3,7 @@
 // or a test. Inputs are handed over together, outputs come back together.
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "core/base/result.hpp"
 #include "core/cache/object.hpp"
 #include "core/controller/spec.hpp"
+#include "core/kube/write_gate.hpp"
 
 namespace oarlock::controller {
 
@@ -93,9 +95,15 @@ struct status_swap {
   std::string json;
   std::string resource_version;
 };
-using plan_step = std::variant<create_once, patch_existing, delete_object, status_swap>;
+/// Something that the plugin does outside of Kubernetes.
+struct plugin_effect {
+  std::string name;
+  std::string payload;  ///< JSON; may be empty
+};
+using plan_step =
+    std::variant<create_once, patch_existing, delete_object, status_swap, plugin_effect>;
 
-/// The fail_reason of a terminal plan out of which an exception came.
+/// The fail_reason of a terminal plan or effect out of which an exception came.
 inline constexpr std::string_view threw_reason = "PluginThrew";
 
 enum class plan_verdict {
@@ -119,6 +127,33 @@ struct plan_output {
   std::optional<std::chrono::milliseconds> requeue_after;
   /// Of a deletion: nothing is left to be done once the steps of this plan have happened.
   bool finished = false;
+  /// What the plan knew from outside of Kubernetes, JSON, for its effects; null: nothing.
+  std::shared_ptr<const std::string> observation = nullptr;
+};
+
+/// An effect is told to return within this, or within what is left of its reconcile.
+inline constexpr std::chrono::seconds effect_limit{30};
+
+/// One effect whose turn has come. The pointers outlive the call.
+struct effect_input {
+  const controller_spec* spec = nullptr;
+  cache::object_key key;
+  cache::object_ptr primary;
+  plugin_effect what;
+  std::shared_ptr<const std::string> observation = nullptr;  ///< that its plan saw
+  std::chrono::milliseconds time_left{0};
+  /// Asked just before the plugin is called; null: there is no election.
+  const kube::write_gate* gate = nullptr;
+  log_context_ptr log = nullptr;
+};
+
+/// What an effect came to.
+struct effect_output {
+  plan_verdict verdict = plan_verdict::done;
+  std::string reason;
+  std::string message;
+  /// The plugin was not called, because of this.
+  std::optional<error> not_started = {};
 };
 
 /// Thread: worker threads of the plugin's lane; one call at a time per key.
@@ -127,6 +162,14 @@ class reconciler {
   virtual ~reconciler() = default;
   /// Never throws: whatever goes wrong inside is a verdict with reason and message.
   [[nodiscard]] virtual plan_output plan(const plan_input& input) = 0;
+  /// Does what a plan recorded. Never throws. Not called while a plan or another effect of the key
+  /// is under way.
+  [[nodiscard]] virtual effect_output effect(const effect_input& input) {
+    return {plan_verdict::terminal,
+            "UnknownEffect",
+            "expected no effect of this plugin, found " + input.what.name,
+            {}};
+  }
 };
 
 }  // namespace oarlock::controller

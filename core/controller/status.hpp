@@ -16,6 +16,8 @@ namespace oarlock::controller {
 struct attempt {
   std::optional<step_failure> failure;
   bool failure_needs_a_person = false;
+  /// It will fail again until the object changes: not tried again.
+  bool terminal = false;
   /// The write gate held a write back: nothing is known to be done, nothing failed.
   bool abandoned = false;
   /// The server asked for so long a pause.

@@ -1,6 +1,7 @@
 #pragma once
 // What is left to be carried out of a plan: its steps, compared with the cache. Made on a lane by
 // reconcile.hpp, carried out on the loop by steps.hpp.
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -45,7 +46,12 @@ struct delete_work {
 struct status_work {
   std::string body;
 };
-using step_work = std::variant<apply_work, create_work, patch_work, delete_work, status_work>;
+struct effect_work {
+  plugin_effect what;
+  std::shared_ptr<const std::string> observation;
+};
+using step_work =
+    std::variant<apply_work, create_work, patch_work, delete_work, status_work, effect_work>;
 
 /// "patch Pod ns/web-0": names a step in last_failure, events and logs.
 [[nodiscard]] inline std::string title_of(const char* verb, const step_target& target,

@@ -29,14 +29,16 @@ bool is_other_object(const error& e) {
          (e.code == kube_error::invalid && e.message.find("metadata.uid") != std::string::npos);
 }
 
-// The step may change an object that is there. The status is swapped on its version anyway.
+// The step may change an object that is there, or what the plugin keeps outside for the primary.
+// The status is swapped on its version anyway.
 bool touches_existing(const step_work& step) {
   if (const auto* set = std::get_if<apply_work>(&step)) {
     return !set->deletes.empty() ||
            std::any_of(set->writes.begin(), set->writes.end(),
                        [](const auto& w) { return w.action == child_action::update; });
   }
-  return std::holds_alternative<patch_work>(step) || std::holds_alternative<delete_work>(step);
+  return std::holds_alternative<patch_work>(step) || std::holds_alternative<delete_work>(step) ||
+         std::holds_alternative<effect_work>(step);
 }
 
 }  // namespace

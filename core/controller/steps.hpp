@@ -1,6 +1,7 @@
 #pragma once
 // The writing half of a reconcile: carries out what reconcile.hpp found to be different, in order,
 // each group only after the one before is known to have happened.
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -18,6 +19,7 @@ namespace oarlock::controller {
 struct failed_step {
   std::string step;  ///< "apply Deployment default/web"
   error why;
+  std::string reason = {};  ///< what the plugin gave; empty: reason_of(why)
 };
 
 /// What is read from the server before it is written.
@@ -49,6 +51,7 @@ class step_runner {
     const cache::informer* primaries;
     log_context_ptr log = nullptr;  ///< what the records of this reconcile carry
     std::stop_token stop = {};      ///< the deadline: steps end, the status is still written
+    std::function<task<effect_output>(effect_input)> perform = {};  ///< one effect, on the lane
   };
   step_runner(parts p, cache::object_ptr primary);
   step_runner(const step_runner&) = delete;
@@ -76,6 +79,7 @@ class step_runner {
   task<failure> run_step(patch_work* step, live_check check);
   task<failure> run_step(delete_work* step, live_check check);
   task<failure> run_step(status_work* step, live_check check);
+  task<failure> run_step(effect_work* step, live_check check);
   task<failure> run_group(std::vector<child_write*> group, live_check check);
 
   task<std::optional<failed_step>> apply_one(child_write write, live_check check);

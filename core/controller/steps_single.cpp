@@ -164,4 +164,23 @@ task<step_runner::failure> step_runner::run_step(status_work* step, live_check) 
   co_return std::nullopt;
 }
 
+task<step_runner::failure> step_runner::run_step(effect_work* step, live_check) {
+  const auto title = "effect " + step->what.name;
+  if (parts_.stop.stop_requested()) {
+    co_return failed_step{title, {kube_error::cancelled, "no time was left for it: not started"}};
+  }
+  effect_input input;
+  input.spec = parts_.spec;
+  input.key = primary_->meta().key;
+  input.primary = primary_;
+  input.what = step->what;
+  input.observation = step->observation;
+  const auto done = co_await parts_.perform(std::move(input));
+  if (done.not_started) co_return failed_step{title, *done.not_started};
+  if (done.verdict == plan_verdict::done) co_return std::nullopt;
+  const auto code = done.verdict == plan_verdict::terminal ? controller_error::effect_refused
+                                                           : controller_error::effect_failed;
+  co_return failed_step{title, {code, done.message}, done.reason};
+}
+
 }  // namespace oarlock::controller

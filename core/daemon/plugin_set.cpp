@@ -179,6 +179,7 @@ controller::controller::parts plugin_set::parts_of(running& one, const options& 
   parts.lane = one.lane->get_executor();
   parts.client = &one.access->client();
   parts.events = &one.access->events();
+  parts.gate = api_.daemon.gate;
   parts.budget = std::make_shared<controller::reconcile_budget>(quota.concurrent_reconciles,
                                                                 [&held_back] { held_back.add(); });
   const auto most = static_cast<std::size_t>(quota.cache_bytes);

@@ -29,6 +29,9 @@ class switchable_reconciler final : public controller::reconciler {
   [[nodiscard]] controller::plan_output plan(const controller::plan_input& input) override {
     return to_.load()->plan(input);
   }
+  [[nodiscard]] controller::effect_output effect(const controller::effect_input& input) override {
+    return to_.load()->effect(input);
+  }
   void switch_to(controller::reconciler& to) { to_ = &to; }
 
  private:

@@ -25,6 +25,7 @@ class write_window final : public kube::write_gate {
  public:
   explicit write_window(const clock& clock_source) : clock_(clock_source) {}
   [[nodiscard]] result<> check() const override;
+  [[nodiscard]] steady_time limit() const override;
   void open_until(steady_time limit);
   void close();
   /// Never closes: for --leader-elect=false.

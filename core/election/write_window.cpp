@@ -42,6 +42,10 @@ result<> write_window::check() const {
                    : "the lease was not renewed in time, so another process may lead: not sent"};
 }
 
+steady_time write_window::limit() const {
+  return steady_time(std::chrono::nanoseconds(limit_ns_.load()));
+}
+
 void write_window::open_until(steady_time limit) {
   limit_ns_ = in_ns(limit);
 }

@@ -13,6 +13,7 @@
 #include "core/kube/errors.hpp"
 #include "core/kube/rate_limit.hpp"
 #include "core/kube/resource.hpp"
+#include "core/kube/write_gate.hpp"
 #include "core/kube/write_policy.hpp"
 #include "core/net/transport.hpp"
 
@@ -75,13 +76,6 @@ struct delete_options {
 struct write_answer {
   int status = 0;
   std::string body;
-};
-
-/// Lets a write pass or says why not: leadership. Asked just before each sending.
-class write_gate {
- public:
-  virtual ~write_gate() = default;
-  [[nodiscard]] virtual result<> check() const = 0;
 };
 
 /// Who the client is: a bearer token, asked for with each request; empty for none.

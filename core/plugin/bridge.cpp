@@ -1,8 +1,10 @@
 #include "core/plugin/bridge.hpp"
 
+#include <algorithm>
 #include <exception>
 
 #include "core/base/assert.hpp"
+#include "core/plugin/effect_call.hpp"
 #include "core/plugin/host_table.hpp"
 #include "core/plugin/lent_input.hpp"
 #include "core/plugin/observation.hpp"
@@ -23,7 +25,10 @@ plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
                          input.key.name.c_str()};
   const plugin_call_scope mark(what);
   try {
-    return sink.close(observe_and_plan(*parts.table, parts.self, *view, *out));
+    std::string observed;
+    auto made = sink.close(observe_and_plan(*parts.table, parts.self, *view, *out, observed));
+    keep_observation(made, std::move(observed));
+    return made;
   } catch (const std::exception& e) {
     return sink.close_after_throw(e.what());
   } catch (...) {
@@ -41,6 +46,15 @@ plan_output failed_plan(plan_verdict verdict, const char* reason, std::string me
   return out;
 }
 
+void keep_observation(plan_output& out, std::string observed) {
+  const bool is_needed = std::any_of(out.steps.begin(), out.steps.end(), [](const auto& step) {
+    return std::holds_alternative<controller::plugin_effect>(step);
+  });
+  if (is_needed && !observed.empty()) {
+    out.observation = std::make_shared<const std::string>(std::move(observed));
+  }
+}
+
 plan_output bridge::plan(const plan_input& input) {
   if (!parts_->is_running) {
     return failed_plan(plan_verdict::retry, "PluginNotRunning",
@@ -56,6 +70,24 @@ plan_output bridge::plan(const plan_input& input) {
     return output;
   } catch (const std::exception& e) {
     return failed_plan(plan_verdict::retry, "PlanFailed", e.what());  // out of memory
+  }
+}
+
+controller::effect_output bridge::effect(const controller::effect_input& input) {
+  if (!parts_->is_running) {
+    return {plan_verdict::retry,
+            "PluginNotRunning",
+            "expected plugin " + parts_->plugin + " to be started and not stopped",
+            {}};
+  }
+  try {
+    const lent_effect lent(input, controller_);
+    const plugin_call what{parts_->plugin.c_str(), parts_->version.c_str(), "effect",
+                           input.key.ns.c_str(), input.key.name.c_str()};
+    const plugin_call_scope mark(what);
+    return call_effect(*parts_->table, parts_->self, lent.view(), input.time_left);
+  } catch (const std::exception& e) {
+    return {plan_verdict::retry, "EffectFailed", e.what(), {}};  // out of memory
   }
 }
 

@@ -23,6 +23,9 @@ struct instance_parts {
 [[nodiscard]] controller::plan_output failed_plan(controller::plan_verdict verdict,
                                                   const char* reason, std::string message);
 
+/// Gives a plan with effects what it has observed, for them.
+void keep_observation(controller::plan_output& out, std::string observed);
+
 class bridge final : public controller::reconciler {
  public:
   /// `parts` must outlive this.
@@ -31,6 +34,7 @@ class bridge final : public controller::reconciler {
 
   /// Thread: any, several at the same time for different keys.
   [[nodiscard]] controller::plan_output plan(const controller::plan_input& input) override;
+  [[nodiscard]] controller::effect_output effect(const controller::effect_input& input) override;
 
  private:
   const instance_parts* parts_;

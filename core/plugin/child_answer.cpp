@@ -4,7 +4,11 @@
 
 #include <cstring>
 
+#include "core/base/limits.hpp"
+#include "core/json/parse.hpp"
 #include "core/json/utf8.hpp"
+#include "core/plugin/bridge.hpp"
+#include "core/plugin/lent_text.hpp"
 
 namespace oarlock::plugin {
 
@@ -16,6 +20,16 @@ void write_log(const wire::taken_log& record, const host_table& host) {
                record.has_pairs ? record.pairs.data() : nullptr, record.pair_count);
 }
 
+namespace {
+
+// What observation.cpp lets through in the child.
+bool is_observation(std::string_view text) {
+  return text.empty() ||
+         (text.size() <= plan_limits::object_bytes_max && json::parse(std::string(text)));
+}
+
+}  // namespace
+
 std::optional<controller::plan_output> replay_answer(std::string_view payload,
                                                      const controller::plan_input& input,
                                                      plan_sink& sink, const host_table& host) {
@@ -26,8 +40,13 @@ std::optional<controller::plan_output> replay_answer(std::string_view payload,
   std::string_view what = r.text();
   const auto calls = r.count(wire::calls_max, 1);
   const oarlock_plan_out* out = sink.open(input);
+  std::string_view observed;
   for (std::uint64_t i = 0; r.ok() && i < calls; ++i) {
     const auto index = r.u8();
+    if (index == wire::observed_call) {
+      observed = r.text();
+      continue;
+    }
     if (index != wire::log_call) {
       wire::replay_call(index, out, r);
       continue;
@@ -35,7 +54,7 @@ std::optional<controller::plan_output> replay_answer(std::string_view payload,
     const auto record = wire::take_log(r);
     if (r.ok()) write_log(record, host);
   }
-  if (!r.ok() || !r.at_end()) {
+  if (!r.ok() || !r.at_end() || !is_observation(observed)) {
     (void)sink.close_refused({});
     return std::nullopt;
   }
@@ -49,7 +68,34 @@ std::optional<controller::plan_output> replay_answer(std::string_view payload,
                     "found more",
                     wire::calls_max, wire::reply_bytes_max));
   }
-  return sink.close(returned);
+  auto made = sink.close(returned);
+  keep_observation(made, std::string(observed));
+  return made;
+}
+
+std::optional<controller::effect_output> take_effect_answer(std::string_view payload,
+                                                            const host_table& host) {
+  wire::reader r(payload);
+  const auto verdict = r.u8();
+  controller::effect_output out;
+  out.verdict = static_cast<controller::plan_verdict>(verdict);
+  out.reason = r.text();
+  out.message = r.text();
+  const auto records = r.count(wire::calls_max, 1);
+  for (std::uint64_t i = 0; r.ok() && i < records; ++i) {
+    if (r.u8() != wire::log_call) return std::nullopt;
+    const auto record = wire::take_log(r);
+    if (r.ok()) write_log(record, host);
+  }
+  if (!r.ok() || !r.at_end() || verdict > static_cast<int>(controller::plan_verdict::terminal)) {
+    return std::nullopt;
+  }
+  if (out.verdict == controller::plan_verdict::done) return controller::effect_output{};
+  const bool is_well = is_reason(out.reason) &&
+                       out.reason.size() <= plan_limits::condition_reason_bytes_max &&
+                       out.message.size() <= limits::condition_message_bytes_max &&
+                       !json::first_not_utf8(out.message);
+  return is_well ? std::optional(std::move(out)) : std::nullopt;
 }
 
 std::optional<notice> take_notice(std::string_view packet) {

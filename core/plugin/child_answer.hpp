@@ -18,6 +18,11 @@ namespace oarlock::plugin {
     std::string_view payload, const controller::plan_input& input, plan_sink& sink,
     const host_table& host);
 
+/// What an effect in a child came to; logs its records. nullopt: the payload is not what
+/// oarlock-plugin-host sends.
+[[nodiscard]] std::optional<controller::effect_output> take_effect_answer(std::string_view payload,
+                                                                          const host_table& host);
+
 /// What a packet on the notice channel is about; nullopt: not what oarlock-plugin-host sends.
 struct notice {
   wire::frame what{};

@@ -36,6 +36,10 @@ class child_home {
   /// has ended is made again in the next child.
   [[nodiscard]] controller::plan_output plan(const std::string& controller,
                                              const controller::plan_input& input);
+  /// Thread: any. Never done twice: when the child ends meanwhile, whoever ended it, the outcome is
+  /// unknown and the effect has failed.
+  [[nodiscard]] controller::effect_output effect(const std::string& controller,
+                                                 const controller::effect_input& input);
 
  private:
   struct worker {
@@ -80,18 +84,25 @@ class child_home {
   void wake() const;
 
   // Plans.
-  [[nodiscard]] std::optional<lease> take_worker();
+  [[nodiscard]] std::optional<lease> take_worker(duration most);
   void give_back(const lease& used);
   [[nodiscard]] std::optional<controller::plan_output> plan_once(const lease& on,
                                                                  const std::string& controller,
                                                                  const controller::plan_input& in);
-  /// How the child of `on` died; whether this plan is to blame.
+  [[nodiscard]] std::optional<controller::effect_output> effect_once(
+      const lease& on, const std::string& controller, const controller::effect_input& in);
+  /// Sends the worker's request and reads its reply. False: the child is ending.
+  [[nodiscard]] bool exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit);
+  /// How the child of `on` died; whether this call is to blame.
   [[nodiscard]] std::pair<child_death, bool> await_death(const lease& on);
-  [[nodiscard]] std::optional<controller::plan_output> quarantined(const std::string& id,
-                                                                   const std::string& version);
-  [[nodiscard]] controller::plan_output note_crash(const std::string& id,
-                                                   const controller::plan_input& input,
-                                                   const child_death& death);
+  /// Says of calls of `what`, "a plan" or "an effect", that they are not made any more.
+  [[nodiscard]] std::optional<controller::effect_output> quarantined(const std::string& id,
+                                                                     const std::string& version,
+                                                                     const char* what);
+  [[nodiscard]] controller::effect_output note_crash(const std::string& id,
+                                                     const std::string& version, const char* what,
+                                                     const child_death& death);
+  [[nodiscard]] std::string why_down();
   void note_success(const std::string& id);
 
   const child_settings settings_;

@@ -37,6 +37,20 @@ class child_bridge final : public controller::reconciler {
       return failed_plan(controller::plan_verdict::retry, "PlanFailed", e.what());  // out of memory
     }
   }
+  [[nodiscard]] controller::effect_output effect(const controller::effect_input& input) override {
+    using controller::plan_verdict;
+    if (!*is_running_) {
+      return {plan_verdict::retry,
+              "PluginNotRunning",
+              "expected the plugin to be started and not stopped",
+              {}};
+    }
+    try {
+      return home_->effect(controller_, input);
+    } catch (const std::exception& e) {
+      return {plan_verdict::retry, "EffectFailed", e.what(), {}};  // out of memory
+    }
+  }
 
  private:
   child_home* home_;

@@ -4,10 +4,13 @@
 #include "core/base/log.hpp"
 #include "core/plugin/bridge.hpp"
 #include "core/plugin/child_home.hpp"
+#include "core/plugin/effect_call.hpp"
 #include "core/plugin/lent_input.hpp"
 
 namespace oarlock::plugin {
 
+using controller::effect_input;
+using controller::effect_output;
 using controller::plan_input;
 using controller::plan_output;
 using controller::plan_verdict;
@@ -19,21 +22,29 @@ constexpr int children_max = 5;
 // Beyond it a crash of one more key is not counted: its object may be long gone.
 constexpr std::size_t crashed_keys_max = 10000;
 constexpr const char* crashed_reason = "PluginCrashed";
+// Beyond the time that an effect was told to have: for its answer to come.
+constexpr duration effect_grace = std::chrono::seconds(1);
 
-// What has to change for a key to be planned again. Own writes of status leave the generation.
+// What has to change for a key to be called for again. Own writes of status leave the generation.
 std::string version_of(const cache::object_meta& meta) {
   return meta.uid + "/" +
          (meta.generation > 0 ? std::to_string(meta.generation) : meta.resource_version);
+}
+
+plan_output as_plan(effect_output failed) {
+  return failed_plan(failed.verdict, failed.reason.c_str(), std::move(failed.message));
 }
 
 }  // namespace
 
 plan_output child_home::plan(const std::string& controller, const plan_input& input) {
   const std::string id = controller + " " + input.key.text();
-  if (auto refused = quarantined(id, version_of(input.primary->meta()))) return *refused;
-  std::string why = "its child ended again and again";
+  const auto version = version_of(input.primary->meta());
+  if (auto refused = quarantined(id, version, "a plan")) return as_plan(std::move(*refused));
+  // Longer than the longest backoff, the start of a child and another plan.
+  const auto most = settings_.backoff_max + settings_.call_limit + settings_.plan_limit;
   for (int i = 0; i < children_max; ++i) {
-    const auto on = take_worker();
+    const auto on = take_worker(most);
     if (!on) break;
     std::optional<plan_output> made;
     try {
@@ -49,22 +60,61 @@ plan_output child_home::plan(const std::string& controller, const plan_input& in
       return std::move(*made);
     }
     const auto [death, is_blamed] = await_death(*on);
-    if (is_blamed) return note_crash(id, input, death);
+    if (is_blamed) return as_plan(note_crash(id, version, "a plan", death));
   }
+  return failed_plan(plan_verdict::retry, "PluginNotRunning", why_down());
+}
+
+effect_output child_home::effect(const std::string& controller, const effect_input& input) {
+  const std::string id = controller + " " + input.key.text() + " effect";
+  const auto version = version_of(input.primary->meta());
+  if (auto refused = quarantined(id, version, "an effect")) return std::move(*refused);
+  const auto until = clock_->now() + input.time_left;
+  const auto on = take_worker(input.time_left);
+  if (!on) return {plan_verdict::retry, "PluginNotRunning", why_down(), {}};
+  auto now = input;
+  now.time_left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock_->now());
+  // It may have waited for a worker: leadership and time are looked at again.
+  const auto open = input.gate == nullptr ? result<>() : input.gate->check();
+  if (!open || now.time_left.count() <= 0) {
+    give_back(*on);
+    if (!open) return {plan_verdict::retry, {}, {}, open.error()};
+    return {plan_verdict::retry, "EffectTimeout", "no worker was free in time: not started", {}};
+  }
+  std::optional<effect_output> made;
+  try {
+    made = effect_once(*on, controller, now);
+  } catch (...) {
+    on->in->run.kill_for(std::nullopt, "the daemon ran out of memory", "protocol");
+    throw;
+  }
+  if (made) {
+    give_back(*on);
+    note_success(id);
+    return std::move(*made);
+  }
+  const auto [death, is_blamed] = await_death(*on);
+  if (is_blamed) return note_crash(id, version, "an effect", death);
+  return {
+      plan_verdict::retry,
+      crashed_reason,
+      fmt::format("the plugin's process ended during this effect ({}), whose outcome is unknown",
+                  death.how),
+      {}};
+}
+
+std::string child_home::why_down() {
+  std::string why = "its child ended again and again";
   {
     const std::lock_guard lock(mutex_);
     if (!why_down_.empty()) why = why_down_;
   }
-  return failed_plan(
-      plan_verdict::retry, "PluginNotRunning",
-      fmt::format("expected plugin {} to run in its child, found: {}", request_.plugin, why));
+  return fmt::format("expected plugin {} to run in its child, found: {}", request_.plugin, why);
 }
 
-std::optional<child_home::lease> child_home::take_worker() {
+std::optional<child_home::lease> child_home::take_worker(duration most) {
   std::unique_lock lock(mutex_);
   std::optional<lease> taken;
-  // Longer than the longest backoff, the start of a child and another plan.
-  const auto most = settings_.backoff_max + settings_.call_limit + settings_.plan_limit;
   changed_.wait_for(lock, most, [&] {
     if (is_stopping_ || !is_started_) return true;
     if (current_ == nullptr) return false;
@@ -87,11 +137,32 @@ void child_home::give_back(const lease& used) {
   changed_.notify_all();
 }
 
+bool child_home::exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit) {
+  auto& mine = on.in->workers[on.index];
+  const int fd = on.in->run.worker_fd(on.index);
+  const wire::deadline until{clock_, clock_->now() + limit};
+  auto done = wire::send_frame(fd, ask, mine.request, until);
+  wire::frame what{};
+  if (done == wire::io_status::ok) {
+    done = wire::receive_frame(fd, what, mine.reply, wire::reply_bytes_max, until);
+  }
+  if (done == wire::io_status::ok && what == answer) return true;
+  if (done == wire::io_status::late) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+    on.in->run.kill_for(
+        on.index,
+        fmt::format("no {} within {} ms", ask == wire::frame::plan ? "plan" : "effect", ms),
+        "deadline");
+  } else if (done != wire::io_status::closed) {
+    on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
+  }
+  return false;
+}
+
 // nullopt: the child is ending.
 std::optional<plan_output> child_home::plan_once(const lease& on, const std::string& controller,
                                                  const plan_input& input) {
   auto& mine = on.in->workers[on.index];
-  const int fd = on.in->run.worker_fd(on.index);
   wire::begin_frame(mine.request);
   wire::writer w(mine.request);
   wire::put_input(w, *lent_input(input, controller).view());
@@ -101,25 +172,29 @@ std::optional<plan_output> child_home::plan_once(const lease& on, const std::str
                                    "run the plugin in the core",
                                    wire::request_bytes_max, mine.request.size()));
   }
-  const wire::deadline until{clock_, clock_->now() + settings_.plan_limit};
-  auto done = wire::send_frame(fd, wire::frame::plan, mine.request, until);
-  wire::frame what{};
-  if (done == wire::io_status::ok) {
-    done = wire::receive_frame(fd, what, mine.reply, wire::reply_bytes_max, until);
+  if (!exchange(on, wire::frame::plan, wire::frame::planned, settings_.plan_limit)) {
+    return std::nullopt;
   }
-  if (done == wire::io_status::ok && what == wire::frame::planned) {
-    plan_sink& sink = sinks_.borrow();
-    auto made = replay_answer(mine.reply, input, sink, host_);
-    sinks_.give_back(sink);
-    if (made) return made;
+  plan_sink& sink = sinks_.borrow();
+  auto made = replay_answer(mine.reply, input, sink, host_);
+  sinks_.give_back(sink);
+  if (!made) on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
+  return made;
+}
+
+// nullopt: the child is ending.
+std::optional<effect_output> child_home::effect_once(const lease& on, const std::string& controller,
+                                                     const effect_input& input) {
+  auto& mine = on.in->workers[on.index];
+  wire::begin_frame(mine.request);
+  wire::writer w(mine.request);
+  wire::put_effect(w, lent_effect(input, controller).view(), input.time_left.count());
+  if (!exchange(on, wire::frame::effect, wire::frame::acted, input.time_left + effect_grace)) {
+    return std::nullopt;
   }
-  if (done == wire::io_status::late) {
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.plan_limit);
-    on.in->run.kill_for(on.index, fmt::format("no plan within {} ms", limit.count()), "deadline");
-  } else if (done != wire::io_status::closed) {
-    on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
-  }
-  return std::nullopt;
+  auto made = take_effect_answer(mine.reply, host_);
+  if (!made) on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
+  return made;
 }
 
 std::pair<child_death, bool> child_home::await_death(const lease& on) {
@@ -129,8 +204,8 @@ std::pair<child_death, bool> child_home::await_death(const lease& on) {
   return {*on.in->death, std::find(blamed.begin(), blamed.end(), on.index) != blamed.end()};
 }
 
-std::optional<plan_output> child_home::quarantined(const std::string& id,
-                                                   const std::string& version) {
+std::optional<effect_output> child_home::quarantined(const std::string& id,
+                                                     const std::string& version, const char* what) {
   if (crashed_keys_ == 0) return std::nullopt;
   const auto known = crashes_.with([&](auto& all) -> std::optional<crash_count> {
     const auto found = all.find(id);
@@ -143,15 +218,18 @@ std::optional<plan_output> child_home::quarantined(const std::string& id,
     return std::nullopt;
   });
   if (!known) return std::nullopt;
-  return failed_plan(plan_verdict::terminal, crashed_reason,
-                     fmt::format("plans for this object ended the plugin's process {} times in a "
-                                 "row ({}): it is left alone until it changes",
-                                 known->crashes, known->how));
+  return effect_output{
+      plan_verdict::terminal,
+      crashed_reason,
+      fmt::format(
+          "{} for this object ended the plugin's process, {} times in a row ({}): it is left "
+          "alone until it changes",
+          what, known->crashes, known->how),
+      {}};
 }
 
-plan_output child_home::note_crash(const std::string& id, const plan_input& input,
-                                   const child_death& death) {
-  const auto version = version_of(input.primary->meta());
+effect_output child_home::note_crash(const std::string& id, const std::string& version,
+                                     const char* what, const child_death& death) {
   const int crashes = crashes_.with([&](auto& all) {
     if (all.size() >= crashed_keys_max && !all.contains(id)) return 1;
     auto& count = all[id];
@@ -160,14 +238,18 @@ plan_output child_home::note_crash(const std::string& id, const plan_input& inpu
     crashed_keys_ = all.size();
     return ++count.crashes;
   });
-  log_error("plugin's child ended during a plan",
-            {{"plugin", request_.plugin}, {"how", death.how}, {"in_a_row", crashes}});
+  log_error(
+      "plugin's child ended during a call",
+      {{"plugin", request_.plugin}, {"call", what}, {"how", death.how}, {"in_a_row", crashes}});
   if (crashes == settings_.crashes_per_key) quarantined_keys_.add(1);
-  if (auto refused = quarantined(id, version)) return *refused;
-  return failed_plan(plan_verdict::retry, crashed_reason,
-                     fmt::format("a plan for this object ended the plugin's process ({}), {} of {} "
-                                 "times before it is left alone",
-                                 death.how, crashes, settings_.crashes_per_key));
+  if (auto refused = quarantined(id, version, what)) return std::move(*refused);
+  return {
+      plan_verdict::retry,
+      crashed_reason,
+      fmt::format("{} for this object ended the plugin's process ({}), {} of {} times before it "
+                  "is left alone",
+                  what, death.how, crashes, settings_.crashes_per_key),
+      {}};
 }
 
 void child_home::note_success(const std::string& id) {

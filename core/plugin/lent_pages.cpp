@@ -75,6 +75,19 @@ const oarlock_plan_view* copy_view(arena& to, const oarlock_plan_view& from) {
   return out;
 }
 
+const oarlock_effect_view* copy_view(arena& to, const oarlock_effect_view& from) {
+  auto* const out = static_cast<oarlock_effect_view*>(to.copy(&from, sizeof(from)));
+  auto view = from;
+  for (auto* text : {&view.controller, &view.object_namespace, &view.object_name, &view.name}) {
+    *text = to.copy(*text);
+  }
+  view.payload = to.copy(from.payload);
+  view.observation = to.copy(from.observation);
+  view.primary = copy_objects(to, from.primary, 1, from.primary->struct_size);
+  if (out != nullptr) *out = view;
+  return out;
+}
+
 // The inputs of the last calls, out of reach.
 struct kept_range {
   std::atomic<std::uintptr_t> begin{0};
@@ -96,7 +109,8 @@ void keep(void* pages, std::size_t size) {
 
 }  // namespace
 
-lent_pages::lent_pages(const oarlock_plan_view& from) : view_(&from) {
+template <class View>
+lent_pages<View>::lent_pages(const View& from) : view_(&from) {
   arena counted(nullptr);
   (void)copy_view(counted, from);
   void* const pages =
@@ -109,13 +123,17 @@ lent_pages::lent_pages(const oarlock_plan_view& from) : view_(&from) {
   ::mprotect(pages_, size_, PROT_READ);
 }
 
-lent_pages::~lent_pages() {
+template <class View>
+lent_pages<View>::~lent_pages() {
   if (pages_ == nullptr) return;
   // Its memory is given back, its addresses are not.
   ::madvise(pages_, size_, MADV_DONTNEED);
   ::mprotect(pages_, size_, PROT_NONE);
   keep(pages_, size_);
 }
+
+template class lent_pages<oarlock_plan_view>;
+template class lent_pages<oarlock_effect_view>;
 
 bool is_kept_view(const void* address) {
   const auto at = reinterpret_cast<std::uintptr_t>(address);

@@ -13,19 +13,21 @@ inline constexpr bool checks_views = true;
 inline constexpr bool checks_views = false;
 #endif
 
-/// A copy of all that `from` points at. Without memory for it, `from` itself.
+/// A copy of all that `from` points at. Without memory for it, `from` itself. `View`: that of a
+/// plan or of an effect.
+template <class View>
 class lent_pages {
  public:
-  explicit lent_pages(const oarlock_plan_view& from);
+  explicit lent_pages(const View& from);
   /// Takes the copy out of reach. Its addresses are not used again for some calls.
   ~lent_pages();
   lent_pages(const lent_pages&) = delete;
   lent_pages& operator=(const lent_pages&) = delete;
 
-  [[nodiscard]] const oarlock_plan_view* view() const { return view_; }
+  [[nodiscard]] const View* view() const { return view_; }
 
  private:
-  const oarlock_plan_view* view_;
+  const View* view_;
   void* pages_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -1,14 +1,7 @@
 #include "core/plugin/observation.hpp"
 
-#include <atomic>
-#include <memory>
-#include <string>
-#include <thread>
-#include <vector>
-
-#include "core/base/guarded.hpp"
 #include "core/json/parse.hpp"
-#include "core/json/utf8.hpp"
+#include "core/plugin/kept_table.hpp"
 #include "core/plugin/lent_pages.hpp"
 #include "core/plugin/plan_sink.hpp"
 
@@ -23,8 +16,8 @@ std::string_view text_of(oarlock_str_view lent) {
   return lent.data == nullptr ? std::string_view() : std::string_view(lent.data, lent.size);
 }
 
-// Used for one observation after another. A plugin may wrongly keep the table, so none is freed.
-class observation {
+// Used for one observation after another.
+class observation final : public receiver {
  public:
   observation() {
     table_.struct_size = sizeof(table_);
@@ -42,8 +35,6 @@ class observation {
       });
     };
   }
-  observation(const observation&) = delete;
-  observation& operator=(const observation&) = delete;
 
   oarlock_status ask(const oarlock_plugin& table, oarlock_instance* self,
                      const oarlock_plan_view& view) {
@@ -51,9 +42,7 @@ class observation {
     reason_.clear();
     message_.clear();
     refused_.clear();
-    thread_ = std::this_thread::get_id();
-    is_open_ = true;
-    const closing now{is_open_};
+    const opening now(*this);
     if (!checks_views) return table.observe(self, &view, observe_limit.count(), &table_);
     const lent_pages lent(view);
     return table.observe(self, lent.view(), observe_limit.count(), &table_);
@@ -67,16 +56,11 @@ class observation {
  private:
   static constexpr std::size_t message_bytes_max = 4096;
 
-  struct closing {
-    std::atomic<bool>& open;
-    ~closing() { open = false; }
-  };
-
   template <class Work>
   static oarlock_status during(oarlock_observe_ctx* ctx, Work work) noexcept {
     if (ctx == nullptr) return OARLOCK_INVALID;
     auto& self = *reinterpret_cast<observation*>(ctx);
-    if (!self.is_open_ || self.thread_ != std::this_thread::get_id()) return OARLOCK_INVALID;
+    if (!self.takes_calls()) return OARLOCK_INVALID;
     try {
       return work(self);
     } catch (...) {
@@ -108,41 +92,10 @@ class observation {
   }
 
   oarlock_observe_out table_{};
-  std::atomic<bool> is_open_{false};
-  std::atomic<std::thread::id> thread_{};
   std::string bytes_;
   std::string reason_;
   std::string message_;
   std::string refused_;
-};
-
-using idle_list = guarded<std::vector<std::unique_ptr<observation>>>;
-
-idle_list& idle() {
-  static auto& list = *new idle_list;
-  return list;
-}
-
-// From the idle ones for its life, and back.
-class borrowed {
- public:
-  borrowed() {
-    idle().with([&](auto& list) {
-      if (list.empty()) return;
-      one_ = std::move(list.back());
-      list.pop_back();
-    });
-    if (one_ == nullptr) one_ = std::make_unique<observation>();
-  }
-  ~borrowed() {
-    idle().with([&](auto& list) { list.push_back(std::move(one_)); });
-  }
-  borrowed(const borrowed&) = delete;
-  borrowed& operator=(const borrowed&) = delete;
-  observation* operator->() const { return one_.get(); }
-
- private:
-  std::unique_ptr<observation> one_;
 };
 
 void fail(const oarlock_plan_out& out, const std::string& reason, const std::string& message) {
@@ -159,11 +112,13 @@ oarlock_status plan_with(const oarlock_plugin& table, oarlock_instance* self,
 }  // namespace
 
 oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* self,
-                                const oarlock_plan_view& view, const oarlock_plan_out& out) {
+                                const oarlock_plan_view& view, const oarlock_plan_out& out,
+                                std::string& observed) {
+  observed.clear();
   if (!OARLOCK_HAS_FIELD(&table, oarlock_plugin, observe) || table.observe == nullptr) {
     return plan_with(table, self, view, out);
   }
-  const borrowed seen;
+  const borrowed<observation> seen;
   const auto status = seen->ask(table, self, view);
   if (!seen->refused().empty()) {
     fail(out, refused_reason, seen->refused());
@@ -180,6 +135,7 @@ oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* s
   with.observation_encoding = OARLOCK_ENCODING_JSON;
   with.observation = {reinterpret_cast<const std::uint8_t*>(seen->bytes().data()),
                       seen->bytes().size()};
+  observed = seen->bytes();
   return plan_with(table, self, with, out);
 }
 

@@ -1,8 +1,6 @@
 #include "core/plugin/plan_sink.hpp"
 
 #include <fmt/format.h>
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
 
 #include <algorithm>
 #include <utility>
@@ -10,80 +8,13 @@
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
 #include "core/json/parse.hpp"
+#include "core/plugin/lent_text.hpp"
 #include "oarlock/abi.h"
 
 namespace oarlock::plugin {
 
 using controller::plan_output;
 using controller::plan_verdict;
-
-namespace {
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_letter_or_digit(char c) {
-  return is_letter(c) || (c >= '0' && c <= '9');
-}
-
-struct nowhere {
-  void Put(char) {}
-};
-
-bool is_utf8(std::string_view text) {
-  rapidjson::MemoryStream bytes(text.data(), text.size());
-  nowhere sink;
-  while (bytes.Tell() < text.size()) {
-    if (!rapidjson::UTF8<>::Validate(bytes, sink)) return false;
-  }
-  return bytes.Tell() == text.size();
-}
-
-// Empty when `lent` is UTF-8 of at most `bytes_max` bytes; else what is wrong with it.
-std::string trouble_of_text(oarlock_str_view lent, std::string_view name, std::size_t bytes_max) {
-  if (lent.data == nullptr && lent.size != 0) {
-    return fmt::format("expected {} to point at {} bytes, found NULL", name, lent.size);
-  }
-  if (lent.size > bytes_max) {
-    return fmt::format("expected {} to have at most {} bytes, found {}", name, bytes_max,
-                       lent.size);
-  }
-  if (lent.size != 0 && !is_utf8({lent.data, lent.size})) {
-    return fmt::format("expected {} to be UTF-8", name);
-  }
-  return {};
-}
-
-std::string text_of(oarlock_str_view lent) {
-  return lent.size == 0 ? std::string{} : std::string(lent.data, lent.size);
-}
-
-// metav1.Condition: ^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$
-bool is_reason(std::string_view s) {
-  return !s.empty() && is_letter(s.front()) && (is_letter_or_digit(s.back()) || s.back() == '_') &&
-         std::all_of(s.begin(), s.end(), [](char c) {
-           return is_letter_or_digit(c) || c == '_' || c == ',' || c == ':';
-         });
-}
-
-// metav1.Condition, without insisting on the grammar of an optional DNS prefix.
-bool is_condition_type(std::string_view s) {
-  return !s.empty() && is_letter_or_digit(s.front()) && is_letter_or_digit(s.back()) &&
-         std::all_of(s.begin(), s.end(), [](char c) {
-           return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.' || c == '/';
-         });
-}
-
-// The beginning of `text`, cut between characters.
-std::string shortened(const std::string& text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  std::size_t end = bytes_max - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-    --end;
-  return text.substr(0, end) + "...";
-}
-
-}  // namespace
 
 // The C side: each slot finds its sink, and turns what it says, or throws, into a status.
 struct plan_sink::slots {
@@ -152,6 +83,10 @@ struct plan_sink::slots {
     return call(ctx, "swap_status",
                 [&](plan_sink& s) { return s.swap_status(version, encoding, status); });
   }
+  static oarlock_status effect(oarlock_plan_ctx* ctx, oarlock_str_view name,
+                               oarlock_encoding encoding, oarlock_bytes_view payload) noexcept {
+    return call(ctx, "effect", [&](plan_sink& s) { return s.effect(name, encoding, payload); });
+  }
 };
 
 plan_sink::plan_sink(std::string plugin) : plugin_(std::move(plugin)) {
@@ -168,7 +103,8 @@ plan_sink::plan_sink(std::string plugin) : plugin_(std::move(plugin)) {
             &slots::create_once,
             &slots::patch_existing,
             &slots::remove,
-            &slots::swap_status};
+            &slots::swap_status,
+            &slots::effect};
 }
 
 const oarlock_plan_out* plan_sink::open(const controller::plan_input& input) {
@@ -427,6 +363,25 @@ plan_sink::answer plan_sink::swap_status(oarlock_str_view resource_version,
   controller::status_swap made{{}, text_of(resource_version)};
   if (auto a = take_bytes(encoding, status, made.json); a.status != OARLOCK_OK) return a;
   if (auto a = take_status(made.json); a.status != OARLOCK_OK) return a;
+  output_.steps.emplace_back(std::move(made));
+  return {};
+}
+
+plan_sink::answer plan_sink::effect(oarlock_str_view name, oarlock_encoding encoding,
+                                    oarlock_bytes_view payload) {
+  if (auto a = check_room(); a.status != OARLOCK_OK) return a;
+  const auto trouble = trouble_of_text(name, "name", plan_limits::effect_name_bytes_max);
+  if (!trouble.empty()) return {OARLOCK_INVALID, trouble};
+  controller::plugin_effect made{text_of(name), {}};
+  if (!is_effect_name(made.name)) {
+    return {OARLOCK_INVALID,
+            fmt::format("expected a name of letters, digits and -_., found \"{}\"", made.name)};
+  }
+  if (payload.size > 0) {
+    if (auto a = take_bytes(encoding, payload, made.payload); a.status != OARLOCK_OK) return a;
+    const auto parsed = json::parse(made.payload);
+    if (!parsed) return {OARLOCK_INVALID, parsed.error().message};
+  }
   output_.steps.emplace_back(std::move(made));
   return {};
 }

@@ -25,6 +25,7 @@ inline constexpr std::size_t conditions_max = 64;
 inline constexpr std::size_t events_max = 64;
 inline constexpr std::size_t steps_max = 256;
 inline constexpr std::size_t id_bytes_max = 253;
+inline constexpr std::size_t effect_name_bytes_max = 63;
 inline constexpr std::size_t condition_type_bytes_max = 316;
 inline constexpr std::size_t condition_reason_bytes_max = 1024;
 inline constexpr std::size_t event_reason_bytes_max = 128;
@@ -70,6 +71,7 @@ class plan_sink {
                 oarlock_propagation propagation);
   answer swap_status(oarlock_str_view resource_version, oarlock_encoding encoding,
                      oarlock_bytes_view status);
+  answer effect(oarlock_str_view name, oarlock_encoding encoding, oarlock_bytes_view payload);
   answer set_finished();
   answer set_failure(oarlock_str_view reason, oarlock_str_view message);
 

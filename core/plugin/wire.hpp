@@ -39,6 +39,9 @@ enum class frame : std::uint32_t {
   crashed,     ///< a signal is about to end the child
   exiting,     ///< the plugin called exit()
   enqueued,    ///< an event source named an object
+  // one effect
+  effect,
+  acted,  ///< what it came to
 };
 
 /// In front of every frame on a stream.

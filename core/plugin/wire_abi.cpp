@@ -13,10 +13,14 @@ char too_long_bytes[view_bytes_max + 1];
 
 constexpr std::size_t object_bytes_least = 4 + 9 + 9;
 
+void put_bytes(writer& w, oarlock_bytes_view bytes) {
+  w.text({reinterpret_cast<const char*>(bytes.data), bytes.size});
+}
+
 void put_object(writer& w, const oarlock_object_view& object) {
   w.i32(object.encoding);
   w.text({object.resource.data, object.resource.size});
-  w.text({reinterpret_cast<const char*>(object.bytes.data), object.bytes.size});
+  put_bytes(w, object.bytes);
 }
 
 oarlock_str_view take_text(reader& r) {
@@ -24,13 +28,17 @@ oarlock_str_view take_text(reader& r) {
   return {text.data(), text.size()};
 }
 
+oarlock_bytes_view take_bytes(reader& r) {
+  const auto bytes = r.text();
+  return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+}
+
 oarlock_object_view take_object(reader& r) {
   oarlock_object_view out{};
   out.struct_size = sizeof(out);
   out.encoding = r.i32();
   out.resource = take_text(r);
-  const auto bytes = r.text();
-  out.bytes = {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+  out.bytes = take_bytes(r);
   return out;
 }
 
@@ -220,6 +228,35 @@ taken_input::taken_input(reader& r) {
   failure_.reason = take_text(r);
   failure_.message = take_text(r);
   view_.last_failure = &failure_;
+}
+
+void put_effect(writer& w, const oarlock_effect_view& view, std::int64_t time_left_ms) {
+  static_assert(sizeof(oarlock_effect_view) == 128, "a field of oarlock_effect_view has no place");
+  put_text(w, view.controller);
+  put_text(w, view.object_namespace);
+  put_text(w, view.object_name);
+  put_object(w, *view.primary);
+  put_text(w, view.name);
+  put_bytes(w, view.payload);
+  put_bytes(w, view.observation);
+  w.i64(view.lease_valid_until_ns);
+  w.i64(time_left_ms);
+}
+
+taken_effect::taken_effect(reader& r) {
+  view_.struct_size = sizeof(view_);
+  view_.payload_encoding = OARLOCK_ENCODING_JSON;
+  view_.observation_encoding = OARLOCK_ENCODING_JSON;
+  view_.controller = take_text(r);
+  view_.object_namespace = take_text(r);
+  view_.object_name = take_text(r);
+  primary_ = take_object(r);
+  view_.primary = &primary_;
+  view_.name = take_text(r);
+  view_.payload = take_bytes(r);
+  view_.observation = take_bytes(r);
+  view_.lease_valid_until_ns = r.i64();
+  time_left_ms_ = r.i64();
 }
 
 void put_log(writer& w, oarlock_log_level level, oarlock_str_view message,

@@ -117,13 +117,19 @@ inline constexpr std::tuple plan_slots{
     slot<&oarlock_plan_out::patch_existing>{"patch_existing"},
     slot<&oarlock_plan_out::remove>{"remove"},
     slot<&oarlock_plan_out::swap_status>{"swap_status"},
+    slot<&oarlock_plan_out::effect>{"effect"},
 };
 inline constexpr std::size_t plan_slot_count = std::tuple_size_v<decltype(plan_slots)>;
 static_assert(sizeof(oarlock_plan_out) ==
                   offsetof(oarlock_plan_out, apply) + plan_slot_count * sizeof(void*),
               "oarlock_plan_out has a slot that plan_slots lacks");
+/// The number of the slot effect.
+inline constexpr std::size_t effect_slot = 11;
+static_assert(std::get<effect_slot>(plan_slots).at == &oarlock_plan_out::effect);
 /// A log record between the calls of a plan, in their order.
 inline constexpr std::uint8_t log_call = 255;
+/// What a plan with effects has observed: once, after its calls.
+inline constexpr std::uint8_t observed_call = 254;
 
 /// The name of a slot; "?" for a number that is none.
 [[nodiscard]] const char* slot_name(std::size_t index);
@@ -154,6 +160,25 @@ class taken_input {
   std::vector<oarlock_object_view> objects_;
   oarlock_failure_view failure_{};
   oarlock_plan_view view_{};
+};
+
+// --- effects ---
+
+void put_effect(writer& w, const oarlock_effect_view& view, std::int64_t time_left_ms);
+
+/// An effect's inputs as views of the frame they came in.
+class taken_effect {
+ public:
+  explicit taken_effect(reader& r);
+  taken_effect(const taken_effect&) = delete;
+  taken_effect& operator=(const taken_effect&) = delete;
+  [[nodiscard]] const oarlock_effect_view& view() const { return view_; }
+  [[nodiscard]] std::int64_t time_left_ms() const { return time_left_ms_; }
+
+ private:
+  oarlock_object_view primary_{};
+  oarlock_effect_view view_{};
+  std::int64_t time_left_ms_ = 0;
 };
 
 // --- log records ---

@@ -53,7 +53,24 @@ class hostile {
     input.primary = std::make_shared<const cache::object>(meta, "{}");
     return plugin_->reconciler_for("zoo").plan(input);
   }
+  controller::effect_output effect(const std::string& name,
+                                   std::chrono::milliseconds time_left = 20s,
+                                   const kube::write_gate* gate = nullptr) {
+    cache::object_meta meta;
+    meta.key = {"shop", "one"};
+    meta.uid = "one";
+    meta.generation = acted_on;
+    controller::effect_input input;
+    input.spec = &plugin_->declared().controllers.front();
+    input.key = meta.key;
+    input.primary = std::make_shared<const cache::object>(meta, "{}");
+    input.what.name = name;
+    input.time_left = time_left;
+    input.gate = gate;
+    return plugin_->reconciler_for("zoo").effect(input);
+  }
   plugin::loaded_plugin& plugin() { return *plugin_; }
+  std::int64_t acted_on = 1;  // generation of the object of effect()
   fs::path token() { return here_.path() / "token"; }
 
  private:
@@ -110,6 +127,98 @@ TEST(child_home, the_ways_to_die_end_only_the_child) {
     EXPECT_THAT(out.fail_message, HasSubstr(e.words));
     EXPECT_EQ(zoo.plan("well").verdict, plan_verdict::done);
   }
+}
+
+TEST(child_home, an_effect_that_ends_the_child_costs_its_key_a_retry) {
+  const end ends[] = {{"segv", "SIGSEGV at libzoo.so+0x"},
+                      {"abort", "SIGABRT"},
+                      {"exit", "exit() called, exit code 0"},
+                      {"overflow", "SIGSEGV"}};
+  hostile zoo;
+  for (const auto& e : ends) {
+    SCOPED_TRACE(e.how);
+    const auto out = zoo.effect(e.how);
+    EXPECT_FALSE(out.not_started);
+    EXPECT_EQ(out.verdict, plan_verdict::retry);
+    EXPECT_EQ(out.reason, "PluginCrashed");
+    EXPECT_THAT(out.message, HasSubstr(e.words));
+    EXPECT_EQ(zoo.plan("one").fail_reason, "Tried") << "a plan of the same key is well";
+    EXPECT_EQ(zoo.effect("well").verdict, plan_verdict::done);
+  }
+}
+
+TEST(child_home, an_effect_past_its_deadline_ends_the_child) {
+  hostile zoo;
+  const auto out = zoo.effect("hang", 50ms);
+  EXPECT_EQ(out.verdict, plan_verdict::retry);
+  EXPECT_EQ(out.reason, "PluginCrashed");
+  EXPECT_THAT(out.message, HasSubstr("no effect within 10"));
+  EXPECT_EQ(zoo.effect("well").verdict, plan_verdict::done);
+}
+
+TEST(child_home,
+     effects_that_end_the_child_again_and_again_are_left_alone_until_the_object_changes) {
+  hostile zoo;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(zoo.plan("one").fail_reason, "Tried") << "a plan between them changes nothing";
+    EXPECT_EQ(zoo.effect("segv").reason, "PluginCrashed");
+  }
+  const auto left_alone = zoo.effect("well");
+  EXPECT_EQ(left_alone.verdict, plan_verdict::terminal);
+  EXPECT_THAT(left_alone.message,
+              HasSubstr("an effect for this object ended the plugin's process"));
+  EXPECT_EQ(zoo.plan("one").fail_reason, "Tried");
+  zoo.acted_on = 2;
+  EXPECT_EQ(zoo.effect("well").verdict, plan_verdict::done);
+}
+
+class closing_gate final : public kube::write_gate {
+ public:
+  [[nodiscard]] result<> check() const override {
+    return error{make_error_code(boost::system::errc::timed_out), "closed"};
+  }
+};
+
+TEST(child_home, an_effect_is_not_sent_once_another_process_may_lead) {
+  hostile zoo;
+  const closing_gate gate;
+  const auto out = zoo.effect("segv", 20s, &gate);
+  ASSERT_TRUE(out.not_started);
+  EXPECT_EQ(out.not_started->message, "closed");
+}
+
+struct bad_effect {
+  const char* how;
+  const char* reason;
+  const char* words;
+};
+
+TEST(child_home, an_effect_that_breaks_the_contract_fails_in_both_homes) {
+  const bad_effect all[] = {
+      {"silent-error", "EffectFailed", "returned status 1 and did not say why"},
+      {"unknown-status", "EffectFailed", "returned status 4711 and did not say why"},
+      {"bad-reason", "EffectFailed", "gave a reason that is none"},
+      {"ok-after-fail", "Odd", "but fine"}};
+  for (const auto in : {home::core, home::child}) {
+    hostile zoo(in);
+    for (const auto& e : all) {
+      SCOPED_TRACE(e.how);
+      const auto out = zoo.effect(e.how);
+      EXPECT_EQ(out.verdict, plan_verdict::retry);
+      EXPECT_EQ(out.reason, e.reason);
+      EXPECT_THAT(out.message, HasSubstr(e.words));
+    }
+    EXPECT_EQ(zoo.effect("null-ctx").verdict, plan_verdict::done);
+    EXPECT_EQ(zoo.plan("well").verdict, plan_verdict::done);
+    EXPECT_EQ(zoo.effect("call-plan").verdict, plan_verdict::done) << "the kept table is refused";
+  }
+}
+
+TEST(child_home, a_view_that_an_effect_kept_cannot_be_read) {
+  if (!plugin::checks_views) GTEST_SKIP() << "a check of debug builds";
+  hostile zoo;
+  EXPECT_EQ(zoo.effect("keep").verdict, plan_verdict::done);
+  EXPECT_THAT(zoo.effect("use-view").message, HasSubstr("it kept a view"));
 }
 
 TEST(child_home, a_view_that_was_kept_cannot_be_read_and_the_plugin_is_named) {

@@ -144,6 +144,68 @@ TEST_P(contract, a_plan_says_each_step) {
   EXPECT_EQ(swap.json, R"({"epoch":3})");
 }
 
+TEST_P(contract, a_plan_records_effects_and_what_it_saw_for_them) {
+  started plugin(library(), where());
+  const auto in = plugin.input("effects");
+  const auto out = plugin.plan(in);
+  ASSERT_EQ(out.verdict, plan_verdict::done) << out.fail_message;
+  EXPECT_EQ(out.steps_before_apply_set, 1U);
+  ASSERT_EQ(out.steps.size(), 2U);
+  const auto& first = std::get<controller::plugin_effect>(out.steps[0]);
+  EXPECT_EQ(first.name, "paint-1");
+  EXPECT_EQ(first.payload, R"({"color":"red"})");
+  const auto& second = std::get<controller::plugin_effect>(out.steps[1]);
+  EXPECT_EQ(second.name, "dry");
+  EXPECT_EQ(second.payload, "");
+  ASSERT_NE(out.observation, nullptr);
+  EXPECT_EQ(*out.observation, R"({"seen":")" + digest(in.primary->json()) + R"("})");
+  EXPECT_EQ(plugin.plan("observe").observation, nullptr) << "it has no effects";
+}
+
+// Open until then.
+struct open_gate final : kube::write_gate {
+  explicit open_gate(steady_time limit) : until(limit) {}
+  [[nodiscard]] result<> check() const override { return {}; }
+  [[nodiscard]] steady_time limit() const override { return until; }
+  steady_time until;
+};
+
+TEST_P(contract, an_effect_sees_all_of_its_inputs) {
+  started plugin(library(), where());
+  auto in = plugin.effect_input("tell");
+  const auto told = [&](const std::string& rest) {
+    const auto out = plugin.effect(in);
+    EXPECT_FALSE(out.not_started);
+    EXPECT_EQ(out.verdict, plan_verdict::retry);
+    EXPECT_EQ(out.reason, "Told");
+    EXPECT_EQ(out.message, "zoo shop/one " + shown("animals.example.com", in.primary) + rest);
+  };
+  told(R"( {"n":1} {"seen":[]} 9223372036854775807 in time)");
+  const open_gate gate(steady_time(std::chrono::nanoseconds(4711)));
+  in.gate = &gate;
+  in.what.payload.clear();
+  in.observation = nullptr;
+  told("   4711 in time");
+}
+
+TEST_P(contract, an_effect_happens_or_says_why_not) {
+  started plugin(library(), where());
+  EXPECT_EQ(plugin.effect("paint-1").verdict, plan_verdict::done);
+  const auto expect = [&](const char* name, const char* reason, const char* message) {
+    SCOPED_TRACE(name);
+    const auto out = plugin.effect(name);
+    EXPECT_EQ(out.verdict, plan_verdict::terminal);
+    EXPECT_EQ(out.reason, reason);
+    EXPECT_THAT(out.message, HasSubstr(message));
+  };
+  expect("terminal", "Never", "cannot be");
+  expect("throw", "PluginThrew", "as asked");
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(plugin.effect("log").verdict, plan_verdict::done);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("the contract speaks plugin=zoo color=blue controller=zoo"));
+}
+
 TEST_P(contract, a_plan_says_conditions_events_and_when) {
   started plugin(library(), where());
   const auto out = plugin.plan("say");

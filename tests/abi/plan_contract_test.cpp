@@ -94,6 +94,11 @@ TEST_P(plan_contract, a_refused_call_fails_the_plan) {
       {"patch-no-uid", "expected name and uid of a Pod"},
       {"patch-no-name", "expected name and uid of a Pod"},
       {"patch-kind", "expected a kind of patch, 1 or 2, found 9"},
+      {"effect-no-name", "effect(): expected a name of letters, digits and -_., found \"\""},
+      {"effect-blank", "found \"a b\""},
+      {"effect-long", "expected name to have at most 63 bytes, found 64"},
+      {"effect-json", "effect(): "},
+      {"effect-encoding", "expected encoding 1 (JSON), found 42"},
       {"patch-null", "patch_existing(): expected a target, found NULL"},
       {"patch-old-view", "expected struct_size >= 72, found 16"},
       {"delete-applied", "expected one step for each object, found a second for ConfigMap a"},
@@ -303,6 +308,18 @@ TEST_P(plan_contract, an_exception_that_crosses_is_caught) {
   EXPECT_EQ(out.fail_reason, "PluginThrew");
   EXPECT_THAT(out.fail_message, HasSubstr("thrown in plan"));
   EXPECT_THAT(raw.plan("x").fail_message, HasSubstr("not a std::exception"));
+  const auto effect = raw.effect("long-name");
+  EXPECT_EQ(effect.verdict, plan_verdict::terminal);
+  EXPECT_EQ(effect.reason, "PluginThrew");
+  EXPECT_THAT(effect.message, HasSubstr("thrown in effect"));
+  EXPECT_THAT(raw.effect("x").message, HasSubstr("not a std::exception"));
+}
+
+TEST_P(plan_contract, an_effect_of_a_plugin_without_the_slot_is_refused) {
+  started rogue("rogue", GetParam());
+  const auto out = rogue.effect("promote");
+  EXPECT_EQ(out.verdict, plan_verdict::terminal);
+  EXPECT_EQ(out.reason, "UnknownEffect");
 }
 
 TEST_P(plan_contract, log_records_carry_plugin_and_object) {

@@ -53,6 +53,23 @@ class started {
     one.deleting = deleting;
     return plan(one);
   }
+  /// Of the animal "one".
+  [[nodiscard]] controller::effect_input effect_input(const std::string& name) const {
+    controller::effect_input in;
+    in.spec = &plugin_->declared().controllers.front();
+    in.key = {"shop", "one"};
+    in.primary = animal("one");
+    in.what = {name, R"({"n":1})"};
+    in.observation = std::make_shared<const std::string>(R"({"seen":[]})");
+    in.time_left = std::chrono::seconds(20);
+    in.log = input("one").log;
+    return in;
+  }
+  controller::effect_output effect(const controller::effect_input& input) {
+    const log_scope said(input.log);  // as the lane does it
+    return plugin_->reconciler_for("zoo").effect(input);
+  }
+  controller::effect_output effect(const std::string& name) { return effect(effect_input(name)); }
   plugin::loaded_plugin& plugin() { return *plugin_; }
   [[nodiscard]] bool is_there() const { return plugin_ != nullptr; }
 

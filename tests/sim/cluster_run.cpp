@@ -79,6 +79,8 @@ cluster_run::~cluster_run() {
 void cluster_run::end() {
   for (std::size_t i = 0; i < processes_.size(); ++i)
     crash(i);
+  for (auto& p : std::exchange(database.problems, {}))
+    problems.push_back(std::move(p));
 }
 
 // ---------------------------------------------------------------- processes
@@ -92,7 +94,11 @@ void cluster_run::start(std::size_t number) {
   const auto identity = "oarlockd-" + std::to_string(number) + "-" + std::to_string(life);
   net.note("start " + identity);
   processes_[number] = std::make_unique<process>(
-      time, net, plugin_, identity, seed_ * 1000 + number * 100 + static_cast<std::size_t>(life));
+      time, net, plugin_, identity, seed_ * 1000 + number * 100 + static_cast<std::size_t>(life),
+      process::world{
+          &database,
+          [this](const process& p, const std::string& what) { check_effect(p.identity(), what); },
+          [this, number](const process&) { after_effect(number); }});
 }
 
 void cluster_run::crash(std::size_t number) {
@@ -189,6 +195,10 @@ void cluster_run::check_write(const write_record& w, steady_time sent) {
   }
 }
 
+void cluster_run::check_effect(const std::string& by, const std::string& what) {
+  if (by != holder_) problems.push_back(by + ": " + what + " while " + holder_ + " held the lease");
+}
+
 void cluster_run::check_form(const write_record& w) {
   const auto& plural = w.kind->resource.plural;
   const auto what = w.by + ": " + w.verb + " " + plural + "/" + w.name.name;
@@ -235,6 +245,9 @@ std::string cluster_run::unsettled(const std::string& name, const js::object& ap
   const auto& spec = child->body->at("spec").as_object();
   if (spec.at("replicas") != app.at("spec").at("replicas")) return name + ": replicas differ";
   if (condition_status(app, "Ready") != "True") return name + " is not Ready";
+  if (database.used_by(meta_text(app, "uid")) != text_at(app.at("spec").as_object(), "image")) {
+    return name + ": the image in use is another";
+  }
   return {};
 }
 

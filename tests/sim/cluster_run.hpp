@@ -30,6 +30,7 @@ class cluster_run {
 
   test::timeline time;
   network net;
+  outside database;
   std::vector<std::string> problems;  ///< what must not be, as it was found
 
   // --- processes, by number: each has a life after each crash ---
@@ -67,10 +68,13 @@ class cluster_run {
   counts written;
   /// Called after each write of a process, with its number; leases and events are left out.
   std::function<void(std::size_t number)> after_write = [](std::size_t) {};
+  /// Called after each effect of a process.
+  std::function<void(std::size_t number)> after_effect = [](std::size_t) {};
 
  private:
   void check_write(const write_record& w, steady_time sent);
   void check_form(const write_record& w);
+  void check_effect(const std::string& by, const std::string& what);
   void note_holder();
   [[nodiscard]] std::string unsettled(const std::string& name, const js::object& app) const;
   [[nodiscard]] std::string unsettled() const;

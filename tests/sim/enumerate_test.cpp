@@ -43,13 +43,15 @@ const std::vector<scenario> scenarios{
     {"delete", false, [](cluster_run& c) { c.delete_app("a"); }},
 };
 
-enum class accident { none, crash_after, reply_lost };
+enum class accident { none, crash_after, reply_lost, crash_after_effect, effect_reply_lost };
 
 struct outcome {
   std::string end;
   std::map<std::string, int> children;  ///< effective writes to Deployments, by verb
   int status_writes = 0;
   int writes = 0;
+  int effects = 0;
+  int effect_calls = 0;
   std::vector<std::string> problems;
 };
 
@@ -61,12 +63,18 @@ outcome run(const scenario& s, accident what, int which) {
   EXPECT_EQ(c.converge(60s), "");
   c.written = {};
   int count = 0;
+  int effects = 0;
   bool lose = false;
+  const auto effects_before = c.database.happened;
   c.after_write = [&](std::size_t number) {
     if (count++ != which) return;
     if (what == accident::crash_after) c.crash_soon(number);
     lose = what == accident::reply_lost;
   };
+  c.after_effect = [&](std::size_t number) {
+    if (effects++ == which && what == accident::crash_after_effect) c.crash_soon(number);
+  };
+  c.database.lose_answer = [&] { return effects == which && what == accident::effect_reply_lost; };
   // The answer belongs to the write that was just stored.
   c.net.lose_answer = [&] { return std::exchange(lose, false); };
   s.act(c);
@@ -88,6 +96,8 @@ outcome run(const scenario& s, accident what, int which) {
     }
   }
   out.writes = count;
+  out.effect_calls = effects;
+  out.effects = c.database.happened - effects_before;
   c.end();
   out.problems.insert(out.problems.end(), c.problems.begin(), c.problems.end());
   return out;
@@ -104,11 +114,16 @@ class every_write : public ::testing::TestWithParam<scenario> {
   static void compare(accident what) {
     const auto clean = run(GetParam(), accident::none, 0);
     ASSERT_TRUE(clean.problems.empty()) << clean.problems.front();
-    for (int i = 0; i < clean.writes; ++i) {
+    const std::string name = GetParam().name;
+    EXPECT_EQ(clean.effects, name == "create" || name == "image" ? 2 : 0);
+    const bool of_effects =
+        what == accident::crash_after_effect || what == accident::effect_reply_lost;
+    for (int i = 0; i < (of_effects ? clean.effect_calls : clean.writes); ++i) {
       const auto found = run(GetParam(), what, i);
       EXPECT_TRUE(found.problems.empty()) << "write " << i << ": " << found.problems.front();
       EXPECT_EQ(found.end, clean.end) << "write " << i;
       EXPECT_EQ(found.children, clean.children) << "write " << i;
+      EXPECT_EQ(found.effects, clean.effects) << "each happens once, " << i;
       EXPECT_LE(found.status_writes, clean.status_writes + 2) << "write " << i;
     }
   }
@@ -119,6 +134,13 @@ TEST_P(every_write, may_be_the_last_of_a_process) {
 }
 TEST_P(every_write, may_lose_its_answer) {
   compare(accident::reply_lost);
+}
+
+TEST_P(every_write, comes_once_after_an_effect_that_is_the_last_of_a_process) {
+  compare(accident::crash_after_effect);
+}
+TEST_P(every_write, comes_once_after_an_effect_whose_answer_is_lost) {
+  compare(accident::effect_reply_lost);
 }
 
 INSTANTIATE_TEST_SUITE_P(of, every_write, ::testing::ValuesIn(scenarios),

@@ -16,7 +16,7 @@ constexpr duration longest_end = 10min;
 }  // namespace
 
 process::process(test::timeline& time, network& net, plugin::loaded_plugin& plugin,
-                 std::string identity, std::uint64_t seed)
+                 std::string identity, std::uint64_t seed, world around)
     : time_(time),
       net_(net),
       identity_(std::move(identity)),
@@ -24,7 +24,8 @@ process::process(test::timeline& time, network& net, plugin::loaded_plugin& plug
       stream_client_(
           {loop_.loop(), &wire_, nullptr, &loop_.clock, &loop_.timers, metrics_.get(), &window_}),
       probe_client_(
-          {loop_.loop(), &wire_, nullptr, &loop_.clock, &loop_.timers, metrics_.get(), nullptr}) {
+          {loop_.loop(), &wire_, nullptr, &loop_.clock, &loop_.timers, metrics_.get(), nullptr}),
+      world_(std::move(around)) {
   time_.add(loop_);
   wire_.on_request = [this](const test::scripted_call_ptr& call) {
     if (dead_) {
@@ -38,10 +39,21 @@ process::process(test::timeline& time, network& net, plugin::loaded_plugin& plug
   events_ = std::make_unique<controller::event_recorder>(controller::event_recorder::parts{
       loop_.loop(), &stream_client_, &loop_.clock, &loop_.timers, metrics_.get(), identity_});
   const auto& spec = plugin.declared().controllers.front();
-  controller_ = std::make_unique<controller::controller>(
-      spec, controller::controller::parts{loop_.loop(), loop_.loop(), &stream_client_, cache_.get(),
-                                          events_.get(), &plugin.reconciler_for(spec.name),
-                                          &loop_.clock, &loop_.timers, metrics_.get(), &ids_});
+  acting_ = std::make_unique<acting>(plugin.reconciler_for(spec.name), *this);
+  controller_ =
+      std::make_unique<controller::controller>(spec, controller::controller::parts{loop_.loop(),
+                                                                                   loop_.loop(),
+                                                                                   &stream_client_,
+                                                                                   cache_.get(),
+                                                                                   events_.get(),
+                                                                                   acting_.get(),
+                                                                                   &loop_.clock,
+                                                                                   &loop_.timers,
+                                                                                   metrics_.get(),
+                                                                                   &ids_,
+                                                                                   {},
+                                                                                   {},
+                                                                                   &window_});
   controller_->start();
   election::elector_config config;
   config.lease_name = "oarlock";
@@ -61,6 +73,21 @@ process::process(test::timeline& time, network& net, plugin::loaded_plugin& plug
     co_await self->elector_->run(self->election_stop_.get_token());
     self->election_over_ = true;
   }(this));
+}
+
+controller::plan_output process::acting::plan(const controller::plan_input& input) {
+  auto made = inner_.plan(input);
+  self_.world_.database->add_to(made, *input.primary);
+  return made;
+}
+
+controller::effect_output process::acting::effect(const controller::effect_input& input) {
+  if (self_.dead_) return {controller::plan_verdict::retry, "Dead", "the process is dead", {}};
+  self_.net_.note(self_.identity_ + ": effect " + input.what.name + " " + input.key.text());
+  self_.world_.check(self_, "effect " + input.what.name + " " + input.key.text());
+  auto done = self_.world_.database->act(input, self_.identity_);
+  self_.world_.after_effect(self_);
+  return done;
 }
 
 process::~process() {

@@ -8,13 +8,20 @@
 #include "core/election/elector.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "tests/sim/network.hpp"
+#include "tests/sim/outside.hpp"
 
 namespace oarlock::sim {
 
 class process {
  public:
+  /// What the process does outside of the cluster, by whom; `check` is told of it just before.
+  struct world {
+    outside* database;
+    std::function<void(const process&, const std::string& what)> check;
+    std::function<void(const process&)> after_effect;
+  };
   process(test::timeline& time, network& net, plugin::loaded_plugin& plugin, std::string identity,
-          std::uint64_t seed);
+          std::uint64_t seed, world around);
   /// After end().
   ~process();
   process(const process&) = delete;
@@ -38,6 +45,17 @@ class process {
   [[nodiscard]] std::string cache_difference();
 
  private:
+  // The plugin, and effects beside what it plans.
+  class acting final : public controller::reconciler {
+   public:
+    acting(controller::reconciler& inner, const process& self) : inner_(inner), self_(self) {}
+    [[nodiscard]] controller::plan_output plan(const controller::plan_input& input) override;
+    [[nodiscard]] controller::effect_output effect(const controller::effect_input& input) override;
+
+   private:
+    controller::reconciler& inner_;
+    const process& self_;
+  };
   static task<> shut_down(process* self, bool with_release);
 
   test::timeline& time_;
@@ -53,6 +71,8 @@ class process {
   kube::client probe_client_;
   std::unique_ptr<cache::informer_cache> cache_;
   std::unique_ptr<controller::event_recorder> events_;
+  world world_;
+  std::unique_ptr<acting> acting_;
   std::unique_ptr<controller::controller> controller_;
   std::unique_ptr<election::elector> elector_;
   std::stop_source election_stop_;

@@ -69,6 +69,11 @@ class swarm {
     cluster_.after_write = [this](std::size_t number) {
       if (!quiet_ && random_.chance(crash_at_write_)) cluster_.crash_soon(number);
     };
+    cluster_.after_effect = cluster_.after_write;
+    const double lost = some(0.2);
+    const double refused = some(0.2);
+    cluster_.database.lose_answer = [this, lost] { return !quiet_ && random_.chance(lost); };
+    cluster_.database.refuse = [this, refused] { return !quiet_ && random_.chance(refused); };
   }
 
   // --- processes and servers ---

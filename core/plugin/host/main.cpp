@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/plugin/descriptor.hpp"
+#include "core/plugin/effect_call.hpp"
 #include "core/plugin/errors.hpp"
 #include "core/plugin/event_inbox.hpp"
 #include "core/plugin/frame_io.hpp"
@@ -286,25 +287,38 @@ class server {
     const int fd = wire::first_worker_fd + index;
     wire::frame what{};
     std::string payload;
-    while (wire::receive_frame(fd, what, payload, wire::request_bytes_max) == wire::io_status::ok &&
-           what == wire::frame::plan) {
+    while (wire::receive_frame(fd, what, payload, wire::request_bytes_max) == wire::io_status::ok) {
       wire::reader r(payload);
-      const wire::taken_input input(r);
-      if (!r.ok()) ::_exit(1);
-      std::string& answer = plan(input.view(), answers);
-      if (wire::send_frame(fd, wire::frame::planned, answer) != wire::io_status::ok) return;
+      const bool is_plan = what == wire::frame::plan;
+      if (!is_plan && what != wire::frame::effect) ::_exit(1);
+      std::string& answer = is_plan ? plan(r, answers) : effect(r, answers);
+      const auto name = is_plan ? wire::frame::planned : wire::frame::acted;
+      if (wire::send_frame(fd, name, answer) != wire::io_status::ok) return;
     }
   }
 
-  std::string& plan(const oarlock_plan_view* view, recorder& answers) {
+  std::string& plan(wire::reader& r, recorder& answers) {
+    const wire::taken_input input(r);
+    if (!r.ok()) ::_exit(1);
     const oarlock_plan_out* out = answers.open();
     try {
-      return answers.close(observe_and_plan(*table_, self_, *view, *out), false, {});
+      std::string observed;
+      const auto status = observe_and_plan(*table_, self_, *input.view(), *out, observed);
+      answers.observed(observed);
+      return answers.close(status, false, {});
     } catch (const std::exception& e) {
       return answers.close(OARLOCK_TERMINAL, true, e.what());
     } catch (...) {
       return answers.close(OARLOCK_TERMINAL, true, "something that is not a std::exception");
     }
+  }
+
+  std::string& effect(wire::reader& r, recorder& answers) {
+    const wire::taken_effect input(r);
+    if (!r.ok()) ::_exit(1);
+    answers.open_for_logs();
+    return answers.close(
+        call_effect(*table_, self_, input.view(), std::chrono::milliseconds(input.time_left_ms())));
   }
 
   const oarlock_plugin* table_ = nullptr;

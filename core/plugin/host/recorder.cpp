@@ -33,6 +33,7 @@ oarlock_status recorder::record(oarlock_plan_ctx* ctx, Args... args) noexcept {
     if (!self.make_room()) return OARLOCK_LIMIT;
     wire::writer w(self.calls_);
     wire::put_call<Args...>(w, Index, args...);
+    self.has_effect_ = self.has_effect_ || Index == wire::effect_slot;
     // What this side can tell at once; the daemon refuses the same call, and more.
     oarlock_status trouble = OARLOCK_OK;
     ((trouble = trouble != OARLOCK_OK ? trouble : wire::codec<Args>::trouble(args)), ...);
@@ -65,14 +66,42 @@ bool recorder::make_room() {
   return !too_much_;
 }
 
-const oarlock_plan_out* recorder::open() {
+void recorder::clear() {
   calls_.clear();
   if (calls_.capacity() > wire::view_bytes_max) calls_.shrink_to_fit();
   count_ = 0;
   too_much_ = false;
+  has_effect_ = false;
+  open_recorder = this;
+}
+
+void recorder::open_for_logs() {
+  clear();
+}
+
+std::string& recorder::close(const controller::effect_output& done) {
+  open_recorder = nullptr;
+  wire::begin_frame(answer_);
+  wire::writer w(answer_);
+  w.u8(static_cast<std::uint8_t>(done.verdict));
+  w.text(done.reason);
+  w.text(done.message);
+  w.u64(count_);
+  w.raw(calls_.data(), calls_.size());
+  return answer_;
+}
+
+void recorder::observed(std::string_view observation) {
+  if (!has_effect_ || observation.empty() || !make_room()) return;
+  wire::writer w(calls_);
+  w.u8(wire::observed_call);
+  w.text(observation);
+}
+
+const oarlock_plan_out* recorder::open() {
+  clear();
   thread_ = std::this_thread::get_id();
   is_open_ = true;
-  open_recorder = this;
   return &table_;
 }
 

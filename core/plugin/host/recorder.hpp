@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "core/controller/reconciler.hpp"
 #include "core/plugin/wire_abi.hpp"
 
 namespace oarlock::plugin::host {
@@ -20,8 +21,14 @@ class recorder {
   [[nodiscard]] const oarlock_plan_out* open();
   /// Ends it. The payload of the answer, with room for the head of its frame.
   [[nodiscard]] std::string& close(oarlock_status returned, bool threw, std::string_view what);
+  /// Before close(): what the plan knew, kept when it recorded an effect.
+  void observed(std::string_view observation);
 
-  /// Between the calls of this thread's plan; false: this thread has none.
+  /// The same around an effect, during which only log records are taken.
+  void open_for_logs();
+  [[nodiscard]] std::string& close(const controller::effect_output& done);
+
+  /// Between the calls of this thread's plan or effect; false: this thread has none.
   static bool log(oarlock_log_level level, oarlock_str_view message, const oarlock_pair_view* pairs,
                   std::uint64_t pair_count);
 
@@ -35,6 +42,7 @@ class recorder {
   template <std::size_t... I>
   void fill_all(std::index_sequence<I...>);
   [[nodiscard]] bool takes_calls() const;
+  void clear();
   /// Room for one more call of `bytes`; false and the plan is marked as too long.
   bool make_room();
 
@@ -45,6 +53,7 @@ class recorder {
   std::string answer_;
   std::uint64_t count_ = 0;
   bool too_much_ = false;
+  bool has_effect_ = false;
 };
 
 /// Sends a packet to the daemon. Thread: any.

@@ -4,7 +4,8 @@
  * plan() is a pure function from what is to what should be: it gets one object with everything
  * declared for it in plugin.yaml, at one moment, and records what it wants through
  * oarlock_plan_out. The host compares, writes, retries, prunes and keeps the status; plan() does no
- * I/O. What it has to know from outside of Kubernetes, observe() of plugin.h asks before.
+ * I/O. What it has to know from outside of Kubernetes, observe() of plugin.h asks before; what it
+ * wants to be done there it records as an effect, which effect() of plugin.h does after it.
  */
 #ifndef OARLOCK_PLAN_H
 #define OARLOCK_PLAN_H
@@ -73,6 +74,40 @@ typedef struct oarlock_observe_out {
                          oarlock_str_view message);
 } oarlock_observe_out;
 
+/* One effect that a plan recorded, when its turn has come. */
+typedef struct oarlock_effect_view {
+  uint32_t struct_size;
+  oarlock_encoding payload_encoding;
+  oarlock_str_view controller; /* the controller's name in plugin.yaml */
+  oarlock_str_view object_namespace;
+  oarlock_str_view object_name;
+  const oarlock_object_view* primary; /* as the plan saw it, or as a step before left it */
+  oarlock_str_view name;              /* what the plan said to effect(), both of them */
+  oarlock_bytes_view payload;
+  oarlock_bytes_view observation; /* what the plan saw; size 0: nothing */
+  oarlock_encoding observation_encoding;
+  uint32_t reserved;
+  /* Until when no other process can be the leader, in nanoseconds of CLOCK_MONOTONIC: what is not
+   * known to be over by then must be harmless beside the next leader's. It moves on while the lease
+   * is renewed. INT64_MAX: for ever, without leader election. */
+  int64_t lease_valid_until_ns;
+} oarlock_effect_view;
+
+typedef struct oarlock_effect_ctx oarlock_effect_ctx;
+
+/* How effect() says why it failed. */
+typedef struct oarlock_effect_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_effect_ctx* ctx;
+
+  /* Why effect() is about to return something other than OARLOCK_OK. Both are kept for conditions:
+   * reason in CamelCase, not empty.
+   * [worker] [during effect] [since 0.5] */
+  oarlock_status (*fail)(oarlock_effect_ctx* ctx, oarlock_str_view reason,
+                         oarlock_str_view message);
+} oarlock_effect_out;
+
 typedef int32_t oarlock_condition_status;
 enum { OARLOCK_CONDITION_FALSE = 0, OARLOCK_CONDITION_TRUE = 1, OARLOCK_CONDITION_UNKNOWN = 2 };
 
@@ -116,10 +151,11 @@ typedef struct oarlock_plan_ctx oarlock_plan_ctx;
 
 /* Where a plan records its answer. Every slot copies what it is given before it returns.
  *
- * apply, create_once, patch_existing, remove and swap_status are steps. The host carries them out
- * in the order of the calls, each only after the one before is known to have happened; all calls of
- * apply together are one step, at the place of the first. When a step fails the rest are dropped,
- * and the next plan gets it as last_failure. Status, conditions and events are always written.
+ * apply, create_once, patch_existing, remove, swap_status and effect are steps. The host carries
+ * them out in the order of the calls, each only after the one before is known to have happened; all
+ * calls of apply together are one step, at the place of the first. When a step fails the rest are
+ * dropped, and the next plan gets it as last_failure. Status, conditions and events are always
+ * written.
  *
  * A refused call (OARLOCK_INVALID, OARLOCK_LIMIT) fails the whole plan. */
 typedef struct oarlock_plan_out {
@@ -194,6 +230,15 @@ typedef struct oarlock_plan_out {
    * [worker] [during plan] [since 0.3] */
   oarlock_status (*swap_status)(oarlock_plan_ctx* ctx, oarlock_str_view resource_version,
                                 oarlock_encoding encoding, oarlock_bytes_view status_view);
+
+  /* Something that the plugin does outside of Kubernetes: when its turn has come, the host calls
+   * effect() of plugin.h with this name and payload. `name` has letters, digits and "-_.", 63 at
+   * most, and is part of last_failure; the payload is one JSON value, or nothing. It may happen
+   * without the host knowing it (a process that dies, a lost answer), and is then planned again:
+   * plan only what is still to be done by what observe() has found.
+   * [worker] [during plan] [since 0.5] */
+  oarlock_status (*effect)(oarlock_plan_ctx* ctx, oarlock_str_view name, oarlock_encoding encoding,
+                           oarlock_bytes_view payload_view);
 } oarlock_plan_out;
 
 #ifdef __cplusplus

@@ -4,7 +4,8 @@
  * Life of an instance. Many instances, and two versions of one plugin, may live in one process, so
  * all state hangs on the instance:
  *
- *   oarlock_plugin_entry_v0 -> create -> start -> (observe, plan)* -> drain -> stop -> destroy
+ *   oarlock_plugin_entry_v0 -> create -> start -> (observe, plan, effect*)* -> drain -> stop
+ *     -> destroy
  *
  * Thread words in the tag lines: [control] one thread at a time, never together with another
  * [control] call of the same instance; [worker] any of several worker threads, one call at a time
@@ -110,12 +111,21 @@ typedef struct oarlock_plugin {
    * [control] [created or stopped] [since 0.1] */
   void (*destroy)(oarlock_instance* self);
 
-  /* Looks at what is outside of Kubernetes, before each plan and with the same inputs; the only
-   * call that may do I/O, and it returns within `time_left_ms`. When it fails nothing is planned,
+  /* Looks at what is outside of Kubernetes, before each plan and with the same inputs; it may do
+   * I/O, and it returns within `time_left_ms`. When it fails nothing is planned,
    * and the host tries again as after a plan that fails. NULL in a plugin that has nothing to ask.
    * [worker] [started] [serial per object] [since 0.4] */
   oarlock_status (*observe)(oarlock_instance* self, const oarlock_plan_view* plan_view,
                             int64_t time_left_ms, const oarlock_observe_out* observe_out);
+
+  /* Does one effect that a plan recorded, after the steps before it; no other call for this object
+   * runs meanwhile. It may do I/O, and it returns within `time_left_ms`. Not called when this
+   * process may have stopped being the leader. What it returns counts as for any step:
+   * OARLOCK_ERROR is tried again by a new observe and plan, OARLOCK_TERMINAL once the object
+   * changes. NULL in a plugin whose plans record none.
+   * [worker] [started] [serial per object] [since 0.5] */
+  oarlock_status (*effect)(oarlock_instance* self, const oarlock_effect_view* effect_view,
+                           int64_t time_left_ms, const oarlock_effect_out* effect_out);
 } oarlock_plugin;
 
 /* The exported symbol. Must be callable before anything else, any number of times.

@@ -154,6 +154,16 @@ static oarlock_status steps(const oarlock_plan_out* out) {
   return s;
 }
 
+/* The same twice over: with a payload and without. */
+static oarlock_status effects(const oarlock_plan_out* out) {
+  const oarlock_bytes_view none = {NULL, 0};
+  oarlock_status s =
+      out->effect(out->ctx, str("paint-1"), OARLOCK_ENCODING_JSON, bytes("{\"color\":\"red\"}"));
+  if (s == OARLOCK_OK) s = apply(out, 0, OBJECT("ConfigMap", "a"));
+  if (s == OARLOCK_OK) s = out->effect(out->ctx, str("dry"), OARLOCK_ENCODING_JSON, none);
+  return s;
+}
+
 static oarlock_status say(const oarlock_plan_out* out) {
   oarlock_status s = condition(out, "Ready", OARLOCK_CONDITION_TRUE);
   if (s == OARLOCK_OK) s = condition(out, "Warm", OARLOCK_CONDITION_UNKNOWN);
@@ -187,11 +197,15 @@ static oarlock_status log_record(const oarlock_instance* self) {
   return OARLOCK_OK;
 }
 
+static int is_word(oarlock_str_view found, const char* word) {
+  return found.size == strlen(word) && memcmp(found.data, word, found.size) == 0;
+}
+
 static int is_asked(const oarlock_plan_view* view, const char* word) {
-  const char* name = view->object_name.data;
-  const char* dot = memchr(name, '.', view->object_name.size);
-  const size_t size = dot == NULL ? view->object_name.size : (size_t)(dot - name);
-  return size == strlen(word) && memcmp(name, word, size) == 0;
+  oarlock_str_view name = view->object_name;
+  const char* dot = memchr(name.data, '.', name.size);
+  if (dot != NULL) name.size = (uint64_t)(dot - name.data);
+  return is_word(name, word);
 }
 
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
@@ -201,6 +215,7 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
     return out->status(out->ctx, view->observation_encoding, view->observation);
   }
   if (is_asked(view, "steps")) return steps(out);
+  if (is_asked(view, "effects")) return effects(out);
   if (is_asked(view, "say")) return say(out);
   if (is_asked(view, "finish")) return out->finished(out->ctx);
   if (is_asked(view, "retry")) return fail(out, OARLOCK_ERROR, "Later", "not yet");
@@ -221,12 +236,52 @@ static oarlock_status observe(oarlock_instance* self, const oarlock_plan_view* v
     out->fail(out->ctx, str("ServerAway"), str("expected an answer, found none"));
     return OARLOCK_ERROR;
   }
-  if (!is_asked(view, "observe") || time_left_ms <= 0) return OARLOCK_OK;
+  if (!is_asked(view, "observe") && !is_asked(view, "effects")) return OARLOCK_OK;
+  if (time_left_ms <= 0) return OARLOCK_ERROR;
   add_str(&seen, "{\"seen\":\"");
   add_digest(&seen, view->primary->bytes.data, view->primary->bytes.size);
   add_str(&seen, "\"}");
   const oarlock_bytes_view answer = {(const uint8_t*)seen.data, seen.size};
   return out->answer(out->ctx, OARLOCK_ENCODING_JSON, answer);
+}
+
+/* --- effects: the name says what is done --- */
+
+/* Tells through the failure all that it was lent. */
+static oarlock_status tell(const oarlock_effect_view* view, int64_t time_left_ms,
+                           const oarlock_effect_out* out) {
+  text seen = {.size = 0};
+  add(&seen, view->controller.data, view->controller.size);
+  add_str(&seen, " ");
+  add(&seen, view->object_namespace.data, view->object_namespace.size);
+  add_str(&seen, "/");
+  add(&seen, view->object_name.data, view->object_name.size);
+  add_str(&seen, " ");
+  add_object(&seen, view->primary);
+  add_str(&seen, " ");
+  add(&seen, (const char*)view->payload.data, view->payload.size);
+  add_str(&seen, " ");
+  add(&seen, (const char*)view->observation.data, view->observation.size);
+  add_number(&seen, " ", view->lease_valid_until_ns);
+  add_str(&seen, time_left_ms > 0 ? " in time" : " late");
+  const oarlock_str_view message = {seen.data, seen.size};
+  out->fail(out->ctx, str("Told"), message);
+  return OARLOCK_ERROR;
+}
+
+static oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* view,
+                             int64_t time_left_ms, const oarlock_effect_out* out) {
+  if (is_word(view->name, "tell")) return tell(view, time_left_ms, out);
+  if (is_word(view->name, "log")) return log_record(self);
+  if (is_word(view->name, "terminal")) {
+    out->fail(out->ctx, str("Never"), str("cannot be"));
+    return OARLOCK_TERMINAL;
+  }
+  if (is_word(view->name, "throw")) {
+    out->fail(out->ctx, str("PluginThrew"), str("as asked"));
+    return OARLOCK_TERMINAL;
+  }
+  return OARLOCK_OK;
 }
 
 /* --- life --- */
@@ -294,6 +349,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .stop = nothing,
       .destroy = destroy,
       .observe = observe,
+      .effect = effect,
   };
   return &description;
 }

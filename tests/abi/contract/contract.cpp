@@ -51,6 +51,12 @@ void steps(sdk::plan_output& output) {
   output.swap_status("12", json::object({{"epoch", 3}}));
 }
 
+void effects(sdk::plan_output& output) {
+  output.effect("paint-1", json::object({{"color", "red"}}));
+  output.apply(child("ConfigMap", "a"));
+  output.effect("dry");
+}
+
 void say(sdk::plan_output& output) {
   output.condition("Ready", sdk::condition_status::yes, "AsAsked", "gr\xc3\xbc\xc3\x9f");
   output.condition("Warm", sdk::condition_status::unknown, "AsAsked", "gr\xc3\xbc\xc3\x9f");
@@ -86,8 +92,25 @@ class contract final : public sdk::reconciler {
     if (asked == "observe-fails") {
       throw sdk::retry_error("ServerAway", "expected an answer, found none");
     }
-    if (asked != "observe" || time_left.count() <= 0) return std::nullopt;
+    if (asked != "observe" && asked != "effects") return std::nullopt;
+    if (time_left.count() <= 0) throw sdk::retry_error("NoTime", "expected time, found none");
     return json::object({{"seen", digest(input.primary().json_text())}});
+  }
+
+  // Tells through the failure all that it was lent.
+  void effect(const sdk::effect_input& input, std::chrono::milliseconds time_left) override {
+    if (input.what() == "terminal") throw sdk::terminal_error("Never", "cannot be");
+    if (input.what() == "throw") throw std::runtime_error("as asked");
+    if (input.what() == "log") log_.warn("the contract speaks", {{"color", "blue"}});
+    if (input.what() != "tell") return;
+    const auto text = [](json::node n) { return n.exists() ? json::copy(n).text() : ""; };
+    std::string seen(input.controller());
+    seen.append(" ").append(input.ns()).append("/").append(input.name());
+    seen += " \"" + *shown(input.primary()).as_text() + "\" ";
+    seen += text(input.payload()) + " " + text(input.observation()) + " ";
+    seen += std::to_string(
+        std::chrono::nanoseconds(input.lease_valid_until().time_since_epoch()).count());
+    throw sdk::retry_error("Told", seen + (time_left.count() > 0 ? " in time" : " late"));
   }
 
   void start() override {
@@ -99,6 +122,7 @@ class contract final : public sdk::reconciler {
     if (asked == "echo") echo(input, output);
     if (asked == "observe") output.status(json::copy(input.observation()));
     if (asked == "steps") steps(output);
+    if (asked == "effects") effects(output);
     if (asked == "say") say(output);
     if (asked == "finish") output.finished();
     if (asked == "retry") throw sdk::retry_error("Later", "not yet");

@@ -30,6 +30,7 @@ extern char** environ;
 static char token_file[256];
 static const oarlock_host* host_of_instance;
 static const oarlock_plan_view* volatile kept_view;
+static const oarlock_plan_out* volatile kept_out;
 static int hangs_in_start;
 static int hangs_in_stop;
 
@@ -244,6 +245,7 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   if (view->object_name.size < sizeof(how)) {
     memcpy(how, view->object_name.data, view->object_name.size);
   }
+  kept_out = out;
   if (strcmp(how, "well") == 0) return OARLOCK_OK;
   if (strcmp(how, "keep-view") == 0) return kept_view = view, OARLOCK_OK;
   if (strcmp(how, "use-view") == 0)
@@ -256,6 +258,29 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
                            : strerrorname_np((int)refused));
   out->fail(out->ctx, str("Tried"), str(said));
   return OARLOCK_TERMINAL;
+}
+
+static oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* view,
+                             int64_t time_left_ms, const oarlock_effect_out* out) {
+  static const oarlock_effect_view* volatile kept_effect;
+  char how[64] = "";
+  (void)self, (void)time_left_ms;
+  if (view->name.size < sizeof(how)) memcpy(how, view->name.data, view->name.size);
+  if (strcmp(how, "keep") == 0) return kept_effect = view, OARLOCK_OK;
+  if (strcmp(how, "use-view") == 0) return kept_effect->name.size > 0 ? OARLOCK_OK : OARLOCK_ERROR;
+  if (strcmp(how, "call-plan") == 0) {
+    const oarlock_status s = kept_out->requeue_after(kept_out->ctx, 5000);
+    return s == OARLOCK_INVALID ? OARLOCK_OK : OARLOCK_ERROR;
+  }
+  if (strcmp(how, "silent-error") == 0) return OARLOCK_ERROR;
+  if (strcmp(how, "unknown-status") == 0) return 4711;
+  if (strcmp(how, "bad-reason") == 0) return out->fail(out->ctx, str("not camel"), str("x")), 0;
+  if (strcmp(how, "null-ctx") == 0) {
+    return out->fail(NULL, str("R"), str("x")) == OARLOCK_INVALID ? OARLOCK_OK : OARLOCK_ERROR;
+  }
+  if (strcmp(how, "ok-after-fail") == 0) return out->fail(out->ctx, str("Odd"), str("but fine"));
+  die(how);
+  return OARLOCK_OK;
 }
 
 static void nothing(oarlock_instance* self) {
@@ -280,6 +305,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .drain = nothing,
       .stop = stop,
       .destroy = nothing,
+      .effect = effect,
   };
   return &description;
 }

@@ -20,6 +20,11 @@ oarlock_status plan(oarlock_instance*, const oarlock_plan_view* view, const oarl
   if (view->object_name.size == 1) throw 7;
   throw std::runtime_error("thrown in plan");
 }
+oarlock_status effect(oarlock_instance*, const oarlock_effect_view* view, std::int64_t,
+                      const oarlock_effect_out*) {
+  if (view->name.size == 1) throw 7;
+  throw std::runtime_error("thrown in effect");
+}
 void nothing(oarlock_instance*) {}
 void throws(oarlock_instance*) {
   throw std::runtime_error("thrown in stop");
@@ -39,7 +44,8 @@ constexpr oarlock_plugin description = {sizeof(oarlock_plugin),
                                         &nothing,
                                         &throws,
                                         &nothing,
-                                        nullptr};
+                                        nullptr,
+                                        &effect};
 
 }  // namespace
 

@@ -118,6 +118,11 @@ static oarlock_status many_steps(const oarlock_plan_out* out) {
   return s;
 }
 
+static oarlock_status effect(const oarlock_plan_out* out, const char* name, int32_t encoding,
+                             const char* json) {
+  return out->effect(out->ctx, str(name), encoding, bytes(json));
+}
+
 /* Steps that are refused; OARLOCK_OK: `how` is none of them. */
 static oarlock_status bad_step(const char* how, const oarlock_plan_out* out) {
 #define IS(word) (strcmp(how, (word)) == 0)
@@ -151,6 +156,13 @@ static oarlock_status bad_step(const char* how, const oarlock_plan_out* out) {
                             bytes("{\"conditions\":[]}"));
   }
   if (IS("too-many-steps")) return many_steps(out);
+  if (IS("effect-no-name")) return effect(out, "", 1, "{}");
+  if (IS("effect-blank")) return effect(out, "a b", 1, "{}");
+  if (IS("effect-json")) return effect(out, "a", 1, "{");
+  if (IS("effect-encoding")) return effect(out, "a", 42, "{}");
+  if (IS("effect-long")) {
+    return effect(out, "a123456789b123456789c123456789d123456789e123456789f123456789g123", 1, "{}");
+  }
 #undef IS
   return OARLOCK_OK;
 }

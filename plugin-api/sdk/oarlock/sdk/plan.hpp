@@ -16,7 +16,8 @@
 
 namespace oarlock::sdk {
 
-/// Thrown out of plan(): it failed and may work later. The host retries with backoff.
+/// Thrown out of plan(), observe() or effect(): it failed and may work later. The host retries with
+/// backoff.
 class retry_error : public std::runtime_error {
  public:
   retry_error(std::string reason, const std::string& message)
@@ -27,7 +28,7 @@ class retry_error : public std::runtime_error {
   std::string reason_;
 };
 
-/// Thrown out of plan(): it will fail again until the object changes. No retry.
+/// Thrown in the same places: it will fail again until the object changes. No retry.
 class terminal_error : public retry_error {
  public:
   using retry_error::retry_error;
@@ -217,6 +218,12 @@ class plan_output {
     check(out_->swap_status(out_->ctx, to_view(resource_version), OARLOCK_ENCODING_JSON,
                             to_bytes(text)),
           "swap_status");
+  }
+  /// Something that effect() does outside of Kubernetes when its turn has come. It may happen
+  /// unseen and is then planned again: record only what observe() has found still to be done.
+  void effect(std::string_view name, const json::value& payload = {}) {
+    const std::string text = payload.is_null() ? std::string{} : payload.text();
+    check(out_->effect(out_->ctx, to_view(name), OARLOCK_ENCODING_JSON, to_bytes(text)), "effect");
   }
   /// The plugin's own fields of .status; conditions and observedGeneration come from the host.
   void status(const json::value& fields) {

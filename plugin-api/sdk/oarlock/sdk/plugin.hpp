@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "oarlock/oarlock.h"
+#include "oarlock/sdk/effect.hpp"
 #include "oarlock/sdk/event_source.hpp"
 #include "oarlock/sdk/log.hpp"
 #include "oarlock/sdk/plan.hpp"
@@ -48,6 +49,13 @@ class reconciler {
   [[nodiscard]] virtual std::optional<json::value> observe(
       const plan_input& /*input*/, std::chrono::milliseconds /*time_left*/) {
     return std::nullopt;
+  }
+
+  /// Does one effect that plan() recorded. May do I/O, but returns within `time_left`; throws as
+  /// plan() does, and then the steps behind it are dropped. Overriding it is what makes the host
+  /// call it.
+  virtual void effect(const effect_input& input, std::chrono::milliseconds /*time_left*/) {
+    throw terminal_error("UnknownEffect", "this plugin has no effect " + std::string(input.what()));
   }
 
   /// Plans may come from now on. What it throws is the reason why the plugin does not run.
@@ -189,6 +197,23 @@ template <class Reconciler>
 inline constexpr bool observes =
     !std::same_as<decltype(&Reconciler::observe), decltype(&reconciler::observe)>;
 
+inline oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* view,
+                             std::int64_t time_left_ms, const oarlock_effect_out* out) noexcept {
+  return guarded(
+      [&] {
+        const effect_input input(*view);
+        reconciler_of(self, input.controller())
+            .effect(input, std::chrono::milliseconds(time_left_ms));
+      },
+      [&](std::string_view reason, std::string_view message) {
+        out->fail(out->ctx, to_view(reason), to_view(message));
+      });
+}
+
+template <class Reconciler>
+inline constexpr bool acts =
+    !std::same_as<decltype(&Reconciler::effect), decltype(&reconciler::effect)>;
+
 inline oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) noexcept {
   return guarded(
@@ -230,7 +255,8 @@ constexpr oarlock_plugin describe(std::string_view name, std::string_view versio
           &drain,
           &stop,
           &destroy,
-          (observes<Reconcilers> || ...) ? &observe : nullptr};
+          (observes<Reconcilers> || ...) ? &observe : nullptr,
+          (acts<Reconcilers> || ...) ? &effect : nullptr};
 }
 
 }  // namespace detail

@@ -88,6 +88,27 @@ FIELD(oarlock_observe_out, answer, 16,
 FIELD(oarlock_observe_out, fail, 24,
       oarlock_status (*)(oarlock_observe_ctx*, oarlock_str_view, oarlock_str_view));
 
+SIZE(oarlock_effect_view, 128);
+FIELD(oarlock_effect_view, struct_size, 0, uint32_t);
+FIELD(oarlock_effect_view, payload_encoding, 4, oarlock_encoding);
+FIELD(oarlock_effect_view, controller, 8, oarlock_str_view);
+FIELD(oarlock_effect_view, object_namespace, 24, oarlock_str_view);
+FIELD(oarlock_effect_view, object_name, 40, oarlock_str_view);
+FIELD(oarlock_effect_view, primary, 56, const oarlock_object_view*);
+FIELD(oarlock_effect_view, name, 64, oarlock_str_view);
+FIELD(oarlock_effect_view, payload, 80, oarlock_bytes_view);
+FIELD(oarlock_effect_view, observation, 96, oarlock_bytes_view);
+FIELD(oarlock_effect_view, observation_encoding, 112, oarlock_encoding);
+FIELD(oarlock_effect_view, reserved, 116, uint32_t);
+FIELD(oarlock_effect_view, lease_valid_until_ns, 120, int64_t);
+
+SIZE(oarlock_effect_out, 24);
+FIELD(oarlock_effect_out, struct_size, 0, uint32_t);
+FIELD(oarlock_effect_out, reserved, 4, uint32_t);
+FIELD(oarlock_effect_out, ctx, 8, oarlock_effect_ctx*);
+FIELD(oarlock_effect_out, fail, 16,
+      oarlock_status (*)(oarlock_effect_ctx*, oarlock_str_view, oarlock_str_view));
+
 SIZE(oarlock_condition_view, 56);
 FIELD(oarlock_condition_view, struct_size, 0, uint32_t);
 FIELD(oarlock_condition_view, status, 4, oarlock_condition_status);
@@ -103,7 +124,7 @@ FIELD(oarlock_target_view, name, 24, oarlock_str_view);
 FIELD(oarlock_target_view, uid, 40, oarlock_str_view);
 FIELD(oarlock_target_view, resource_version, 56, oarlock_str_view);
 
-SIZE(oarlock_plan_out, 104);
+SIZE(oarlock_plan_out, 112);
 FIELD(oarlock_plan_out, struct_size, 0, uint32_t);
 FIELD(oarlock_plan_out, reserved, 4, uint32_t);
 FIELD(oarlock_plan_out, ctx, 8, oarlock_plan_ctx*);
@@ -131,13 +152,16 @@ FIELD(oarlock_plan_out, remove, 88,
 FIELD(oarlock_plan_out, swap_status, 96,
       oarlock_status (*)(oarlock_plan_ctx*, oarlock_str_view, oarlock_encoding,
                          oarlock_bytes_view));
+FIELD(oarlock_plan_out, effect, 104,
+      oarlock_status (*)(oarlock_plan_ctx*, oarlock_str_view, oarlock_encoding,
+                         oarlock_bytes_view));
 
 SIZE(oarlock_create_view, 24);
 FIELD(oarlock_create_view, struct_size, 0, uint32_t);
 FIELD(oarlock_create_view, config_encoding, 4, oarlock_encoding);
 FIELD(oarlock_create_view, config, 8, oarlock_bytes_view);
 
-SIZE(oarlock_plugin, 120);
+SIZE(oarlock_plugin, 128);
 FIELD(oarlock_plugin, struct_size, 0, uint32_t);
 FIELD(oarlock_plugin, abi_major, 4, uint32_t);
 FIELD(oarlock_plugin, abi_minor, 8, uint32_t);
@@ -158,6 +182,9 @@ FIELD(oarlock_plugin, destroy, 104, void (*)(oarlock_instance*));
 FIELD(oarlock_plugin, observe, 112,
       oarlock_status (*)(oarlock_instance*, const oarlock_plan_view*, int64_t,
                          const oarlock_observe_out*));
+FIELD(oarlock_plugin, effect, 120,
+      oarlock_status (*)(oarlock_instance*, const oarlock_effect_view*, int64_t,
+                         const oarlock_effect_out*));
 
 VALUE(OARLOCK_ENCODING_JSON, 1);
 VALUE(OARLOCK_OK, 0);

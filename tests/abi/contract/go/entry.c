@@ -19,6 +19,10 @@ static oarlock_status observe(oarlock_instance* self, const oarlock_plan_view* v
                               int64_t time_left_ms, const oarlock_observe_out* out) {
   return goObserve(self, (oarlock_plan_view*)view, time_left_ms, (oarlock_observe_out*)out);
 }
+static oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* view,
+                             int64_t time_left_ms, const oarlock_effect_out* out) {
+  return goEffect(self, (oarlock_effect_view*)view, time_left_ms, (oarlock_effect_out*)out);
+}
 static void nothing(oarlock_instance* self) {
   (void)self;
 }
@@ -40,6 +44,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .stop = nothing,
       .destroy = goDestroy,
       .observe = observe,
+      .effect = effect,
   };
   return &description;
 }

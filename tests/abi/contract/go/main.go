@@ -129,6 +129,13 @@ func (p *plan) steps() error {
 		C.out_swap_status(p.out, p.str("12"), p.bytes(`{"epoch":3}`)))
 }
 
+func (p *plan) effects() error {
+	return taken(
+		C.out_effect(p.out, p.str("paint-1"), p.bytes(`{"color":"red"}`)),
+		C.out_apply(p.out, 0, p.bytes(child("ConfigMap", "a"))),
+		C.out_effect(p.out, p.str("dry"), p.bytes("")))
+}
+
 func (p *plan) condition(kind string, status C.oarlock_condition_status) C.oarlock_status {
 	return C.out_condition(p.out, p.str(kind), status, p.str("AsAsked"), p.str("grüß"))
 }
@@ -150,9 +157,9 @@ func (p *plan) refused() error {
 	return &failure{C.OARLOCK_ERROR, "NotRefused", "expected the host to refuse it"}
 }
 
-func (p *plan) logRecord() error {
-	C.log_pair(p.me.host, p.me.log, C.OARLOCK_LOG_WARN, p.str("the contract speaks"),
-		p.str("color"), p.str("blue"))
+func (l *lender) logRecord(me *instance) error {
+	C.log_pair(me.host, me.log, C.OARLOCK_LOG_WARN, l.str("the contract speaks"),
+		l.str("color"), l.str("blue"))
 	return nil
 }
 
@@ -165,6 +172,8 @@ func (p *plan) run() error {
 		return taken(C.out_status(p.out, p.view.observation))
 	case "steps":
 		return p.steps()
+	case "effects":
+		return p.effects()
 	case "say":
 		return p.say()
 	case "finish":
@@ -178,7 +187,7 @@ func (p *plan) run() error {
 	case "refused":
 		return p.refused()
 	case "log":
-		return p.logRecord()
+		return p.logRecord(p.me)
 	}
 	return nil
 }
@@ -223,12 +232,51 @@ func goObserve(self *C.oarlock_instance, view *C.oarlock_plan_view, timeLeftMs C
 		C.observe_fail(out, l.str("ServerAway"), l.str("expected an answer, found none"))
 		return C.OARLOCK_ERROR
 	}
-	if asked != "observe" || timeLeftMs <= 0 {
+	if (asked != "observe" && asked != "effects") || timeLeftMs <= 0 {
 		return C.OARLOCK_OK
 	}
 	lent := view.primary.bytes
 	seen := digest(unsafe.Slice((*byte)(unsafe.Pointer(lent.data)), int(lent.size)))
 	return C.observe_answer(out, l.bytes(fmt.Sprintf(`{"seen":%q}`, seen)))
+}
+
+func lent(view C.oarlock_bytes_view) string {
+	return string(unsafe.Slice((*byte)(unsafe.Pointer(view.data)), int(view.size)))
+}
+
+// act does what the effect's name says; "tell" tells through the failure all that it was lent.
+func act(l *lender, me *instance, v *C.oarlock_effect_view, timeLeftMs C.int64_t) error {
+	switch text(v.name) {
+	case "tell":
+		when := "late"
+		if timeLeftMs > 0 {
+			when = "in time"
+		}
+		seen := fmt.Sprintf("%s %s/%s %s %s %s %d %s", text(v.controller), text(v.object_namespace),
+			text(v.object_name), shown(v.primary), lent(v.payload), lent(v.observation),
+			v.lease_valid_until_ns, when)
+		return &failure{C.OARLOCK_ERROR, "Told", seen}
+	case "log":
+		return l.logRecord(me)
+	case "terminal":
+		return &failure{C.OARLOCK_TERMINAL, "Never", "cannot be"}
+	case "throw":
+		panic("as asked")
+	}
+	return nil
+}
+
+//export goEffect
+func goEffect(self *C.oarlock_instance, view *C.oarlock_effect_view, timeLeftMs C.int64_t,
+	out *C.oarlock_effect_out) C.oarlock_status {
+	var l lender
+	defer l.pins.Unpin()
+	why := guarded(func() error { return act(&l, of(self), view, timeLeftMs) })
+	if why == nil {
+		return C.OARLOCK_OK
+	}
+	C.effect_fail(out, l.str(why.reason), l.str(why.message))
+	return why.status
 }
 
 // told says why a life-cycle call failed.

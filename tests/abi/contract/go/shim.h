@@ -52,6 +52,15 @@ static inline oarlock_status out_swap_status(const oarlock_plan_out* out, oarloc
   return out->swap_status(out->ctx, version, OARLOCK_ENCODING_JSON, json);
 }
 
+static inline oarlock_status out_effect(const oarlock_plan_out* out, oarlock_str_view name,
+                                        oarlock_bytes_view json) {
+  return out->effect(out->ctx, name, OARLOCK_ENCODING_JSON, json);
+}
+
+static inline void effect_fail(const oarlock_effect_out* out, oarlock_str_view reason,
+                               oarlock_str_view message) {
+  out->fail(out->ctx, reason, message);
+}
 static inline oarlock_status observe_answer(const oarlock_observe_out* out,
                                             oarlock_bytes_view json) {
   return out->answer(out->ctx, OARLOCK_ENCODING_JSON, json);

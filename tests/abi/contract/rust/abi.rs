@@ -138,6 +138,30 @@ pub struct ObserveOut {
 }
 
 #[repr(C)]
+pub struct EffectView {
+    pub struct_size: u32,
+    pub payload_encoding: i32,
+    pub controller: View,
+    pub object_namespace: View,
+    pub object_name: View,
+    pub primary: *const ObjectView,
+    pub name: View,
+    pub payload: View,
+    pub observation: View,
+    pub observation_encoding: i32,
+    pub reserved: u32,
+    pub lease_valid_until_ns: i64,
+}
+
+#[repr(C)]
+pub struct EffectOut {
+    pub struct_size: u32,
+    pub reserved: u32,
+    pub ctx: *mut Opaque,
+    pub fail: unsafe extern "C" fn(*mut Opaque, View, View) -> i32,
+}
+
+#[repr(C)]
 pub struct ConditionView {
     pub struct_size: u32,
     pub status: i32,
@@ -172,6 +196,7 @@ pub struct PlanOut {
     pub patch_existing: unsafe extern "C" fn(*mut Opaque, *const TargetView, i32, i32, View) -> i32,
     pub remove: unsafe extern "C" fn(*mut Opaque, *const TargetView, i64, i32) -> i32,
     pub swap_status: unsafe extern "C" fn(*mut Opaque, View, i32, View) -> i32,
+    pub effect: unsafe extern "C" fn(*mut Opaque, View, i32, View) -> i32,
 }
 
 #[repr(C)]
@@ -201,6 +226,7 @@ pub struct Plugin {
     pub stop: unsafe extern "C" fn(*mut c_void),
     pub destroy: unsafe extern "C" fn(*mut c_void),
     pub observe: unsafe extern "C" fn(*mut c_void, *const PlanView, i64, *const ObserveOut) -> i32,
+    pub effect: unsafe extern "C" fn(*mut c_void, *const EffectView, i64, *const EffectOut) -> i32,
 }
 
 // Constant, and everything in it lives for ever.
@@ -213,5 +239,6 @@ pub const fn size_of<T>() -> u32 {
 const _: () = assert!(size_of::<Host>() == 48);
 const _: () = assert!(size_of::<HostLog>() == 24);
 const _: () = assert!(size_of::<PlanView>() == 136);
-const _: () = assert!(size_of::<PlanOut>() == 104);
-const _: () = assert!(size_of::<Plugin>() == 120);
+const _: () = assert!(size_of::<PlanOut>() == 112);
+const _: () = assert!(size_of::<EffectView>() == 128);
+const _: () = assert!(size_of::<Plugin>() == 128);

@@ -185,6 +185,23 @@ fn steps(out: &PlanOut) -> Done {
     }
 }
 
+fn effects(out: &PlanOut) -> Done {
+    let none = View {
+        data: std::ptr::null(),
+        size: 0,
+    };
+    unsafe {
+        taken((out.effect)(
+            out.ctx,
+            View::of(b"paint-1"),
+            JSON,
+            View::of(b"{\"color\":\"red\"}"),
+        ))?;
+        taken(apply(out, 0, "ConfigMap", "a"))?;
+        taken((out.effect)(out.ctx, View::of(b"dry"), JSON, none))
+    }
+}
+
 fn condition(out: &PlanOut, kind: &'static str, status: i32) -> Done {
     let view = ConditionView {
         struct_size: size_of::<ConditionView>(),
@@ -249,6 +266,7 @@ unsafe extern "C" fn plan(me: *mut c_void, view: *const PlanView, out: *const Pl
         Some("echo") => echo(me, view, out),
         Some("observe") => taken(unsafe { (out.status)(out.ctx, JSON, view.observation) }),
         Some("steps") => steps(out),
+        Some("effects") => effects(out),
         Some("say") => say(out),
         Some("finish") => taken(unsafe { (out.finished)(out.ctx) }),
         Some("retry") => Err(Failure::new(ERROR, "Later", "not yet")),
@@ -274,7 +292,7 @@ fn look(view: &PlanView, time_left_ms: i64, out: &ObserveOut) -> Done {
             let why = "expected an answer, found none";
             Err(Failure::new(ERROR, "ServerAway", why))
         }
-        Some("observe") if time_left_ms > 0 => {
+        Some("observe" | "effects") if time_left_ms > 0 => {
             let primary = unsafe { (*view.primary).bytes.bytes() };
             let seen = format!("{{\"seen\":\"{}\"}}", digest(primary));
             taken(unsafe { (out.answer)(out.ctx, JSON, View::lend(seen.as_bytes())) })
@@ -291,6 +309,47 @@ unsafe extern "C" fn observe(
 ) -> i32 {
     let (view, out) = unsafe { (&*view, &*out) };
     match guarded(|| look(view, time_left_ms, out)) {
+        Ok(()) => OK,
+        Err(why) => {
+            let reason = View::of(why.reason.as_bytes());
+            unsafe { (out.fail)(out.ctx, reason, View::lend(why.message.as_bytes())) };
+            why.status
+        }
+    }
+}
+
+/// Tells through the failure all that it was lent.
+fn tell(view: &EffectView, time_left_ms: i64) -> Done {
+    let lent = |bytes: View| String::from_utf8_lossy(unsafe { bytes.bytes() }).into_owned();
+    let seen = format!(
+        "{} {}/{} {} {} {} {} {}",
+        text(view.controller),
+        text(view.object_namespace),
+        text(view.object_name),
+        shown(unsafe { &*view.primary }),
+        lent(view.payload),
+        lent(view.observation),
+        view.lease_valid_until_ns,
+        if time_left_ms > 0 { "in time" } else { "late" }
+    );
+    Err(Failure::new(ERROR, "Told", &seen))
+}
+
+unsafe extern "C" fn effect(
+    me: *mut c_void,
+    view: *const EffectView,
+    time_left_ms: i64,
+    out: *const EffectOut,
+) -> i32 {
+    let (me, view, out) = unsafe { (&*me.cast::<Instance>(), &*view, &*out) };
+    let done = guarded(|| match text(view.name) {
+        "tell" => tell(view, time_left_ms),
+        "log" => log_record(me),
+        "terminal" => Err(Failure::new(TERMINAL, "Never", "cannot be")),
+        "throw" => panic!("as asked"),
+        _ => Ok(()),
+    });
+    match done {
         Ok(()) => OK,
         Err(why) => {
             let reason = View::of(why.reason.as_bytes());
@@ -378,6 +437,7 @@ static DESCRIPTION: Plugin = Plugin {
     stop: nothing,
     destroy,
     observe,
+    effect,
 };
 
 #[no_mangle]

@@ -49,10 +49,10 @@ struct recorded_event {
 
 /// One step beside the apply set.
 struct recorded_step {
-  std::string
-      what;  ///< "apply" (where the apply set stands), "create", "patch", "delete", "status"
+  std::string what;  ///< "apply" (where the apply set stands), "create", "patch", "delete",
+                     ///< "status", "effect"
   std::string resource, name, uid, resource_version;
-  std::string json;  ///< of create, patch and status
+  std::string json;  ///< of create, patch, status and effect
   std::string kind;  ///< of a patch: "merge", "apply"
   std::int64_t grace_seconds = -1;
   std::string propagation;  ///< of a delete: "Background", "Foreground", "Orphan"
@@ -113,6 +113,12 @@ inline void record_steps(oarlock_plan_out& out) {
                        oarlock_bytes_view status) -> oarlock_status {
     recorded_step step{"status", {}, {}, {}, str(version), std::string(to_text(status)),
                        {},       -1, {}};
+    to(ctx).steps.push_back(std::move(step));
+    return OARLOCK_OK;
+  };
+  out.effect = [](oarlock_plan_ctx* ctx, oarlock_str_view name, oarlock_encoding,
+                  oarlock_bytes_view payload) -> oarlock_status {
+    recorded_step step{"effect", {}, str(name), {}, {}, std::string(to_text(payload)), {}, -1, {}};
     to(ctx).steps.push_back(std::move(step));
     return OARLOCK_OK;
   };

@@ -25,7 +25,8 @@
 //                                   # {apply: true}, {create: object}, {status: fields,
 //                                   # resource_version: ...}, {patch: fields, kind: merge|apply,
 //                                   # resource, name, uid, resource_version}, {delete: true,
-//                                   # resource, name, uid, grace_seconds, propagation}
+//                                   # resource, name, uid, grace_seconds, propagation},
+//                                   # {effect: payload or true, name}
 //         status: {...}             # at least these fields; null: absent
 //         conditions: {Ready: {status: "True", reason: ..., message: part of it}}
 //         events: [{type: Warning, reason: ..., message: part of it}]   # exactly these

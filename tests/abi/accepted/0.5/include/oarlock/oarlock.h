@@ -144,6 +144,28 @@ typedef struct oarlock_observe_out {
   oarlock_status (*fail)(oarlock_observe_ctx* ctx, oarlock_str_view reason,
                          oarlock_str_view message);
 } oarlock_observe_out;
+typedef struct oarlock_effect_view {
+  uint32_t struct_size;
+  oarlock_encoding payload_encoding;
+  oarlock_str_view controller;
+  oarlock_str_view object_namespace;
+  oarlock_str_view object_name;
+  const oarlock_object_view* primary;
+  oarlock_str_view name;
+  oarlock_bytes_view payload;
+  oarlock_bytes_view observation;
+  oarlock_encoding observation_encoding;
+  uint32_t reserved;
+  int64_t lease_valid_until_ns;
+} oarlock_effect_view;
+typedef struct oarlock_effect_ctx oarlock_effect_ctx;
+typedef struct oarlock_effect_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_effect_ctx* ctx;
+  oarlock_status (*fail)(oarlock_effect_ctx* ctx, oarlock_str_view reason,
+                         oarlock_str_view message);
+} oarlock_effect_out;
 typedef int32_t oarlock_condition_status;
 enum { OARLOCK_CONDITION_FALSE = 0, OARLOCK_CONDITION_TRUE = 1, OARLOCK_CONDITION_UNKNOWN = 2 };
 typedef struct oarlock_condition_view {
@@ -198,6 +220,8 @@ typedef struct oarlock_plan_out {
                            int64_t grace_seconds, oarlock_propagation propagation);
   oarlock_status (*swap_status)(oarlock_plan_ctx* ctx, oarlock_str_view resource_version,
                                 oarlock_encoding encoding, oarlock_bytes_view status_view);
+  oarlock_status (*effect)(oarlock_plan_ctx* ctx, oarlock_str_view name, oarlock_encoding encoding,
+                           oarlock_bytes_view payload_view);
 } oarlock_plan_out;
 #ifdef __cplusplus
 }
@@ -233,6 +257,8 @@ typedef struct oarlock_plugin {
   void (*destroy)(oarlock_instance* self);
   oarlock_status (*observe)(oarlock_instance* self, const oarlock_plan_view* plan_view,
                             int64_t time_left_ms, const oarlock_observe_out* observe_out);
+  oarlock_status (*effect)(oarlock_instance* self, const oarlock_effect_view* effect_view,
+                           int64_t time_left_ms, const oarlock_effect_out* effect_out);
 } oarlock_plugin;
 OARLOCK_EXPORT const oarlock_plugin* oarlock_plugin_entry_v0(void);
 typedef const oarlock_plugin* (*oarlock_plugin_entry)(void);
