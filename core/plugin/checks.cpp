@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t library_bytes_max = 512U << 20U;
 constexpr const char* manifest_name = "plugin.yaml";
+constexpr const char* image_manifest_name = "plugin.json";  // what an image has instead
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -74,12 +75,18 @@ result<> locate(const fs::path& path, candidate& found) {
                              path.string())};
   }
   const bool is_folder = fs::is_directory(status);
-  const bool is_manifest = path.filename() == manifest_name;
+  const bool is_manifest =
+      path.filename() == manifest_name || path.filename() == image_manifest_name;
   found.manifest_file = is_folder     ? path / manifest_name
                         : is_manifest ? path
                                       : path.parent_path() / manifest_name;
   if (!is_folder && !is_manifest) found.library_file = path;
   if (is_there(found.manifest_file)) return {};
+  const auto of_image = found.manifest_file.parent_path() / image_manifest_name;
+  if (is_there(of_image)) {
+    found.manifest_file = of_image;
+    return {};
+  }
   if (!found.library_file.empty()) {
     if (auto ok = read_library(found); !ok) return ok.error();
   }

@@ -28,8 +28,9 @@ struct candidate {
 /// Logs what `found` exports beside its entry symbol, if anything.
 void warn_of_extra_exports(const candidate& found);
 
-/// Looks for the plugin at `path` (its folder, its plugin.yaml, or its library) and checks it in
-/// the order that load_plugin() promises. `found` is filled as far as the checks came.
+/// Looks for the plugin at `path` (its folder, its plugin.yaml, or its library; the folder of an
+/// image has plugin.json) and checks it in the order that load_plugin() promises. `found` is filled
+/// as far as the checks came.
 [[nodiscard]] result<> check_plugin(const std::filesystem::path& path, candidate& found);
 
 /// What is wrong with a plugin built for ABI `major`.`minor`; `where` says who claims that.

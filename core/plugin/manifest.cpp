@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/plugin/errors.hpp"
+#include "core/plugin/json_node.hpp"
 #include "core/plugin/yaml.hpp"
 
 namespace oarlock::plugin {
@@ -325,7 +326,7 @@ class manifest_reader {
 }  // namespace
 
 result<manifest> read_manifest(const std::filesystem::path& file) {
-  const auto root = load_yaml(file);
+  const auto root = file.extension() == ".json" ? load_json(file) : load_yaml(file);
   if (!root) return root.error();
   try {
     return manifest_reader(file.string()).read(*root);

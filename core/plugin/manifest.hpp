@@ -21,7 +21,8 @@ struct manifest {
   std::vector<controller::controller_spec> controllers;
 };
 
-/// Reads and checks a manifest. Unknown keys are errors. Errors carry file, line and column.
+/// Reads and checks a manifest: YAML, or JSON in a file *.json, as images have it. Unknown keys are
+/// errors. Errors carry the file, of YAML also line and column.
 [[nodiscard]] result<manifest> read_manifest(const std::filesystem::path& file);
 
 /// The names of its controllers.

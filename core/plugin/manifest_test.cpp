@@ -1,4 +1,5 @@
 #include "core/plugin/manifest.hpp"
+#include "core/plugin/yaml.hpp"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -212,6 +213,38 @@ TEST_F(manifest_file, survives_damage) {
     std::string changed = text;
     changed[i] = "{[:-\n\"'&*!"[i % 10];
     (void)read(changed);
+  }
+}
+
+// Images carry JSON, which is judged by the same rules and never by a YAML parser.
+TEST_F(manifest_file, of_an_image_is_json) {
+  const auto yaml = load_yaml([&] {
+    (void)read(whole);
+    return folder_ / "plugin.yaml";
+  }());
+  ASSERT_TRUE(yaml);
+  const auto text = yaml_to_json(*yaml, "plugin.yaml");
+  ASSERT_TRUE(text);
+  const auto file = folder_ / "plugin.json";
+  const auto read_json = [&](const std::string& json) {
+    std::ofstream(file) << json;
+    return read_manifest(file);
+  };
+  const auto from_json = read_json(*text);
+  ASSERT_TRUE(from_json) << from_json.error().message;
+  const auto from_yaml = read(whole);
+  ASSERT_TRUE(from_yaml);
+  EXPECT_EQ(from_json->name, from_yaml->name);
+  EXPECT_EQ(from_json->abi_minor, from_yaml->abi_minor);
+  ASSERT_EQ(from_json->controllers.size(), from_yaml->controllers.size());
+  EXPECT_EQ(from_json->controllers[0].finalizer, from_yaml->controllers[0].finalizer);
+  EXPECT_EQ(from_json->controllers[0].watches.size(), from_yaml->controllers[0].watches.size());
+
+  for (const std::string& bad : {std::string(whole), std::string("{\"kind\": &a PluginManifest}"),
+                                 std::string("{} {}"), std::string("{\"unknown\": 1}")}) {
+    const auto refused = read_json(bad);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_THAT(refused.error().message, HasSubstr("plugin.json: "));
   }
 }
 
