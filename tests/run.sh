@@ -430,8 +430,8 @@ run_all() {
   limited_shown 2400 tools/deps.sh build go node rust registry ||
     record packages deps 0 1 0 "$started" "see above"
   run_check devcluster fetch
-  if build cosign; then go_tests e2e core/package/helper e2e -count=1; fi
-  if build release; then
+  if build cosign release; then
+    go_tests e2e core/package/helper e2e -count=1
     integration release
     simulation
     debian_packages

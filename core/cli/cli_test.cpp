@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/cli/image_commands.hpp"
 #include "core/cli/inspect.hpp"
 #include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
@@ -302,6 +303,20 @@ TEST(cli_rbac, of_myapp_is_what_the_daemon_needs) {
   const auto documents = file.str().substr(std::min(file.str().find("---\n"), file.str().size()));
   ASSERT_FALSE(documents.empty());
   EXPECT_TRUE(text->ends_with(documents)) << *text;
+}
+
+TEST_F(cli, an_image_is_told_from_a_path) {
+  const auto archive = write("image.tar", "");
+  EXPECT_TRUE(is_image(archive.string()));
+  EXPECT_TRUE(is_image("registry.example.com:5000/team/cat:v1"));
+  EXPECT_TRUE(is_image("registry.example.com/team/cat@sha256:0123"));
+  EXPECT_TRUE(is_image("cat:v1"));
+  EXPECT_FALSE(is_image(folder_.string()));
+  EXPECT_FALSE(is_image(write("libcat.so", "meow").string()));
+  EXPECT_FALSE(is_image((folder_ / "missing:v1").string()));
+  EXPECT_FALSE(is_image("./missing:v1"));
+  EXPECT_FALSE(is_image("build/plugins/misspelt"));
+  EXPECT_FALSE(is_image("registry.example.com:5000/team/cat"));
 }
 
 }  // namespace

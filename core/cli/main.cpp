@@ -6,9 +6,11 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/cli/debug.hpp"
 #include "core/cli/generate.hpp"
+#include "core/cli/image_commands.hpp"
 #include "core/cli/inspect.hpp"
 #include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
@@ -24,7 +26,13 @@ int print_version() {
   return 0;
 }
 
-int print_inspection(const std::string& path) {
+int print_inspection(const std::string& path, const std::vector<std::string>& image_options) {
+  if (oarlock::cli::is_image(path)) return oarlock::cli::inspect_image(path, image_options);
+  if (!image_options.empty()) {
+    fmt::print(stderr, "oarlock: {}: expected no options, which are for images, found {}\n", path,
+               image_options.front());
+    return 1;
+  }
   const auto report = oarlock::cli::inspect(path);
   fmt::print("{}", report.text);
   return report.would_load ? 0 : 1;
@@ -128,7 +136,10 @@ int main(int argc, char** argv) {
   auto* inspect = plugin->add_subcommand(
       "inspect",
       "Print what a plugin is and whether this build would load it; runs none of its code");
-  inspect->add_option("PATH", path, "A plugin's folder or library")->required();
+  inspect->add_option("PATH", path, "A plugin's folder or library, or an image: FILE.tar or REF")
+      ->required();
+  inspect->allow_extras()->footer("Of an image also: --key PUBLIC, --plain-http, --ca-file FILE");
+  const oarlock::cli::image_commands images(*plugin);
   auto* json = plugin->add_subcommand("json", "Print plugin.yaml, or a CRD, as JSON");
   json->add_option("FILE", path, "A YAML file")->required();
   oarlock::cli::manifest_options granted;
@@ -146,7 +157,8 @@ int main(int argc, char** argv) {
     if (const auto code = project.run()) return *code;
     if (*debug) return print_dump(path);
     if (*manifest) return print_manifest(path, granted);
-    if (*inspect) return print_inspection(path);
+    if (const auto code = images.run()) return *code;
+    if (*inspect) return print_inspection(path, inspect->remaining());
     return print_json(path);
   } catch (const std::exception& e) {
     fmt::print(stderr, "oarlock: {}\n", e.what());

@@ -51,6 +51,8 @@ var commands = map[string]command{
 	"inspect": {"inspect REF|FILE.tar [--key PUBLIC] [--architecture NAME] [-o DIR]", runInspect},
 }
 
+const registryFlags = "With a registry also: --plain-http, --ca-file FILE, --timeout 5m\n"
+
 var errUsage = errors.New("usage")
 
 func newCall(name string) *call {
@@ -103,6 +105,9 @@ func runCommand(ctx context.Context, name string, words []string) int {
 	}
 	switch {
 	case err == nil:
+		return exitDone
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Printf("usage: oarlock-fetch %s\n%s", cmd.usage, registryFlags)
 		return exitDone
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(os.Stderr, "oarlock-fetch %s: %v\nusage: oarlock-fetch %s\n", name, err,
@@ -279,6 +284,6 @@ func usageText() string {
 	for _, name := range []string{"build", "push", "sign", "keygen", "inspect"} {
 		fmt.Fprintf(&out, "  oarlock-fetch %s\n", commands[name].usage)
 	}
-	out.WriteString("With a registry also: --plain-http, --ca-file FILE, --timeout 5m\n")
+	out.WriteString(registryFlags)
 	return out.String()
 }

@@ -52,6 +52,9 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		if code := runCommand(t.Context(), name, []string{"a", "b", "c"}); code != exitUsage {
 			t.Fatalf("%s: expected exit code %d, found %d", name, exitUsage, code)
 		}
+		if code := runCommand(t.Context(), name, []string{"--help"}); code != exitDone {
+			t.Fatalf("%s --help: expected exit code %d, found %d", name, exitDone, code)
+		}
 		if code := runCommand(t.Context(), name, []string{"--nonsense"}); code != exitUsage {
 			t.Fatalf("%s: expected exit code %d, found %d", name, exitUsage, code)
 		}

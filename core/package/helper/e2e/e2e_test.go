@@ -304,6 +304,36 @@ func TestWeSignCosignVerifies(t *testing.T) {
 	s.pullOK(image, "ours.pub", "fallback-tag")
 }
 
+// The way of a plugin's author: `oarlock plugin ...`, and the plugin that the build made.
+func TestTheOarlockCommands(t *testing.T) {
+	oarlock := program(t, "OARLOCK", "build/bin/oarlock")
+	plugin := program(t, "OARLOCK_PLUGIN", "build/plugins/myapp")
+	s := newStand(t)
+	image := s.registry + "/team/myapp:v1"
+	digest := s.ok(oarlock, "plugin", "build", plugin, "-o", "myapp.tar")
+	if pushed := s.ok(oarlock, "plugin", "push", "myapp.tar", image, "--plain-http"); pushed !=
+		s.registry+"/team/myapp@"+digest {
+		t.Fatalf("built %s, pushed %s", digest, pushed)
+	}
+	s.ok(oarlock, "plugin", "keygen", "team", "--password-file", "pw")
+	inspect := []string{"plugin", "inspect", image, "--plain-http", "--key", "team.pub"}
+	if unsigned := run(t, s.folder, "", oarlock, inspect...); unsigned.code == 0 ||
+		!strings.Contains(unsigned.errors, "SignatureMissing") {
+		t.Fatalf("expected a missing signature, found %+v", unsigned)
+	}
+	s.ok(oarlock, "plugin", "sign", image, "--plain-http", "--key", "team.key",
+		"--password-file", "pw")
+	for _, report := range []string{s.ok(oarlock, inspect...),
+		s.ok(oarlock, "plugin", "inspect", "myapp.tar")} {
+		for _, says := range []string{digest, "file        crds/example.com_myapps.json",
+			"name        myapp", "would load  yes"} {
+			if !strings.Contains(report, says) {
+				t.Fatalf("expected %q in\n%s", says, report)
+			}
+		}
+	}
+}
+
 // What lies in a registry's storage is not what was pushed.
 func TestDamagedStorage(t *testing.T) {
 	s := newStand(t)
