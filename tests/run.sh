@@ -326,6 +326,7 @@ lints_and_go() {
   command_test lint clang-format 120 tools/format.sh --check
   lint_scripts
   outside_project
+  command_test lint sdk-gcc12 300 tests/sdk/compile.sh build/dev
   section "go"
   go_tests go deploy/devcluster units
   go_style core/package/helper

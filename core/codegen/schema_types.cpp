@@ -221,6 +221,9 @@ void schema_types::set_default(cpp_field& made, const type& t, const Value& valu
     initial = fmt::format("{}", value.GetDouble());
   }
   if (initial.empty()) return;
+  // Go's zero values, which the API server's own types all have as a "default".
+  const bool is_zero = initial == "\"\"" || initial == "0" || initial == "false";
+  if (made.is_required && is_zero) return;
   made.type = fmt::format("sdk::defaulted<{}>", t.text);
   made.initial = fmt::format("sdk::defaulted<{}>::unset({})", t.text, initial);
   made.is_always_written = false;

@@ -249,6 +249,15 @@ class plan_output {
   /// Of a deletion: nothing is left to be done once this plan is carried out. The finalizer goes.
   void finished() { check(out_->finished(out_->ctx), "finished"); }
 
+  /// The host's table, for what is built above this class.
+  [[nodiscard]] const oarlock_plan_out& table() const { return *out_; }
+  /// Throws terminal_error when the host refused `call`.
+  static void check(oarlock_status status, const char* call) {
+    if (status == OARLOCK_OK) return;
+    throw terminal_error("PlanRefused", std::string("the host refused ") + call + "(): status " +
+                                            std::to_string(status));
+  }
+
  private:
   static oarlock_target_view view_of(const target& t) {
     return {sizeof(oarlock_target_view), 0, to_view(t.resource), to_view(t.name), to_view(t.uid),
@@ -256,11 +265,6 @@ class plan_output {
   }
   void event(oarlock_event_type type, std::string_view reason, std::string_view message) {
     check(out_->event(out_->ctx, type, to_view(reason), to_view(message)), "event");
-  }
-  static void check(oarlock_status status, const char* call) {
-    if (status == OARLOCK_OK) return;
-    throw terminal_error("PlanRefused", std::string("the host refused ") + call + "(): status " +
-                                            std::to_string(status));
   }
 
   const oarlock_plan_out* out_;

@@ -206,8 +206,10 @@ struct functions<std::optional<T>> {
   static constexpr const struct_type& (*inner)() = functions<T>::inner;
   static constexpr codec::shape form = functions<T>::form;
   static void read(std::optional<T>& into, const rapidjson::Value& from, const place& at) {
-    into.reset();
-    if (!from.IsNull()) functions<T>::read(into.emplace(), from, at);
+    if (from.IsNull()) return into.reset();
+    T value{};
+    functions<T>::read(value, from, at);
+    into = std::move(value);
   }
   static void write(const std::optional<T>& from, json_out& out) {
     if (!from) {
@@ -268,11 +270,12 @@ struct functions<std::map<std::string, T>> {
   static constexpr codec::shape form = codec::shape::map;
   static void read(std::map<std::string, T>& into, const rapidjson::Value& from, const place& at) {
     if (!from.IsObject()) mismatch(at, "an object", from);
-    into.clear();
+    std::map<std::string, T> made;
     for (const auto& member : from.GetObject()) {
       const std::string_view key(member.name.GetString(), member.name.GetStringLength());
-      functions<T>::read(into[std::string(key)], member.value, at.field(key));
+      functions<T>::read(made[std::string(key)], member.value, at.field(key));
     }
+    into.swap(made);
   }
   static void write(const std::map<std::string, T>& from, json_out& out) {
     out.StartObject();

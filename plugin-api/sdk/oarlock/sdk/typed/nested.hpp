@@ -11,6 +11,9 @@ namespace schema {
 /// What objects that are read when they are looked at were parsed from; outlives all of them.
 struct source {
   const rapidjson::Value* root = nullptr;
+  /// A field of another type than declared counts as unset and is kept as unknown: for objects that
+  /// anybody may have written. Otherwise it throws json::parse_error.
+  bool keeps_misfits = false;
 };
 
 struct struct_type;
@@ -30,7 +33,7 @@ inline const T absent{};  // what is read where there is nothing
 ///   deployment.spec->replicas = 3;
 ///
 /// Thread: one, also for reading. What a plan's input lends is converted when it is first looked
-/// at; a field of another type than declared throws json::parse_error then.
+/// at.
 template <class T>
 class nested {
  public:

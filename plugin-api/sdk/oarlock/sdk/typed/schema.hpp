@@ -111,7 +111,13 @@ inline void read_struct(const struct_type& type, void* into, const rapidjson::Va
       continue;
     }
     void* value = detail::part(into, known->offset);
-    known->type->read(value, member.value, at.field(name));
+    try {
+      known->type->read(value, member.value, at.field(name));
+    } catch (const json::parse_error&) {
+      if (at.lazy == nullptr || !at.lazy->keeps_misfits) throw;
+      unknown.set(name, detail::text_of(member.value));
+      continue;
+    }
     if (!known->is_always_written && known->type->rests(value)) {
       unknown.set(name, detail::text_of(member.value));
     }

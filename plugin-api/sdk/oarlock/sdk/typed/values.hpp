@@ -264,6 +264,8 @@ class defaulted {
   const T& operator*() const { return value_; }
   const T* operator->() const { return &value_; }
   operator const T&() const { return value_; }
+  friend bool operator==(const defaulted& a, const T& b) { return a.value_ == b; }
+  friend bool operator==(const defaulted& a, const defaulted& b) { return a.value_ == b.value_; }
 
  private:
   T value_{};

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The SDK with GCC 12, the oldest compiler that plugins may be built with: the typed plugin myapp
+# compiles without a warning, and misuse does not compile and says why.
+#
+#   tests/sdk/compile.sh BUILD     a build folder whose plugins are built, as build/dev
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+build=$(cd "$1" && pwd -P)
+readonly build
+command -v g++-12 >/dev/null || {
+  echo "no g++-12 on this machine"
+  exit 77
+}
+work=$(mktemp -d)
+readonly work
+trap 'rm -rf "$work"' EXIT
+
+readonly flags=(-std=c++20 -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror -fmax-errors=5
+  -DRAPIDJSON_HAS_STDSTRING=1 -Iplugin-api/include -Iplugin-api/sdk "-I$build/plugin-api/types"
+  "-I$build/plugin-objects/myapp/plugin_myapp-types")
+
+echo "== myapp"
+for source in plugins/myapp/src/*.cpp; do
+  echo "#include \"$PWD/$source\""
+done >"$work/myapp.cpp"
+g++-12 "${flags[@]}" "$work/myapp.cpp"
+
+compile() { # TEXT-OF-A-FUNCTION
+  {
+    printf '#include "oarlock/sdk/planner.hpp"\n#include "oarlock/k8s/coordination/v1.hpp"\n'
+    printf '#include "example.com/v1alpha1/my_app.hpp"\n'
+    printf 'namespace sdk = oarlock::sdk;\nusing oarlock::k8s::coordination::v1::lease;\n'
+    printf 'using example_com::v1alpha1::my_app;\n%s\n' "$1"
+  } >"$work/test.cpp"
+  g++-12 "${flags[@]}" "$work/test.cpp" 2>"$work/log"
+}
+
+accepted() { # NAME TEXT
+  echo "== $1"
+  compile "$2" || {
+    cat "$work/log" >&2
+    exit 1
+  }
+}
+
+refused() { # NAME MESSAGE TEXT
+  echo "== $1"
+  if compile "$3"; then
+    echo "error: expected it not to compile" >&2
+    exit 1
+  fi
+  grep -qF -- "$2" "$work/log" || {
+    echo "error: expected the message '$2', found:" >&2
+    head -c 4000 "$work/log" >&2
+    exit 1
+  }
+}
+
+# What the misuse below is one step away from.
+accepted "a plan" 'void plan(const sdk::input<my_app>& in, sdk::output<my_app>& out) {
+    lease child; child.metadata->name = in.name(); out.apply(child);
+    out.status(my_app::status_type{}); if (in.owned<lease>("a")) out.finished(); }
+  OARLOCK_PLUGIN("a", "1", sdk::planner<"a", plan>)'
+refused "a child that is no whole object" "kubernetes_kind" \
+  'void plan(const sdk::input<my_app>&, sdk::output<my_app>& out) { out.apply(my_app().spec); }'
+refused "a status of another kind" "my_app_status" \
+  'void plan(const sdk::input<my_app>&, sdk::output<my_app>& out) { out.status(my_app()); }'
+refused "a status where the schema has none" "has_status" \
+  'void plan(const sdk::input<lease>&, sdk::output<lease>& out) { out.status({}); }'
+refused "a plan with other parameters" "plan_function" 'void plan(sdk::input<my_app>&) {}
+  OARLOCK_PLUGIN("a", "1", sdk::planner<"a", plan>)'
+refused "a change of what is" "discards qualifiers" \
+  'void plan(const sdk::input<my_app>& in, sdk::output<my_app>&) {
+    in.primary().spec->image = "x"; }'
+refused "a value that the schema does not name" "is not a member of" \
+  'auto wrong = example_com::v1alpha1::my_app_status_phase::finished;'
