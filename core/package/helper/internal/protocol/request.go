@@ -52,6 +52,9 @@ type Registry struct {
 	// Insecure hosts (with port) are spoken to in plain HTTP.
 	Insecure []string `json:"insecure,omitempty"`
 	Mirrors  []Mirror `json:"mirrors,omitempty"`
+	// StoreDir keeps what was pulled, by digest: an image that is asked for by digest again needs
+	// no registry. Absolute; empty: nothing is kept.
+	StoreDir string `json:"storeDir,omitempty"`
 }
 
 // Mirror replaces the start of a repository's name; the longest prefix wins.
@@ -176,6 +179,8 @@ func (r *Request) check() error {
 		return errors.New("expected an image, found none")
 	case !filepath.IsAbs(r.OutputDir):
 		return fmt.Errorf("expected an absolute outputDir, found %q", r.OutputDir)
+	case r.Registry.StoreDir != "" && !filepath.IsAbs(r.Registry.StoreDir):
+		return fmt.Errorf("expected an absolute registry.storeDir, found %q", r.Registry.StoreDir)
 	case r.TimeoutMillis < 0 || r.Limits.negative():
 		return errors.New("expected limits and timeout above zero, found a negative one")
 	}

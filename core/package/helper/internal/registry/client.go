@@ -31,6 +31,8 @@ type Client struct {
 	limits  protocol.Limits
 	options []remote.Option
 	puller  *remote.Puller
+	store   *store // nil: none
+	offline bool   // ask the store only
 }
 
 // Document is a manifest or an index, and what it hashes to.
@@ -69,7 +71,22 @@ func New(ctx context.Context, r protocol.Registry, limits protocol.Limits,
 	if err != nil {
 		return nil, err
 	}
-	return &Client{ctx: ctx, guard: g, limits: limits, options: options, puller: puller}, nil
+	kept, err := openStore(r.StoreDir)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{ctx: ctx, guard: g, limits: limits, options: options, puller: puller,
+		store: kept}, nil
+}
+
+// Stored is this client without a network; nil when it has no store.
+func (c *Client) Stored() *Client {
+	if c.store == nil {
+		return nil
+	}
+	stored := *c
+	stored.offline = true
+	return &stored
 }
 
 // Options for the library's own calls, with the same guard, credentials and deadline.
@@ -85,43 +102,84 @@ func (c *Client) Get(reference name.Reference) (*Document, error) {
 }
 
 func (c *Client) get(reference name.Reference) (*Document, error) {
+	wanted, byDigest := reference.(name.Digest)
+	if byDigest && c.store != nil {
+		if data := c.store.read(wanted.DigestStr(), c.limits.ManifestBytes); data != nil {
+			kind, err := mediaTypeOf(data, "")
+			return &Document{Digest: wanted.DigestStr(), MediaType: kind, Bytes: data}, err
+		}
+	}
+	if c.offline {
+		return nil, protocol.Errorf(protocol.RegistryUnavailable, "%s: not in the store",
+			reference.Name())
+	}
 	descriptor, err := c.puller.Get(c.ctx, reference)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(descriptor.Manifest)
 	digest := "sha256:" + hex.EncodeToString(sum[:])
-	if wanted, byDigest := reference.(name.Digest); byDigest && wanted.DigestStr() != digest {
+	if byDigest && wanted.DigestStr() != digest {
 		return nil, protocol.Errorf(protocol.DigestMismatch,
 			"%s: expected that digest, found bytes of %s", reference.Name(), digest)
 	}
-	return &Document{Digest: digest, MediaType: descriptor.MediaType,
-		Bytes: descriptor.Manifest}, nil
+	kind, err := mediaTypeOf(descriptor.Manifest, descriptor.MediaType)
+	if err != nil {
+		failure := *protocol.AsError(err)
+		failure.Message = reference.Name() + ": " + failure.Message
+		return nil, &failure
+	}
+	if c.store != nil {
+		if err := c.store.write(digest, descriptor.Manifest); err != nil {
+			return nil, fmt.Errorf("storeDir: %w", err)
+		}
+	}
+	return &Document{Digest: digest, MediaType: kind, Bytes: descriptor.Manifest}, nil
 }
 
 // Lookup is Get for something that may be missing: nil then, and no error.
 func (c *Client) Lookup(reference name.Reference) (*Document, error) {
+	_, byDigest := reference.(name.Digest)
+	if c.offline && !byDigest {
+		var digest string
+		if !c.store.recall(reference.Name(), &digest, c.limits.ManifestBytes) {
+			return nil, nil
+		}
+		reference = reference.Context().Digest(digest)
+	}
 	document, err := c.get(reference)
 	if isNotFound(err) {
 		return nil, nil
+	}
+	if err == nil && c.store != nil && !c.offline && !byDigest {
+		err = c.store.remember(reference.Name(), document.Digest)
 	}
 	return document, c.describe(err, reference.Name())
 }
 
 // Referrers is what the referrers API lists for a digest; nothing where there is no such API.
 func (c *Client) Referrers(subject name.Digest) ([]v1.Descriptor, error) {
+	key := "referrers of " + subject.Name()
+	if c.offline {
+		var found []v1.Descriptor
+		c.store.recall(key, &found, c.limits.ManifestBytes)
+		return found, nil
+	}
 	index, err := remote.Referrers(subject,
 		append(slices.Clone(c.options), remote.WithReferrersTagFallback(false))...)
 	if err == nil {
 		var manifest *v1.IndexManifest
 		if manifest, err = index.IndexManifest(); err == nil {
-			return manifest.Manifests, nil
+			if c.store != nil {
+				err = c.store.remember(key, manifest.Manifests)
+			}
+			return manifest.Manifests, c.describe(err, key)
 		}
 	}
 	if isNotFound(err) || strings.Contains(err.Error(), "does not support the Referrers API") {
 		return nil, nil
 	}
-	return nil, c.describe(err, "referrers of "+subject.Name())
+	return nil, c.describe(err, key)
 }
 
 // Blob copies a blob into `out` and checks its size and digest.
@@ -137,6 +195,48 @@ func (c *Client) Blob(repository name.Repository, d v1.Descriptor, limit int64,
 			what,
 			d.Digest.Algorithm)
 	}
+	if c.store == nil {
+		return c.download(repository, d, out)
+	}
+	file := c.store.open(d.Digest.String(), limit)
+	if file == nil {
+		if c.offline {
+			return protocol.Errorf(protocol.RegistryUnavailable, "%s: not in the store", what)
+		}
+		if err := c.downloadToStore(repository, d); err != nil {
+			return err
+		}
+		if file = c.store.open(d.Digest.String(), limit); file == nil {
+			return protocol.Errorf(protocol.OutputFailed, "storeDir: %s is not what was written",
+				d.Digest)
+		}
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(out, hash), file); err != nil {
+		return err
+	}
+	if found := "sha256:" + hex.EncodeToString(hash.Sum(nil)); found != d.Digest.String() {
+		return protocol.Errorf(protocol.DigestMismatch, "%s: the store has bytes of %s", what,
+			found)
+	}
+	return nil
+}
+
+func (c *Client) downloadToStore(repository name.Repository, d v1.Descriptor) error {
+	file, err := c.store.create()
+	if err != nil {
+		return fmt.Errorf("storeDir: %w", err)
+	}
+	defer c.store.discard(file)
+	if err := c.download(repository, d, file); err != nil {
+		return err
+	}
+	return c.store.keep(file, d.Digest.String())
+}
+
+func (c *Client) download(repository name.Repository, d v1.Descriptor, out io.Writer) error {
+	what := repository.Name() + "@" + d.Digest.String()
 	layer, err := c.puller.Layer(c.ctx, repository.Digest(d.Digest.String()))
 	if err != nil {
 		return c.describe(err, what)

@@ -54,7 +54,15 @@ func Verify(client *registry.Client, names registry.Names, manifest *registry.Do
 	if err != nil {
 		return nil, err
 	}
-	search := &search{client: client, names: names, manifest: manifest, limits: limits, verifier: v}
+	search := search{client: client, names: names, manifest: manifest, limits: limits, verifier: v}
+	// A signature that was pulled before is as good as it was then, and needs no registry.
+	if stored := client.Stored(); stored != nil {
+		before := search
+		before.client = stored
+		if answer.Signer, answer.FoundAt, err = before.run(); err == nil {
+			return answer, nil
+		}
+	}
 	answer.Signer, answer.FoundAt, err = search.run()
 	if err != nil {
 		return nil, search.refusal(rule, err)

@@ -1,0 +1,122 @@
+package pull
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"oarlock.dev/fetch/internal/protocol"
+	"oarlock.dev/fetch/internal/testimage"
+)
+
+func storeFiles(t *testing.T, store string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(store, "*", "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %v, %v", files, err)
+	}
+	return files
+}
+
+func TestAStoredImageNeedsNoRegistry(t *testing.T) {
+	for name, sigTag := range map[string]bool{"referrers": false, "sig-tag": true} {
+		t.Run(name, func(t *testing.T) {
+			r := testimage.NewRegistry(t, true)
+			key, public := newKey(t)
+			_, otherPublic := newKey(t)
+			digest := r.Push(t, "sample:v1", pluginImage(t))
+			sign(t, r, "sample:v1", key, sigTag)
+			if sigTag {
+				r.Break(onlySigTag)
+			}
+			store := filepath.Join(t.TempDir(), "store")
+			stored := func(image, keys string) *protocol.Request {
+				request := ask(t, r, image)
+				request.Registry.StoreDir = store
+				request.Policy.Rules = keyRule(keys)
+				return request
+			}
+			first := pullOK(t, stored("sample:v1", public))
+			r.Server.Close()
+			again := pullOK(t, stored("sample@"+digest.DigestStr(), public))
+			if again.Digest != first.Digest || again.Verification.FoundAt != name ||
+				len(again.Files) != len(first.Files) {
+				t.Fatalf("expected %+v, found %+v", first, again)
+			}
+			// The policy of now decides, and a tag means what the registry says.
+			pullFails(t, stored("sample@"+digest.DigestStr(), otherPublic),
+				protocol.RegistryUnavailable, "looking for a signature")
+			pullFails(t, stored("sample:v1", public), protocol.RegistryUnavailable, "")
+		})
+	}
+}
+
+func TestADamagedStoreIsNeverBelieved(t *testing.T) {
+	r := testimage.NewRegistry(t, true)
+	key, public := newKey(t)
+	digest := r.Push(t, "sample:v1", pluginImage(t))
+	sign(t, r, "sample:v1", key, false)
+	store := filepath.Join(t.TempDir(), "store")
+	request := func() *protocol.Request {
+		request := ask(t, r, "sample@"+digest.DigestStr())
+		request.Registry.StoreDir = store
+		request.Policy.Rules = keyRule(public)
+		return request
+	}
+	pullOK(t, request())
+	for _, file := range storeFiles(t, store) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)/2] ^= 1
+		if err := os.Chmod(file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// With the registry there, it is as if nothing had been stored.
+		if answer := pullOK(t, request()); answer.Digest != digest.DigestStr() {
+			t.Fatalf("found %s", answer.Digest)
+		}
+	}
+	for _, file := range storeFiles(t, store) {
+		if err := os.Truncate(file, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Server.Close()
+	pullFails(t, request(), protocol.RegistryUnavailable, "")
+}
+
+// A registry that answers with another type for the same signed bytes changes what they mean.
+func TestTheTypeOfADocumentIsWhatItSays(t *testing.T) {
+	r := testimage.NewRegistry(t, true)
+	r.Push(t, "sample:v1", pluginImage(t))
+	for name, c := range map[string]struct{ kind, body string }{
+		"another type": {"application/vnd.oci.image.index.v1+json",
+			`{"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[],"config":{}}`},
+		"both": {"application/vnd.oci.image.index.v1+json",
+			`{"mediaType":"application/vnd.oci.image.index.v1+json","layers":[],"manifests":[]}`},
+		"neither":         {"application/vnd.oci.image.index.v1+json", `{}`},
+		"no JSON":         {"application/vnd.oci.image.index.v1+json", `<html>`},
+		"type of its own": {"application/vnd.oci.image.index.v1+json", `{"layers":[]}`},
+		"says what it not": {"application/vnd.oci.image.index.v1+json",
+			`{"mediaType":"application/vnd.oci.image.index.v1+json","layers":[]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.Break(func(w http.ResponseWriter, q *http.Request) bool {
+				if !strings.HasSuffix(q.URL.Path, "/manifests/v1") {
+					return false
+				}
+				w.Header().Set("Content-Type", c.kind)
+				_, _ = w.Write([]byte(c.body))
+				return true
+			})
+			pullFails(t, ask(t, r, "sample:v1"), protocol.InvalidImage, "sample:v1")
+		})
+	}
+}
