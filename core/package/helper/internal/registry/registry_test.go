@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"oarlock.dev/fetch/internal/protocol"
 )
@@ -141,6 +142,28 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		if got := retryAfterSeconds(value, now); got != want {
 			t.Errorf("%q: expected %d, found %d", value, want, got)
+		}
+	}
+}
+
+func TestTheTypeOfADocument(t *testing.T) {
+	const index, image = "application/vnd.oci.image.index.v1+json",
+		"application/vnd.oci.image.manifest.v1+json"
+	for _, c := range []struct{ data, header, want string }{
+		{`{"manifests":[]}`, index, index},
+		{`{"manifests":[]}`, "", index},
+		{`{"layers":[],"config":{}}`, image, image},
+		{`{"layers":[],"config":{}}`, image + "; charset=utf-8", image},
+		{`{"mediaType":"` + index + `","manifests":[]}`, "", index},
+		{`{"manifests":[]}`, image, ""},
+		{`{"layers":[]}`, index, ""},
+		{`{"mediaType":"` + image + `","manifests":[]}`, "", ""},
+		{`{"mediaType":"` + image + `","layers":[]}`, "text/html", ""},
+		{`{"manifests":[],"config":{}}`, index, ""},
+	} {
+		got, err := mediaTypeOf([]byte(c.data), types.MediaType(c.header))
+		if (err == nil) != (c.want != "") || (err == nil && string(got) != c.want) {
+			t.Errorf("%s, %q: expected %q, found %q, %v", c.data, c.header, c.want, got, err)
 		}
 	}
 }

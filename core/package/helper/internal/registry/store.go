@@ -158,6 +158,8 @@ func mediaTypeOf(data []byte, header types.MediaType) (types.MediaType, error) {
 	if err := json.Unmarshal(data, &document); err != nil {
 		return "", protocol.Errorf(protocol.InvalidImage, "expected a manifest: %v", err)
 	}
+	said, _, _ := strings.Cut(string(header), ";") // a charset says nothing about JSON
+	header = types.MediaType(strings.TrimSpace(said))
 	isIndex, isImage := document.Manifests != nil, document.Layers != nil || document.Config != nil
 	if isIndex == isImage {
 		return "", protocol.Errorf(protocol.InvalidImage,
