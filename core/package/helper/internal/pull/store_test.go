@@ -120,3 +120,30 @@ func TestTheTypeOfADocumentIsWhatItSays(t *testing.T) {
 		})
 	}
 }
+
+// A daemon that installs many plugins runs many helpers over one store.
+func TestManyUseOneStore(t *testing.T) {
+	r := testimage.NewRegistry(t, true)
+	key, public := newKey(t)
+	r.Push(t, "sample:v1", pluginImage(t))
+	sign(t, r, "sample:v1", key, false)
+	store := filepath.Join(t.TempDir(), "store")
+	const helpers = 16
+	answers := make(chan *protocol.Answer, helpers)
+	for range helpers {
+		request := ask(t, r, "sample:v1")
+		request.Registry.StoreDir = store
+		request.Policy.Rules = keyRule(public)
+		go func() { answers <- Run(t.Context(), request) }()
+	}
+	for range helpers {
+		if answer := <-answers; answer.Error != nil {
+			t.Error(answer.Error)
+		}
+	}
+	for _, pattern := range []string{"*/*/.new-*", "*/.new-*"} {
+		if left, err := filepath.Glob(filepath.Join(store, pattern)); err != nil || len(left) != 0 {
+			t.Errorf("expected no half-written file, found %v, %v", left, err)
+		}
+	}
+}
