@@ -4,6 +4,12 @@
 
 namespace {
 
-OARLOCK_TEST_CASES(oarlock_plugin_entry_v0(), MYAPP_CASES);
+OARLOCK_TEST_CASES(oarlock_plugin_entry_v0(), MYAPP_FOLDER "/tests/cases");
+
+TEST(myapp_schema, V12_every_variation_is_planned_and_the_way_back_is_whole) {
+  oarlock::sdk::testing::plan_variations(*oarlock_plugin_entry_v0(), "myapp",
+                                         MYAPP_FOLDER "/crds/example.com_myapps.yaml",
+                                         MYAPP_FOLDER "/samples/myapp.yaml");
+}
 
 }  // namespace

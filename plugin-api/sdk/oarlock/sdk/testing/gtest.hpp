@@ -16,6 +16,7 @@
 
 #include "oarlock/sdk/testing/library.hpp"
 #include "oarlock/sdk/testing/update.hpp"
+#include "oarlock/sdk/testing/variations.hpp"
 
 namespace oarlock::sdk::testing {
 
@@ -72,7 +73,40 @@ inline void run_case(const oarlock_plugin& plugin, const std::filesystem::path& 
                 << diff << "(OARLOCK_UPDATE_CASES=1 writes what was found into the file)";
 }
 
+inline given input_of(const std::string& controller, const json::value& primary) {
+  given made;
+  made.controller = controller;
+  made.primary = {resource_of(primary), primary.text()};
+  made.ns = text_at(primary, {"metadata", "namespace"});
+  made.name = text_at(primary, {"metadata", "name"});
+  return made;
+}
+
 }  // namespace detail
+
+/// Plans every variation of an object: the schema and this kit agree on which are valid; none of
+/// them ends the plugin; the valid ones get an answer; and back at the first object the answer is
+/// the first one.
+inline void plan_variations(const oarlock_plugin& plugin, const std::string& controller,
+                            const std::filesystem::path& crd, const std::filesystem::path& sample) {
+  const auto schema = read_crd(crd).schema;
+  const auto base = read_object(sample);
+  bench_host host(plugin);
+  const auto first = as_expectation(host.plan(detail::input_of(controller, base)));
+  int valid = 0, refused = 0;
+  for (const auto& one : variations(schema, base)) {
+    const auto why = refusal(schema, one.object);
+    EXPECT_EQ(why.empty(), one.is_valid) << one.what << ": " << why;
+    const auto answer = host.plan(detail::input_of(controller, one.object));
+    if (one.is_valid) EXPECT_NE(answer.fail_reason, "PluginThrew") << one.what;
+    EXPECT_EQ(as_expectation(host.plan(detail::input_of(controller, base))), first)
+        << "after " << one.what << " the plan for the object before is another one";
+    ++(one.is_valid ? valid : refused);
+  }
+  EXPECT_GT(valid, 0) << crd << " has no field that could be varied";
+  EXPECT_GT(refused, 0) << crd << " refuses nothing";
+}
+
 }  // namespace oarlock::sdk::testing
 
 #define OARLOCK_TEST_CASES(plugin, folder)                                                        \
