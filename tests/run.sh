@@ -406,6 +406,7 @@ run_long() {
   fi
   if build devcluster release; then
     gtest_suite long/release build/release/tests/long "$integration_seconds" 1
+    crds long/types build/bin/oarlock long 3600
   fi
 }
 
@@ -424,6 +425,12 @@ run_sanitizer() { # PRESET
   integration "$1"
 }
 
+# Types of other projects' CustomResourceDefinitions; the short run takes three of them.
+crds() { # SUITE OARLOCK short|long SECONDS
+  section "types of CRDs"
+  command_test "$1" "crds-$3" "$4" tests/crds/run.sh "$2" "$3"
+}
+
 run_all() {
   local started
   section "packages"
@@ -434,6 +441,7 @@ run_all() {
   if build cosign release; then
     go_tests e2e core/package/helper e2e -count=1
     integration release
+    crds types build/bin/oarlock short 600
     simulation
     debian_packages
   fi

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Types of CustomResourceDefinitions of well-known projects: made by `oarlock generate types`,
+# compiled without a warning, and the projects' own samples come back through them as equal JSON.
+# The projects come as Go modules of pinned hashes (modules.json); nothing of them is in this tree.
+#
+#   tests/crds/run.sh OARLOCK short|long     OARLOCK: the tool to test
+set -euo pipefail
+oarlock=$(realpath "$1")
+readonly oarlock which=$2
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+command -v go >/dev/null || {
+  echo "no go in PATH (make deps)"
+  exit 77
+}
+work=$(mktemp -d)
+readonly work
+trap 'rm -rf "$work"' EXIT
+cxx=${CXX:-$(command -v clang++-19 || command -v c++)}
+read -ra launcher <<<"$(command -v ccache || true)"
+readonly flags=(-std=c++20 -O0 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  -Wnon-virtual-dtor -Woverloaded-virtual -Werror -DRAPIDJSON_HAS_STDSTRING=1
+  -Iplugin-api/sdk -Iplugin-api/include -I.)
+readonly json_seconds=20
+
+# The module's folder; fails when the proxy gives something else than the pinned hash.
+folder_of() { # MODULE VERSION HASH
+  local answer hash
+  answer=$(cd "$work" && go mod download -json "$1@$2")
+  hash=$(sed -n 's/^[[:space:]]*"Sum": "\(.*\)",*$/\1/p' <<<"$answer")
+  if [[ $hash != "$3" ]]; then
+    echo "error: $1@$2: expected the hash $3, found '$hash'" >&2
+    return 1
+  fi
+  sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p' <<<"$answer"
+}
+
+# Every object of YAML files as a JSON file of its own. Templates and broken files, which some
+# samples are on purpose, are left out.
+samples() { # OUTDIR LEFT-OUT FOLDER...
+  local out=$1 left_out=$2 file document number=0
+  shift 2
+  mkdir -p "$out/yaml"
+  while IFS= read -r -d '' file; do
+    [[ " $left_out " != *" ${file##*/} "* ]] || continue
+    number=$((number + 1))
+    awk -v out="$out/yaml/$number" 'BEGIN { n = 0 } /^---/ { n++; next }
+      { print > (out "-" n ".yaml") }' "$file"
+  done < <(find "$@" -name '*.yaml' -print0 2>/dev/null | sort -z)
+  for document in "$out"/yaml/*.yaml; do
+    grep -qE "$kinds" "$document" || continue
+    timeout "$json_seconds" "$oarlock" plugin json "$document" \
+      >"$out/$(basename "$document" .yaml).json" 2>/dev/null ||
+      rm -f "$out/$(basename "$document" .yaml).json"
+  done
+  rm -rf "$out/yaml"
+}
+
+# A program that knows every kind whose header is below a folder.
+program() { # FOLDER
+  local header space
+  printf '#include "tests/crds/round_trip.hpp"\n'
+  while IFS= read -r header; do
+    printf '#include "%s"\n' "${header#"$1"/}"
+  done < <(find "$1" -name '*.hpp' | sort)
+  printf 'int main(int argc, char** argv) {\n  using oarlock::crds::of;\n'
+  printf '  const oarlock::crds::kind kinds[] = {\n'
+  while IFS= read -r header; do
+    space=$(sed -n 's/^namespace \(.*[^ ]\) {$/\1/p' "$header" | head -n 1)
+    printf '      of<%s::%s>(),\n' "$space" "$(basename "$header" .hpp)"
+  done < <(find "$1" -name '*.hpp' | sort)
+  printf '  };\n  return oarlock::crds::run(kinds, argc, argv);\n}\n'
+}
+
+check_module() { # MODULE VERSION HASH CRDS SAMPLES LEFT-OUT
+  local folder here files=() sample_folders=() pattern started=$SECONDS
+  here=$work/$(basename "$1")
+  folder=$(folder_of "$1" "$2" "$3")
+  for pattern in $4; do
+    # shellcheck disable=SC2206  # the pattern is to be expanded
+    files+=("$folder"/$pattern)
+  done
+  for pattern in $5; do sample_folders+=("$folder/$pattern"); done
+  "$oarlock" generate types "${files[@]}" -o "$here/types" >/dev/null
+  program "$here/types" >"$here/program.cpp"
+  kinds="^kind: *($(grep -rhoP '::string_view kind = "\K[A-Za-z0-9]+' "$here/types" | sort -u |
+    paste -sd '|')) *\$"
+  [[ $5 == - ]] || samples "$here/samples" "$6" "${sample_folders[@]}"
+  "${launcher[@]}" "$cxx" "${flags[@]}" "-I$here/types" -c "$here/program.cpp" -o "$here/program.o"
+  "$cxx" "$here/program.o" -o "$here/program"
+  printf '%s %s, %d CRDs, %d lines of headers: ' "$1" "$2" "${#files[@]}" \
+    "$(find "$here/types" -name '*.hpp' -exec cat {} + | wc -l)"
+  if [[ $5 == - ]]; then "$here/program"; else "$here/program" "$here"/samples/*.json; fi
+  echo "  $((SECONDS - started)) s"
+}
+
+while IFS="|" read -r -u 3 module version hash short long folders left_out; do
+  case $which in
+    short) crds=$short ;;
+    long) crds=$long ;;
+    *)
+      echo "error: expected short or long, found '$which'" >&2
+      exit 2
+      ;;
+  esac
+  [[ $crds == - ]] || check_module "$module" "$version" "$hash" "$crds" "$folders" \
+    "$left_out"
+done 3< <(jq -r '.[] | [.module, .version, .sum, .crds_of_short_run // "-", .crds, .samples // "-",
+  .refused_by_their_own_schema // "-"] | join("|")' tests/crds/modules.json)
