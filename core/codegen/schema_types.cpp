@@ -141,12 +141,14 @@ schema_types::type schema_types::number_type(const Value& schema, const std::str
   return {"std::int64_t"};
 }
 
-// The type of the items of a list, or of the values of a map.
-std::string schema_types::item_of(const Value& schema, const std::string& name,
-                                  const doc_path& path) {
+// A list, or a map, whose items have this schema.
+schema_types::type schema_types::container_of(const std::string& head, const Value& schema,
+                                              const std::string& name, const doc_path& path) {
   const type t = type_of(schema, name, path);
   const bool may_be_null = flag(schema, "nullable");
-  return may_be_null ? fmt::format("std::optional<{}>", t.text) : t.text;
+  const bool is_list_of_objects = head == "std::vector<" && t.held == form::object && !may_be_null;
+  const std::string item = may_be_null ? fmt::format("std::optional<{}>", t.text) : t.text;
+  return {(is_list_of_objects ? "sdk::list<" : head) + item + ">", form::container};
 }
 
 schema_types::type schema_types::object_type(const Value& schema, const std::string& name,
@@ -162,9 +164,8 @@ schema_types::type schema_types::object_type(const Value& schema, const std::str
   const Value* more = member(schema, "additionalProperties");
   if (more == nullptr || (more->IsBool() && !more->GetBool())) return any;
   if (more->IsBool()) return {"std::map<std::string, sdk::any_json>", form::container};
-  const auto here = below(path, {"additionalProperties"});
-  return {fmt::format("std::map<std::string, {}>", item_of(*more, name + "_value", here)),
-          form::container};
+  return container_of("std::map<std::string, ", *more, name + "_value",
+                      below(path, {"additionalProperties"}));
 }
 
 schema_types::type schema_types::type_of(const Value& schema, const std::string& name,
@@ -190,8 +191,7 @@ schema_types::type schema_types::type_of(const Value& schema, const std::string&
   if (word == "array") {
     const Value* items = member(schema, "items");
     if (items == nullptr) return {"std::vector<sdk::any_json>", form::container};
-    return {fmt::format("std::vector<{}>", item_of(*items, name + "_item", below(path, {"items"}))),
-            form::container};
+    return container_of("std::vector<", *items, name + "_item", below(path, {"items"}));
   }
   if (word == "object" || (word.empty() && member(schema, "properties") != nullptr)) {
     return object_type(schema, name, path);

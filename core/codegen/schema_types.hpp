@@ -65,8 +65,8 @@ class schema_types {
   type object_type(const rapidjson::Value& schema, const std::string& name, const doc_path& path);
   type number_type(const rapidjson::Value& schema, const std::string& word, const doc_path& path);
   type ref_type(const std::string& ref, const doc_path& path);
-  std::string item_of(const rapidjson::Value& schema, const std::string& name,
-                      const doc_path& path);
+  type container_of(const std::string& head, const rapidjson::Value& schema,
+                    const std::string& name, const doc_path& path);
   cpp_field field(const std::string& json_name, const rapidjson::Value& schema, bool is_required,
                   const std::string& owner, const doc_path& path);
   void set_default(cpp_field& made, const type& t, const rapidjson::Value& value);

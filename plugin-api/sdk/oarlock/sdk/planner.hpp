@@ -257,18 +257,18 @@ class output {
 };
 
 /// The entry with this type in a list of conditions, or null.
-template <class Condition>
-[[nodiscard]] const Condition* find_condition(const std::vector<Condition>& all,
-                                              std::string_view type) {
+template <class Conditions>
+[[nodiscard]] auto find_condition(const Conditions& all, std::string_view type)
+    -> decltype(&*all.begin()) {
   const auto found =
       std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.type == type; });
   return found == all.end() ? nullptr : &*found;
 }
 /// There is such a condition, and its status is "True" (or another one).
-template <class Condition>
-[[nodiscard]] bool is_condition(const std::vector<Condition>& all, std::string_view type,
+template <class Conditions>
+[[nodiscard]] bool is_condition(const Conditions& all, std::string_view type,
                                 std::string_view status = "True") {
-  const Condition* found = find_condition(all, type);
+  const auto* found = find_condition(all, type);
   if (found == nullptr) return false;
   if constexpr (requires { found->status.text(); }) {
     return found->status.text() == status;

@@ -263,6 +263,36 @@ struct functions<std::vector<T>> {
 };
 
 template <class T>
+void read_list_later(std::vector<T>& into, const rapidjson::Value& from, const source& of) {
+  try {
+    functions<std::vector<T>>::read(into, from, {nullptr, {}, 0, false, &of});
+  } catch (const json::parse_error& e) {
+    if (!of.keeps_misfits) throw_from(from, of, e.what());
+  }
+}
+
+template <class T>
+struct functions<list<T>> {
+  static constexpr const struct_type& (*inner)() = functions<T>::inner;
+  static constexpr codec::shape form = codec::shape::list;
+  static void read(list<T>& into, const rapidjson::Value& from, const place& at) {
+    if (!from.IsArray()) mismatch(at, "a list", from);
+    if (at.lazy != nullptr) return into.lend(from, *at.lazy);
+    functions<std::vector<T>>::read(into.items(), from, at);
+  }
+  static void write(const list<T>& from, json_out& out) {
+    if (from.lent() != nullptr) {
+      from.lent()->Accept(out);
+    } else {
+      functions<std::vector<T>>::write(from.items(), out);
+    }
+  }
+  static bool rests(const list<T>& value) {
+    return value.lent() != nullptr ? value.lent()->Empty() : value.empty();
+  }
+};
+
+template <class T>
 struct functions<std::map<std::string, T>> {
   static constexpr const struct_type& (*inner)() = functions<T>::form == codec::shape::object
                                                        ? functions<T>::inner

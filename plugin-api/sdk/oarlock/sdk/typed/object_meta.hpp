@@ -48,7 +48,7 @@ struct object_meta {
   timestamp deletion_timestamp{};
   std::optional<std::int64_t> deletion_grace_period_seconds{};
   std::vector<std::string> finalizers{};
-  std::vector<owner_reference> owner_references{};
+  list<owner_reference> owner_references{};
   unknown_fields unknown{};
 
   static const schema::struct_type& schema();

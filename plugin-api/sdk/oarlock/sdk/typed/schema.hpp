@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "oarlock/sdk/json.hpp"
+#include "oarlock/sdk/typed/list.hpp"
 #include "oarlock/sdk/typed/nested.hpp"
 #include "oarlock/sdk/typed/place.hpp"
 #include "oarlock/sdk/typed/values.hpp"
@@ -215,16 +216,20 @@ inline void check_required(const struct_type& type, const rapidjson::Value& from
   }
 }
 
+/// Throws what was thrown below `from` with the path of `from` in front: only now it is looked for.
+[[noreturn]] inline void throw_from(const rapidjson::Value& from, const source& of,
+                                    std::string_view message) {
+  std::string path;
+  detail::path_to(*of.root, from, path);
+  throw json::parse_error(path.append(message.starts_with('[') ? "" : ".").append(message));
+}
+
 inline void read_later(const struct_type& type, void* into, const rapidjson::Value& from,
                        const source& of) {
   try {
     read_struct(type, into, from, {nullptr, {}, 0, false, &of});
   } catch (const json::parse_error& e) {
-    // Only now its path is looked for: the message begins at the struct.
-    std::string path;
-    detail::path_to(*of.root, from, path);
-    const std::string_view rest = e.what();
-    throw json::parse_error(path.append(rest.starts_with('[') ? "" : ".").append(rest));
+    throw_from(from, of, e.what());
   }
 }
 
