@@ -4,6 +4,7 @@
 #include "core/controller/controller_state.hpp"
 #include "core/controller/errors.hpp"
 #include "core/controller/finalizer.hpp"
+#include "core/controller/live_read.hpp"
 #include "core/election/errors.hpp"
 #include "core/kube/errors.hpp"
 
@@ -29,10 +30,12 @@ bool is_cancelled(const error& e) {
 
 // Runs on the lane. Nothing may be thrown there: not by the plugin, whose bridge catches, and not
 // by the core; what is, costs this key a retry and nobody else anything.
-task<work> plan_and_compare(reconciler* decide, const plan_input* input,
-                            const child_lookup* children) {
+task<work> plan_and_compare(reconciler* decide, plan_input* input, const child_lookup* children,
+                            key_reads::parts for_reads) {
   std::string what;
   try {
+    key_reads reads(for_reads, for_reads.clock_source->now() + observe_limit);
+    input->reads = &reads;
     co_return make_work(*decide, *input, *children);
   } catch (const std::exception& e) {
     what = e.what();
@@ -45,7 +48,7 @@ task<work> plan_and_compare(reconciler* decide, const plan_input* input,
 }
 
 // Runs on the lane, perhaps long after it was asked for: leadership and time are looked at here.
-task<effect_output> act(reconciler* decide, effect_input* input, const clock* clock_source,
+task<effect_output> act(reconciler* decide, effect_input* input, key_reads::parts for_reads,
                         steady_time deadline) {
   const log_scope said(input->log);
   std::string what;
@@ -54,12 +57,14 @@ task<effect_output> act(reconciler* decide, effect_input* input, const clock* cl
       const auto open = input->gate->check();
       if (!open) co_return effect_output{plan_verdict::retry, {}, {}, open.error()};
     }
-    input->time_left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock_source->now());
+    input->time_left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - for_reads.clock_source->now());
     if (input->time_left <= 0ms) {
       co_return effect_output{plan_verdict::retry, "EffectTimeout",
                               "no worker was free in time: not started"};
     }
+    key_reads reads(for_reads, deadline);
+    input->reads = &reads;
     co_return decide->effect(*input);
   } catch (const std::exception& e) {
     what = e.what();
@@ -124,7 +129,8 @@ task<effect_output> controller::state::perform(key_run_ptr run, effect_input inp
   const auto deadline =
       std::min<steady_time>(run->began + spec.reconcile_timeout, begin + effect_limit);
   run->in_plugin = "effect " + input.what.name;
-  auto done = co_await run_on(parts_.lane, act(parts_.plan, &input, parts_.clock_source, deadline));
+  auto done = co_await run_on(parts_.lane,
+                              act(parts_.plan, &input, reads_for(run, input.primary), deadline));
   run->in_plugin.clear();
   metrics.effect_ended(result_of(done), now() - begin);
   if (done.reason == threw_reason) metrics.panics.add();
@@ -136,10 +142,16 @@ std::string controller::state::words_of_timeout() const {
          " s";
 }
 
-task<work> controller::state::make_in_time(key_run_ptr run, const plan_input* input,
+key_reads::parts controller::state::reads_for(const key_run_ptr& run, cache::object_ptr primary) {
+  return {parts_.loop,        parts_.client, parts_.timer_source, parts_.clock_source, &spec,
+          std::move(primary), run->log};
+}
+
+task<work> controller::state::make_in_time(key_run_ptr run, plan_input* input,
                                            const child_lookup* lookup) {
   run->in_plugin = "plan";
-  auto made = co_await run_on(parts_.lane, plan_and_compare(parts_.plan, input, lookup));
+  auto made = co_await run_on(
+      parts_.lane, plan_and_compare(parts_.plan, input, lookup, reads_for(run, input->primary)));
   run->in_plugin.clear();
   const bool threw =
       (made.refused && made.refused->code == controller_error::panicked) ||

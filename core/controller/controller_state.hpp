@@ -11,6 +11,7 @@
 #include "core/base/guarded.hpp"
 #include "core/controller/controller.hpp"
 #include "core/controller/controller_metrics.hpp"
+#include "core/controller/live_read.hpp"
 #include "core/controller/own_writes.hpp"
 #include "core/controller/reconcile.hpp"
 #include "core/controller/status.hpp"
@@ -54,7 +55,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   static task<> run_key(std::shared_ptr<state> self, work_queue::taken taken);
   static task<> keep_deadline(std::shared_ptr<state> self, key_run_ptr run);
   task<> reconcile(key_run_ptr run);
-  task<work> make_in_time(key_run_ptr run, const plan_input* input, const child_lookup* lookup);
+  task<work> make_in_time(key_run_ptr run, plan_input* input, const child_lookup* lookup);
+  [[nodiscard]] key_reads::parts reads_for(const key_run_ptr& run, cache::object_ptr primary);
   task<effect_output> perform(key_run_ptr run, effect_input input);
   task<> report_hung(key_run_ptr run);
   [[nodiscard]] std::string words_of_timeout() const;

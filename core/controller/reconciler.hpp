@@ -31,6 +31,23 @@ struct input_object {
   cache::object_ptr object;
 };
 
+/// What a live read came to.
+struct live_object {
+  bool is_read = false;             ///< else `reason` and `message` say why not
+  bool may_work_later = false;      ///< of one that is not read
+  std::optional<std::string> json;  ///< nothing: there is no such object
+  std::string reason;
+  std::string message;
+};
+
+/// Live reads for one call of observe() or effect(). Thread: that of the call; blocks.
+class live_reads {
+ public:
+  virtual ~live_reads() = default;
+  /// `resource` as in plugin.yaml: "secrets", "deployments.apps".
+  [[nodiscard]] virtual live_object get(const std::string& resource, const std::string& name) = 0;
+};
+
 /// Everything one plan may look at. The pointers keep the snapshots alive.
 struct plan_input {
   const controller_spec* spec = nullptr;
@@ -44,6 +61,7 @@ struct plan_input {
   bool deleting = false;
   /// What the log records of this reconcile carry; null: nothing.
   log_context_ptr log = nullptr;
+  live_reads* reads = nullptr;  ///< for observe(); null: none
 };
 
 enum class condition_status { no, yes, unknown };
@@ -131,6 +149,9 @@ struct plan_output {
   std::shared_ptr<const std::string> observation = nullptr;
 };
 
+/// How long observe() may take, as it is told. What takes longer meets the deadline of the child or
+/// of the reconcile.
+inline constexpr std::chrono::milliseconds observe_limit{5000};
 /// An effect is told to return within this, or within what is left of its reconcile.
 inline constexpr std::chrono::seconds effect_limit{30};
 
@@ -145,6 +166,7 @@ struct effect_input {
   /// Asked just before the plugin is called; null: there is no election.
   const kube::write_gate* gate = nullptr;
   log_context_ptr log = nullptr;
+  live_reads* reads = nullptr;  ///< null: none
 };
 
 /// What an effect came to.

@@ -30,6 +30,14 @@ struct watch_spec {
   bool on_annotations = false;
 };
 
+/// A kind whose objects observe() and effect() may read live, one by name, and which names. Without
+/// `names` and `pointers` every one in the primary's namespace.
+struct read_spec {
+  kube::resource resource;
+  std::vector<std::string> names = {};     ///< "{name}" in them is the primary's name
+  std::vector<std::string> pointers = {};  ///< JSON pointers to the name in the primary
+};
+
 struct controller_spec {
   std::string plugin;
   std::string name;
@@ -46,6 +54,7 @@ struct controller_spec {
   std::vector<kube::resource> owns_uncached = {};
   /// How long one reconcile may take, plan and steps together.
   std::chrono::seconds reconcile_timeout{60};
+  std::vector<read_spec> reads = {};
 };
 
 }  // namespace oarlock::controller

@@ -26,7 +26,8 @@ plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
   const plugin_call_scope mark(what);
   try {
     std::string observed;
-    auto made = sink.close(observe_and_plan(*parts.table, parts.self, *view, *out, observed));
+    auto made =
+        sink.close(observe_and_plan(*parts.table, parts.self, *view, *out, observed, input.reads));
     keep_observation(made, std::move(observed));
     return made;
   } catch (const std::exception& e) {
@@ -85,7 +86,7 @@ controller::effect_output bridge::effect(const controller::effect_input& input) 
     const plugin_call what{parts_->plugin.c_str(), parts_->version.c_str(), "effect",
                            input.key.ns.c_str(), input.key.name.c_str()};
     const plugin_call_scope mark(what);
-    return call_effect(*parts_->table, parts_->self, lent.view(), input.time_left);
+    return call_effect(*parts_->table, parts_->self, lent.view(), input.time_left, input.reads);
   } catch (const std::exception& e) {
     return {plan_verdict::retry, "EffectFailed", e.what(), {}};  // out of memory
   }

@@ -91,8 +91,13 @@ class child_home {
                                                                  const controller::plan_input& in);
   [[nodiscard]] std::optional<controller::effect_output> effect_once(
       const lease& on, const std::string& controller, const controller::effect_input& in);
-  /// Sends the worker's request and reads its reply. False: the child is ending.
-  [[nodiscard]] bool exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit);
+  /// Sends the worker's request and reads its reply; meanwhile answers what it wants to read.
+  /// False: the child is ending.
+  [[nodiscard]] bool exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit,
+                              controller::live_reads* reads);
+  /// The reply is what a call under way wants to read: it is read and sent. Else false.
+  [[nodiscard]] static bool answer_read(worker& mine, int fd, controller::live_reads* reads,
+                                        const wire::deadline& until);
   /// How the child of `on` died; whether this call is to blame.
   [[nodiscard]] std::pair<child_death, bool> await_death(const lease& on);
   /// Says of calls of `what`, "a plan" or "an effect", that they are not made any more.

@@ -1,6 +1,8 @@
 // The half of child_home that runs on the threads of the plugin's lane.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/log.hpp"
 #include "core/plugin/bridge.hpp"
 #include "core/plugin/child_home.hpp"
@@ -137,13 +139,38 @@ void child_home::give_back(const lease& used) {
   changed_.notify_all();
 }
 
-bool child_home::exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit) {
+bool child_home::answer_read(worker& mine, int fd, controller::live_reads* reads,
+                             const wire::deadline& until) {
+  wire::reader r(mine.reply);
+  const std::string resource(r.text());
+  const std::string name(r.text());
+  if (!r.ok() || !r.at_end() || mine.reply.size() > wire::read_request_bytes_max) return false;
+  controller::live_object found;
+  found.reason = "NotNow";
+  found.message = "nothing can be read here";
+  if (reads != nullptr) found = reads->get(resource, name);
+  wire::begin_frame(mine.request);
+  wire::writer w(mine.request);
+  wire::put_live_object(w, found);
+  const auto sent = wire::send_frame(fd, wire::frame::was_read, mine.request, until);
+  // It may be a secret.
+  std::fill(mine.request.begin(), mine.request.end(), '\0');
+  if (found.json) std::fill(found.json->begin(), found.json->end(), '\0');
+  return sent != wire::io_status::refused;
+}
+
+bool child_home::exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit,
+                          controller::live_reads* reads) {
   auto& mine = on.in->workers[on.index];
   const int fd = on.in->run.worker_fd(on.index);
   const wire::deadline until{clock_, clock_->now() + limit};
   auto done = wire::send_frame(fd, ask, mine.request, until);
   wire::frame what{};
   if (done == wire::io_status::ok) {
+    done = wire::receive_frame(fd, what, mine.reply, wire::reply_bytes_max, until);
+  }
+  while (done == wire::io_status::ok && what == wire::frame::read &&
+         answer_read(mine, fd, reads, until)) {
     done = wire::receive_frame(fd, what, mine.reply, wire::reply_bytes_max, until);
   }
   if (done == wire::io_status::ok && what == answer) return true;
@@ -172,7 +199,7 @@ std::optional<plan_output> child_home::plan_once(const lease& on, const std::str
                                    "run the plugin in the core",
                                    wire::request_bytes_max, mine.request.size()));
   }
-  if (!exchange(on, wire::frame::plan, wire::frame::planned, settings_.plan_limit)) {
+  if (!exchange(on, wire::frame::plan, wire::frame::planned, settings_.plan_limit, input.reads)) {
     return std::nullopt;
   }
   plan_sink& sink = sinks_.borrow();
@@ -189,7 +216,8 @@ std::optional<effect_output> child_home::effect_once(const lease& on, const std:
   wire::begin_frame(mine.request);
   wire::writer w(mine.request);
   wire::put_effect(w, lent_effect(input, controller).view(), input.time_left.count());
-  if (!exchange(on, wire::frame::effect, wire::frame::acted, input.time_left + effect_grace)) {
+  if (!exchange(on, wire::frame::effect, wire::frame::acted, input.time_left + effect_grace,
+                input.reads)) {
     return std::nullopt;
   }
   auto made = take_effect_answer(mine.reply, host_);

@@ -10,6 +10,7 @@
 #include "core/plugin/lent_pages.hpp"
 #include "core/plugin/lent_text.hpp"
 #include "core/plugin/plan_sink.hpp"
+#include "core/plugin/read_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -112,7 +113,8 @@ lent_effect::lent_effect(const controller::effect_input& input, const std::strin
 }
 
 effect_output call_effect(const oarlock_plugin& table, oarlock_instance* self,
-                          const oarlock_effect_view& view, std::chrono::milliseconds time_left) {
+                          const oarlock_effect_view& view, std::chrono::milliseconds time_left,
+                          controller::live_reads* reads) {
   if (!OARLOCK_HAS_FIELD(&table, oarlock_plugin, effect) || table.effect == nullptr) {
     return {plan_verdict::terminal,
             "UnknownEffect",
@@ -120,6 +122,7 @@ effect_output call_effect(const oarlock_plugin& table, oarlock_instance* self,
             {}};
   }
   const borrowed<effect_words> words;
+  const reading_scope live(reads);
   try {
     return words->ask(table, self, view, time_left);
   } catch (const std::exception& e) {

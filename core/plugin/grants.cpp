@@ -67,6 +67,8 @@ void add_writes(const controller::controller_spec& c, grant_set& set) {
   // Read by name when they are written, and never listed.
   for (const auto& owned : c.owns_uncached)
     set.add(owned, {}, {"get", "create", "patch", "delete"});
+  for (const auto& live : c.reads)
+    set.add(live.resource, {}, {"get"});
   for (const auto& watched : c.watches) {
     if (watched.may_patch) set.add(watched.resource, {}, {"patch"});
     if (watched.may_delete) set.add(watched.resource, {}, {"delete"});

@@ -52,6 +52,16 @@ TEST(grants, a_finalizer_is_a_patch_of_the_primary) {
                           grant{"rowing.test", "boats/status", true, {"patch"}}));
 }
 
+TEST(grants, a_live_read_is_a_get_of_the_plugin_alone) {
+  auto m = boats();
+  m.controllers[0].owns.clear();
+  m.controllers[0].watches.clear();
+  m.controllers[0].reads = {{{"", "v1", "Secret", "secrets"}, {"{name}-root"}}};
+  EXPECT_THAT(plugin_grants(m), ::testing::Contains(grant{"", "secrets", true, {"get"}}));
+  EXPECT_THAT(read_grants(m),
+              ElementsAre(grant{"rowing.test", "boats", true, {"get", "list", "watch"}}));
+}
+
 TEST(grants, events_are_a_clusters_right_where_one_primary_has_no_namespace) {
   auto m = boats();
   m.controllers.push_back(m.controllers[0]);

@@ -9,6 +9,7 @@
 #include "core/base/guarded.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
+#include "core/plugin/read_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/event_source.h"
 #include "oarlock/ext/log.h"
@@ -120,6 +121,7 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
                                                             &host_enqueue};
   if (text_of(id) == OARLOCK_EXT_LOG) return &log_table;
   if (text_of(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
+  if (text_of(id) == OARLOCK_EXT_READ) return read_table();
   return nullptr;
 }
 
@@ -175,7 +177,8 @@ void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
 }
 
 const std::vector<std::string_view>& host_table::extensions() {
-  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG, OARLOCK_EXT_EVENT_SOURCE};
+  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG, OARLOCK_EXT_EVENT_SOURCE,
+                                                    OARLOCK_EXT_READ};
   return ids;
 }
 

@@ -94,6 +94,14 @@ bool is_pointer(std::string_view s) {
                      [](char c) { return static_cast<unsigned char>(c) > 0x20; });
 }
 
+bool is_name_pattern(std::string_view s) {
+  std::string filled(s);
+  constexpr std::string_view hole = "{name}";
+  for (auto at = filled.find(hole); at != std::string::npos; at = filled.find(hole, at))
+    filled.replace(at, hole.size(), "x");
+  return is_dns_name(filled);
+}
+
 bool is_line(std::string_view s) {
   return s.size() <= 1024 && std::all_of(s.begin(), s.end(), [](char c) {
            return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
@@ -170,7 +178,7 @@ class manifest_reader {
     controller::controller_spec c;
     c.plugin = plugin;
     if (!yaml_.expect_map(node, path,
-                          {"name", "primary", "owns", "watches", "maxConcurrentReconciles",
+                          {"name", "primary", "owns", "watches", "reads", "maxConcurrentReconciles",
                            "finalizer", "reconcileTimeoutSeconds"})) {
       return c;
     }
@@ -183,6 +191,7 @@ class manifest_reader {
     }
     read_owns(node["owns"], path + ".owns", c);
     read_watches(node["watches"], path + ".watches", c);
+    read_reads(node["reads"], path + ".reads", c);
     c.max_concurrent_reconciles = static_cast<std::size_t>(
         yaml_.integer(node, path, "maxConcurrentReconciles", 1, concurrent_reconciles_max, 16));
     c.reconcile_timeout = std::chrono::seconds(
@@ -243,6 +252,50 @@ class manifest_reader {
       read_predicates(list[i]["predicates"], item + ".predicates", watch);
       read_writes(list[i]["writes"], item + ".writes", watch);
       c.watches.push_back(std::move(watch));
+    }
+  }
+
+  // Of Secrets only those whose names are given.
+  void read_reads(const YAML::Node& list, const std::string& path, controller::controller_spec& c) {
+    if (!yaml_.expect_list(list, path, kinds_max, false)) return;
+    for (std::size_t i = 0; i < list.size() && !yaml_.failure(); ++i) {
+      const std::string item = fmt::format("{}[{}]", path, i);
+      if (!yaml_.expect_map(list[i], item,
+                            {"apiVersion", "kind", "plural", "scope", "names", "namesFrom"})) {
+        return;
+      }
+      controller::read_spec read;
+      read.resource = read_resource(list[i], item);
+      read_texts(list[i]["names"], item + ".names", is_name_pattern,
+                 "a name, in which {name} is the primary's", read.names);
+      read_texts(list[i]["namesFrom"], item + ".namesFrom", is_pointer,
+                 "a JSON pointer such as /spec/secretName", read.pointers);
+      if (is_secret(read.resource) && read.names.empty() && read.pointers.empty()) {
+        yaml_.fail(list[i], fmt::format("expected names or namesFrom in {}: Secrets are read by "
+                                        "names that are known",
+                                        item));
+      }
+      const bool is_twice = std::any_of(c.reads.begin(), c.reads.end(), [&](const auto& other) {
+        return other.resource.name() == read.resource.name();
+      });
+      if (is_twice) {
+        yaml_.fail(list[i],
+                   fmt::format("expected each kind once, found {} twice", read.resource.name()));
+      }
+      c.reads.push_back(std::move(read));
+    }
+  }
+
+  void read_texts(const YAML::Node& list, const std::string& path,
+                  bool (*is_well)(std::string_view), const char* rule,
+                  std::vector<std::string>& out) {
+    if (!list.IsDefined() || !yaml_.expect_list(list, path, kinds_max, true)) return;
+    for (const auto& item : list) {
+      const std::string text = item.IsScalar() ? item.Scalar() : "";
+      if (!is_well(text)) {
+        yaml_.fail(item, fmt::format("expected {} to list {}, found \"{}\"", path, rule, text));
+      }
+      out.push_back(text);
     }
   }
 

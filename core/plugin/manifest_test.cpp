@@ -54,6 +54,13 @@ spec:
           mapByPointer: /spec/config~1ref/name
           predicates: [generation, labels]
         - {apiVersion: apps/v1, kind: ReplicaSet, plural: replicasets, mapByOwner: true}
+      reads:
+        - apiVersion: v1
+          kind: Secret
+          plural: secrets
+          names: ["{name}-root", tls]
+          namesFrom: [/spec/secretName]
+        - {apiVersion: v1, kind: ConfigMap, plural: configmaps}
       maxConcurrentReconciles: 3
       finalizer: true
       reconcileTimeoutSeconds: 90
@@ -114,6 +121,11 @@ TEST_F(manifest_file, is_read_whole) {
   EXPECT_TRUE(c.watches[1].on_generation && c.watches[1].on_labels);
   EXPECT_FALSE(c.watches[1].on_annotations);
   EXPECT_TRUE(c.watches[2].map_by_owner);
+  ASSERT_EQ(c.reads.size(), 2U);
+  EXPECT_EQ(c.reads[0].resource.kind, "Secret");
+  EXPECT_EQ(c.reads[0].names, (std::vector<std::string>{"{name}-root", "tls"}));
+  EXPECT_EQ(c.reads[0].pointers, (std::vector<std::string>{"/spec/secretName"}));
+  EXPECT_TRUE(c.reads[1].names.empty() && c.reads[1].pointers.empty());
   EXPECT_EQ(c.reconcile_timeout, std::chrono::seconds(90));
   EXPECT_EQ(m->controllers[1].reconcile_timeout, std::chrono::seconds(60));
   EXPECT_TRUE(c.finalizer);
@@ -172,6 +184,11 @@ TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
       {"writes: [patch]", "writes: []", "watches[0].writes to be a list of 1 to 2 items"},
       {"kind: Pod\n          plural: pods", "kind: Secret\n          plural: secrets",
        "expected spec.controllers[0].watches[0] to be another kind than Secret"},
+      {"[\"{name}-root\", tls]", "[\"{nam}-root\"]", "in which {name} is the primary's, found"},
+      {"[/spec/secretName]", "[spec]", "to list a JSON pointer such as /spec/secretName"},
+      {"          names: [\"{name}-root\", tls]\n          namesFrom: [/spec/secretName]\n", "",
+       "Secrets are read by names that are known"},
+      {"plural: configmaps}\n", "plural: configmaps, verbs: [list]}\n", "unknown key \"verbs\""},
       {"finalizer: true", "finalizer: yes", "controllers[0].finalizer to be true or false"},
       {"name: kitten", "name: cat", "expected each controller once, found \"cat\" twice"},
       {"      owns:\n        - apiVersion: apps/v1\n          kind: Deployment\n          plural: "

@@ -4,6 +4,7 @@
 #include "core/plugin/kept_table.hpp"
 #include "core/plugin/lent_pages.hpp"
 #include "core/plugin/plan_sink.hpp"
+#include "core/plugin/read_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -43,9 +44,10 @@ class observation final : public receiver {
     message_.clear();
     refused_.clear();
     const opening now(*this);
-    if (!checks_views) return table.observe(self, &view, observe_limit.count(), &table_);
+    if (!checks_views)
+      return table.observe(self, &view, controller::observe_limit.count(), &table_);
     const lent_pages lent(view);
-    return table.observe(self, lent.view(), observe_limit.count(), &table_);
+    return table.observe(self, lent.view(), controller::observe_limit.count(), &table_);
   }
 
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
@@ -113,13 +115,16 @@ oarlock_status plan_with(const oarlock_plugin& table, oarlock_instance* self,
 
 oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* self,
                                 const oarlock_plan_view& view, const oarlock_plan_out& out,
-                                std::string& observed) {
+                                std::string& observed, controller::live_reads* reads) {
   observed.clear();
   if (!OARLOCK_HAS_FIELD(&table, oarlock_plugin, observe) || table.observe == nullptr) {
     return plan_with(table, self, view, out);
   }
   const borrowed<observation> seen;
-  const auto status = seen->ask(table, self, view);
+  const auto status = [&] {
+    const reading_scope live(reads);
+    return seen->ask(table, self, view);
+  }();
   if (!seen->refused().empty()) {
     fail(out, refused_reason, seen->refused());
     return OARLOCK_TERMINAL;

@@ -94,6 +94,7 @@ TEST(header_rules, only_plain_types_cross) {
 TEST(header_rules, the_core_header_stays_short) {
   std::size_t lines = 0;
   for (const auto& file : headers()) {
+    if (file.parent_path().filename() == "ext") continue;  // optional, each a page of its own
     const std::string text = text_of(file);
     lines += static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
   }

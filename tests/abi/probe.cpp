@@ -8,11 +8,14 @@ extern "C" {
 oarlock_bytes_view probe_bytes_view;
 oarlock_condition_view probe_condition_view;
 oarlock_create_view probe_create_view;
+oarlock_effect_out probe_effect_out;
+oarlock_effect_view probe_effect_view;
 oarlock_error_out probe_error_out;
 oarlock_failure_view probe_failure_view;
 oarlock_host probe_host;
 oarlock_host_event_source probe_host_event_source;
 oarlock_host_log probe_host_log;
+oarlock_host_read probe_host_read;
 oarlock_object_view probe_object_view;
 oarlock_observe_out probe_observe_out;
 oarlock_pair_view probe_pair_view;
@@ -20,6 +23,7 @@ oarlock_plan_out probe_plan_out;
 oarlock_plan_view probe_plan_view;
 oarlock_plugin probe_plugin;
 oarlock_plugin_entry probe_plugin_entry;
+oarlock_read_out probe_read_out;
 oarlock_str_view probe_str_view;
 oarlock_target_view probe_target_view;
 

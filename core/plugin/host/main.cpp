@@ -20,6 +20,7 @@
 #include "core/plugin/host/sandbox.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/observation.hpp"
+#include "core/plugin/read_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/event_source.h"
 
@@ -87,6 +88,7 @@ static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
   const auto name = text_of(id);
   if (name == OARLOCK_EXT_LOG) return &log_table;
   if (name == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
+  if (name == OARLOCK_EXT_READ) return read_table();
   return nullptr;
 }
 
@@ -129,6 +131,31 @@ int find_image(dl_phdr_info* info, std::size_t, void* into) {
   wanted.end = info->dlpi_addr + end;
   return 1;
 }
+
+// Reads of a worker's call: the daemon makes them, on the worker's own socket.
+class asked_reads final : public controller::live_reads {
+ public:
+  explicit asked_reads(int fd) : fd_(fd) {}
+  [[nodiscard]] controller::live_object get(const std::string& resource,
+                                            const std::string& name) override {
+    std::string text;
+    wire::begin_frame(text);
+    wire::writer w(text);
+    w.text(resource);
+    w.text(name);
+    wire::frame what{};
+    if (wire::send_frame(fd_, wire::frame::read, text) != wire::io_status::ok ||
+        wire::receive_frame(fd_, what, text, wire::request_bytes_max) != wire::io_status::ok ||
+        what != wire::frame::was_read) {
+      ::_exit(1);
+    }
+    wire::reader r(text);
+    return wire::take_live_object(r);
+  }
+
+ private:
+  int fd_;
+};
 
 class server {
  public:
@@ -285,25 +312,26 @@ class server {
   void work(std::int32_t index, recorder& answers) {
     name_worker(index);
     const int fd = wire::first_worker_fd + index;
+    asked_reads reads(fd);
     wire::frame what{};
     std::string payload;
     while (wire::receive_frame(fd, what, payload, wire::request_bytes_max) == wire::io_status::ok) {
       wire::reader r(payload);
       const bool is_plan = what == wire::frame::plan;
       if (!is_plan && what != wire::frame::effect) ::_exit(1);
-      std::string& answer = is_plan ? plan(r, answers) : effect(r, answers);
+      std::string& answer = is_plan ? plan(r, answers, reads) : effect(r, answers, reads);
       const auto name = is_plan ? wire::frame::planned : wire::frame::acted;
       if (wire::send_frame(fd, name, answer) != wire::io_status::ok) return;
     }
   }
 
-  std::string& plan(wire::reader& r, recorder& answers) {
+  std::string& plan(wire::reader& r, recorder& answers, controller::live_reads& reads) {
     const wire::taken_input input(r);
     if (!r.ok()) ::_exit(1);
     const oarlock_plan_out* out = answers.open();
     try {
       std::string observed;
-      const auto status = observe_and_plan(*table_, self_, *input.view(), *out, observed);
+      const auto status = observe_and_plan(*table_, self_, *input.view(), *out, observed, &reads);
       answers.observed(observed);
       return answers.close(status, false, {});
     } catch (const std::exception& e) {
@@ -313,12 +341,12 @@ class server {
     }
   }
 
-  std::string& effect(wire::reader& r, recorder& answers) {
+  std::string& effect(wire::reader& r, recorder& answers, controller::live_reads& reads) {
     const wire::taken_effect input(r);
     if (!r.ok()) ::_exit(1);
     answers.open_for_logs();
-    return answers.close(
-        call_effect(*table_, self_, input.view(), std::chrono::milliseconds(input.time_left_ms())));
+    return answers.close(call_effect(*table_, self_, input.view(),
+                                     std::chrono::milliseconds(input.time_left_ms()), &reads));
   }
 
   const oarlock_plugin* table_ = nullptr;

@@ -156,6 +156,20 @@ FIELD(oarlock_plan_out, effect, 104,
       oarlock_status (*)(oarlock_plan_ctx*, oarlock_str_view, oarlock_encoding,
                          oarlock_bytes_view));
 
+SIZE(oarlock_read_out, 32);
+FIELD(oarlock_read_out, struct_size, 0, uint32_t);
+FIELD(oarlock_read_out, reserved, 4, uint32_t);
+FIELD(oarlock_read_out, ctx, 8, oarlock_reader*);
+FIELD(oarlock_read_out, object, 16, void (*)(oarlock_reader*, const oarlock_object_view*));
+FIELD(oarlock_read_out, fail, 24, void (*)(oarlock_reader*, oarlock_str_view, oarlock_str_view));
+
+SIZE(oarlock_host_read, 16);
+FIELD(oarlock_host_read, struct_size, 0, uint32_t);
+FIELD(oarlock_host_read, reserved, 4, uint32_t);
+FIELD(oarlock_host_read, get, 8,
+      oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view,
+                         const oarlock_read_out*));
+
 SIZE(oarlock_create_view, 24);
 FIELD(oarlock_create_view, struct_size, 0, uint32_t);
 FIELD(oarlock_create_view, config_encoding, 4, oarlock_encoding);

@@ -99,6 +99,8 @@ typedef struct oarlock_host_log {
 }
 #endif
 #endif
+#ifndef OARLOCK_EXT_READ_H
+#define OARLOCK_EXT_READ_H
 #ifndef OARLOCK_PLAN_H
 #define OARLOCK_PLAN_H
 #ifdef __cplusplus
@@ -223,6 +225,28 @@ typedef struct oarlock_plan_out {
   oarlock_status (*effect)(oarlock_plan_ctx* ctx, oarlock_str_view name, oarlock_encoding encoding,
                            oarlock_bytes_view payload_view);
 } oarlock_plan_out;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_READ "oarlock.read/1"
+typedef struct oarlock_reader oarlock_reader;
+typedef struct oarlock_read_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_reader* ctx;
+  void (*object)(oarlock_reader* ctx, const oarlock_object_view* object_view);
+  void (*fail)(oarlock_reader* ctx, oarlock_str_view reason, oarlock_str_view message);
+} oarlock_read_out;
+typedef struct oarlock_host_read {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*get)(oarlock_host_ctx* ctx, oarlock_str_view resource,
+                        oarlock_str_view object_name, const oarlock_read_out* read_out);
+} oarlock_host_read;
 #ifdef __cplusplus
 }
 #endif
