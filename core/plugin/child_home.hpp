@@ -86,6 +86,9 @@ class child_home {
   // Plans.
   [[nodiscard]] std::optional<lease> take_worker(duration most);
   void give_back(const lease& used);
+  /// `call` on the worker, which is given back when it answers. nullopt: the child is ending.
+  template <class Call>
+  auto finish_call(const lease& on, const std::string& id, Call call) -> decltype(call());
   [[nodiscard]] std::optional<controller::plan_output> plan_once(const lease& on,
                                                                  const std::string& controller,
                                                                  const controller::plan_input& in);

@@ -39,6 +39,24 @@ plan_output as_plan(effect_output failed) {
 
 }  // namespace
 
+template <class Call>
+auto child_home::finish_call(const lease& on, const std::string& id, Call call)
+    -> decltype(call()) {
+  decltype(call()) made;
+  try {
+    made = call();
+  } catch (...) {
+    // Out of memory here: where the frames of this worker stand is not known any more.
+    on.in->run.kill_for(std::nullopt, "the daemon ran out of memory", "protocol");
+    throw;
+  }
+  if (made) {
+    give_back(on);
+    note_success(id);
+  }
+  return made;
+}
+
 plan_output child_home::plan(const std::string& controller, const plan_input& input) {
   const std::string id = controller + " " + input.key.text();
   const auto version = version_of(input.primary->meta());
@@ -48,17 +66,7 @@ plan_output child_home::plan(const std::string& controller, const plan_input& in
   for (int i = 0; i < children_max; ++i) {
     const auto on = take_worker(most);
     if (!on) break;
-    std::optional<plan_output> made;
-    try {
-      made = plan_once(*on, controller, input);
-    } catch (...) {
-      // Out of memory here: where the frames of this worker stand is not known any more.
-      on->in->run.kill_for(std::nullopt, "the daemon ran out of memory", "protocol");
-      throw;
-    }
-    if (made) {
-      give_back(*on);
-      note_success(id);
+    if (auto made = finish_call(*on, id, [&] { return plan_once(*on, controller, input); })) {
       return std::move(*made);
     }
     const auto [death, is_blamed] = await_death(*on);
@@ -83,16 +91,7 @@ effect_output child_home::effect(const std::string& controller, const effect_inp
     if (!open) return {plan_verdict::retry, {}, {}, open.error()};
     return {plan_verdict::retry, "EffectTimeout", "no worker was free in time: not started", {}};
   }
-  std::optional<effect_output> made;
-  try {
-    made = effect_once(*on, controller, now);
-  } catch (...) {
-    on->in->run.kill_for(std::nullopt, "the daemon ran out of memory", "protocol");
-    throw;
-  }
-  if (made) {
-    give_back(*on);
-    note_success(id);
+  if (auto made = finish_call(*on, id, [&] { return effect_once(*on, controller, now); })) {
     return std::move(*made);
   }
   const auto [death, is_blamed] = await_death(*on);

@@ -21,13 +21,6 @@ namespace {
 
 constexpr const char* default_reason = "EffectFailed";
 
-oarlock_str_view lend(std::string_view text) {
-  return {text.data(), text.size()};
-}
-oarlock_bytes_view lend_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 // Used for one effect after another.
 class effect_words final : public receiver {
  public:

@@ -3,16 +3,9 @@
 #include <chrono>
 
 #include "core/base/assert.hpp"
+#include "core/plugin/lent_text.hpp"
 
 namespace oarlock::plugin {
-
-namespace {
-
-oarlock_str_view lend(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
-}  // namespace
 
 lent_input::lent_input(const controller::plan_input& input, const std::string& controller) {
   primary_ = view_of(input.spec->primary, *input.primary);
@@ -42,10 +35,7 @@ oarlock_object_view lent_input::view_of(const kube::resource& resource,
   std::string& name = names_[&resource];
   if (name.empty()) name = resource.name();
   const std::string& json = texts_.emplace_back(object.json());
-  return {sizeof(oarlock_object_view),
-          OARLOCK_ENCODING_JSON,
-          lend(name),
-          {reinterpret_cast<const std::uint8_t*>(json.data()), json.size()}};
+  return {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, lend(name), lend_bytes(json)};
 }
 
 void lent_input::fill(std::vector<oarlock_object_view>& views,

@@ -47,7 +47,7 @@ std::string trouble_of_text(oarlock_str_view lent, std::string_view name, std::s
 }
 
 std::string text_of(oarlock_str_view lent) {
-  return lent.size == 0 ? std::string{} : std::string(lent.data, lent.size);
+  return lent.data == nullptr ? std::string{} : std::string(lent.data, lent.size);
 }
 
 bool is_reason(std::string_view s) {

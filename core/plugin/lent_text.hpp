@@ -1,6 +1,7 @@
 #pragma once
-// Text that a plugin hands over: checked before any of it is kept.
+// Text that a plugin hands over: checked before any of it is kept. And text lent to one.
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,10 +9,18 @@
 
 namespace oarlock::plugin {
 
+/// Views of `text`, which must outlive them.
+[[nodiscard]] inline oarlock_str_view lend(std::string_view text) {
+  return {text.data(), text.size()};
+}
+[[nodiscard]] inline oarlock_bytes_view lend_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 /// Empty when `lent` is UTF-8 of at most `bytes_max` bytes; else what is wrong with it.
 [[nodiscard]] std::string trouble_of_text(oarlock_str_view lent, std::string_view name,
                                           std::size_t bytes_max);
-/// Of text without trouble.
+/// A copy; empty for NULL, whatever its size says.
 [[nodiscard]] std::string text_of(oarlock_str_view lent);
 /// metav1.Condition: ^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$
 [[nodiscard]] bool is_reason(std::string_view s);

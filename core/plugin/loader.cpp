@@ -16,6 +16,7 @@
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/errors.hpp"
 #include "core/plugin/host_table.hpp"
+#include "core/plugin/lent_text.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/plugin_call.hpp"
 #include "core/plugin/plugin_host.hpp"
@@ -118,7 +119,7 @@ class mapped_plugin final : public loaded_plugin {
     oarlock_create_view view{};
     view.struct_size = sizeof(view);
     view.config_encoding = OARLOCK_ENCODING_JSON;
-    view.config = {reinterpret_cast<const std::uint8_t*>(config_json.data()), config_json.size()};
+    view.config = lend_bytes(config_json);
     oarlock_instance* made = nullptr;
     const auto call = call_of("create");
     const plugin_call_scope mark(call);

@@ -3,6 +3,7 @@
 #include "core/json/parse.hpp"
 #include "core/plugin/kept_table.hpp"
 #include "core/plugin/lent_pages.hpp"
+#include "core/plugin/lent_text.hpp"
 #include "core/plugin/plan_sink.hpp"
 #include "core/plugin/read_call.hpp"
 
@@ -12,10 +13,6 @@ namespace {
 
 constexpr const char* default_reason = "ObservationFailed";
 constexpr const char* refused_reason = "ObservationRefused";
-
-std::string_view text_of(oarlock_str_view lent) {
-  return lent.data == nullptr ? std::string_view() : std::string_view(lent.data, lent.size);
-}
 
 // Used for one observation after another.
 class observation final : public receiver {
@@ -101,7 +98,7 @@ class observation final : public receiver {
 };
 
 void fail(const oarlock_plan_out& out, const std::string& reason, const std::string& message) {
-  (void)out.fail(out.ctx, {reason.data(), reason.size()}, {message.data(), message.size()});
+  (void)out.fail(out.ctx, lend(reason), lend(message));
 }
 
 oarlock_status plan_with(const oarlock_plugin& table, oarlock_instance* self,
@@ -138,8 +135,7 @@ oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* s
   }
   auto with = view;
   with.observation_encoding = OARLOCK_ENCODING_JSON;
-  with.observation = {reinterpret_cast<const std::uint8_t*>(seen->bytes().data()),
-                      seen->bytes().size()};
+  with.observation = lend_bytes(seen->bytes());
   observed = seen->bytes();
   return plan_with(table, self, with, out);
 }

@@ -11,10 +11,6 @@ namespace {
 
 thread_local controller::live_reads* current = nullptr;
 
-oarlock_str_view lend(const std::string& text) {
-  return {text.data(), text.size()};
-}
-
 oarlock_status fail(const oarlock_read_out& out, oarlock_status status, const std::string& reason,
                     const std::string& message) {
   out.fail(out.ctx, lend(reason), lend(message));
@@ -37,11 +33,8 @@ oarlock_status get(oarlock_str_view resource, oarlock_str_view name, const oarlo
                 found.message);
   }
   if (!found.json) return OARLOCK_OK;
-  const oarlock_object_view view{
-      sizeof(view),
-      OARLOCK_ENCODING_JSON,
-      lend(kind),
-      {reinterpret_cast<const std::uint8_t*>(found.json->data()), found.json->size()}};
+  const oarlock_object_view view{sizeof(view), OARLOCK_ENCODING_JSON, lend(kind),
+                                 lend_bytes(*found.json)};
   out.object(out.ctx, &view);
   return OARLOCK_OK;
 }

@@ -18,6 +18,7 @@
 #include "core/plugin/host/crash.hpp"
 #include "core/plugin/host/recorder.hpp"
 #include "core/plugin/host/sandbox.hpp"
+#include "core/plugin/lent_text.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/observation.hpp"
 #include "core/plugin/read_call.hpp"
@@ -257,7 +258,7 @@ class server {
     oarlock_create_view view{};
     view.struct_size = sizeof(view);
     view.config_encoding = OARLOCK_ENCODING_JSON;
-    view.config = {reinterpret_cast<const std::uint8_t*>(config_json.data()), config_json.size()};
+    view.config = lend_bytes(config_json);
     auto done = guarded(
         [&](const oarlock_error_out* out) { return table_->create(&host_, &view, out, &self_); });
     if (done.status == OARLOCK_OK && self_ == nullptr) {
