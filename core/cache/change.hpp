@@ -13,6 +13,14 @@ struct change {
   bool initial = false;  ///< part of the initial list, or of a relist's catching up
 };
 
+/// The same version with other bytes: the API server reads what is stored through the schema of the
+/// moment.
+[[nodiscard]] inline bool is_redecoded(const change& c) {
+  if (!c.before || !c.after) return false;
+  const auto& version = c.after->meta().resource_version;
+  return !version.empty() && version == c.before->meta().resource_version;
+}
+
 /// Called on the stream loop in order; must return soon (enqueue a key, no more).
 using change_handler = std::function<void(const change&)>;
 

@@ -74,6 +74,10 @@ class informer_cache {
     metric_registry* metrics;
     /// How often each store is compared with a list, jittered by a tenth; 0: never.
     duration self_check_period = std::chrono::minutes(10);
+    /// Reads objects again when the CRD of their kind changes, which no event of theirs tells
+    /// (docs/decisions/0013-when-a-schema-changes.md). One watch of the metadata of all CRDs, from
+    /// the first kind on that may be one's; for that the right to list and watch them is needed.
+    bool follow_schemas = false;
   };
   explicit informer_cache(parts p);
   ~informer_cache();

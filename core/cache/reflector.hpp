@@ -32,6 +32,9 @@ class reflector_sink {
   virtual void on_position(const std::string& version) = 0;
   /// A list was taken into the store.
   virtual void on_listed() = 0;
+  /// It was a quorum list: `redecoded` objects were in it at the version that the store had, with
+  /// other bytes. Their changes come after it.
+  virtual void on_reread(std::size_t /*redecoded*/) {}
   /// A list in the making has grown to so many bytes.
   virtual void on_growth(std::size_t /*staged_bytes*/) {}
   /// The list that comes next is of a history that was rewound: versions start over. `is_news`:
@@ -86,9 +89,12 @@ class reflector {
   [[nodiscard]] reflector_state state() const { return state_; }
   /// Cuts the wait of a parked or backing-off reflector short. Else does nothing.
   void wake();
-  /// Replaces what the store has by a quorum list, now. For a live watch; else does nothing, as a
-  /// list is on its way.
+  /// Replaces what the store has by a quorum list: now where a watch is live, else before the next
+  /// one, also when a list is on its way.
   void relist();
+  /// Until then, what a watch brought may have been decoded by a schema that is no more: a watch
+  /// that ends is followed by a quorum list instead of being resumed.
+  void doubt_until(steady_time end) { doubt_ends_ = end; }
   /// Another kind of the same server has seen that history was rewound. Here a watch may go on
   /// without a sign of it, when the new history has grown beyond the position: a quorum list is
   /// read, as a new epoch.
@@ -131,6 +137,8 @@ class reflector {
   int repeats_ = 0;             // of last_failure_
   std::stop_source interrupt_;  // of the watch or the wait under way
   bool needs_list_ = true;
+  bool relist_wanted_ = false;
+  steady_time doubt_ends_{};
   bool told_ = false;  // of a history that was rewound, and no quorum list read since
   bool page_next_ = false;
   bool streaming_refused_ = false;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "core/base/log.hpp"
 #include "core/base/mutant.hpp"
 
 namespace oarlock::cache {
@@ -52,6 +53,7 @@ void shared_informer::start() {
 
 void shared_informer::stop() {
   stop_.request_stop();
+  planned_.request_stop();
 }
 
 void shared_informer::end(const std::string& why) {
@@ -72,6 +74,41 @@ tenant_ptr shared_informer::sole_tenant() const {
 void shared_informer::on_rewound(bool is_news) {
   ++epoch_;
   if (is_news) hooks_.rewound(*this);
+}
+
+void shared_informer::doubt_schema() {
+  reflector_.doubt_until(parts_.clock_source->now() + schema_limits::doubt);
+}
+
+void shared_informer::schema_changed() {
+  if (what_.metadata_only || stop_.stop_requested()) return;  // no schema says what metadata is
+  doubt_schema();
+  plan_relist(schema_.changed(parts_.clock_source->now()));
+}
+
+void shared_informer::on_reread(std::size_t redecoded) {
+  if (redecoded > 0) {
+    log_info("objects read again: the API server has another schema for them",
+             {{"resource", what_.resource.name()}, {"objects", redecoded}});
+  }
+  const auto wait = schema_.listed(parts_.clock_source->now(), redecoded);
+  if (wait) plan_relist(*wait);
+}
+
+void shared_informer::plan_relist(duration wait) {
+  planned_.request_stop();
+  planned_ = std::stop_source();
+  running_->enter();
+  spawn(parts_.loop, relist_after(shared_from_this(), running_, parts_.random->jitter(wait, 0.5),
+                                  planned_.get_token()));
+}
+
+task<> shared_informer::relist_after(std::shared_ptr<shared_informer> self,
+                                     std::shared_ptr<gate> running, duration wait,
+                                     std::stop_token stop) {
+  if (co_await self->parts_.timer_source->sleep_for(wait, stop)) self->reflector_.relist();
+  self.reset();
+  running->leave();
 }
 
 void shared_informer::on_growth(std::size_t staged_bytes) {

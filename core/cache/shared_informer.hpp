@@ -12,6 +12,7 @@
 #include "core/cache/informer_cache.hpp"
 #include "core/cache/reflector.hpp"
 #include "core/cache/reflector_check.hpp"
+#include "core/cache/schema_doubt.hpp"
 #include "core/cache/store.hpp"
 
 namespace oarlock::cache {
@@ -57,6 +58,10 @@ class shared_informer final : public informer,
   [[nodiscard]] reflector_state state() const { return reflector_.state(); }
   void wake() { reflector_.wake(); }
   void rewound_elsewhere() { reflector_.rewound_elsewhere(); }
+  /// The kind is a CRD's whose schema may have changed just now: a watch that ends is not resumed.
+  void doubt_schema();
+  /// The CRD has changed: what was read with the old schema is read again.
+  void schema_changed();
   /// Of all its readers; null when they read for different ones, or one for nobody.
   [[nodiscard]] tenant_ptr sole_tenant() const;
   /// What is in the store, or in the list that is to replace it.
@@ -90,6 +95,7 @@ class shared_informer final : public informer,
   void on_change(const change& c, std::uint64_t sequence) override;
   void on_position(const std::string& version) override;
   void on_listed() override;
+  void on_reread(std::size_t redecoded) override;
   void on_growth(std::size_t staged_bytes) override;
   void on_rewound(bool is_news) override;
   void on_state(reflector_state state, const std::string& trouble) override;
@@ -99,6 +105,9 @@ class shared_informer final : public informer,
   static task<> catch_up(std::shared_ptr<shared_informer> self, std::shared_ptr<subscriber> who,
                          std::shared_ptr<gate> running);
   static task<> check(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running);
+  static task<> relist_after(std::shared_ptr<shared_informer> self, std::shared_ptr<gate> running,
+                             duration wait, std::stop_token stop);
+  void plan_relist(duration wait);
   void deliver(subscriber& to, const change& c);
   void update_gauges(bool ended);
 
@@ -109,6 +118,8 @@ class shared_informer final : public informer,
   store store_;
   reflector reflector_;
   reflector_check check_;
+  schema_doubt schema_;
+  std::stop_source planned_;  // the relist that waits for its time
   std::stop_source stop_;
   std::vector<std::shared_ptr<subscriber>> subscribers_;
   std::atomic<bool> synced_{false};

@@ -48,8 +48,14 @@ result<std::unique_ptr<standalone>> standalone::open(executor loop,
   s->client = std::make_unique<kube::client>(
       kube::client::parts{loop, s->api.transport.get(), s->api.identity.get(), &s->clock_source,
                           &s->timer_source, s->metrics.get(), nullptr});
-  s->cache = std::make_unique<informer_cache>(informer_cache::parts{
-      loop, s->client.get(), &s->clock_source, &s->timer_source, &s->random, s->metrics.get()});
+  s->cache =
+      std::make_unique<informer_cache>(informer_cache::parts{.loop = loop,
+                                                             .client = s->client.get(),
+                                                             .clock_source = &s->clock_source,
+                                                             .timer_source = &s->timer_source,
+                                                             .random = &s->random,
+                                                             .metrics = s->metrics.get(),
+                                                             .follow_schemas = true});
   return std::unique_ptr<standalone>(new standalone(std::move(s)));
 }
 

@@ -311,7 +311,10 @@ void store::staging::put(object_ptr next, bool keep_newer) {
   const bool same_uid = have && have->meta().uid == next->meta().uid;
   const bool older = same_uid && keep_newer && is_older(next, have);
   if (older) ++older_;
-  if (have && (older || is_same(have, next))) next = have;
+  const bool same =
+      have && is_same(have, next) &&
+      (keep_newer || OARLOCK_MUTANT("same_version_is_same_bytes") || have->json() == next->json());
+  if (older || same) next = have;
   const object_ptr staged = contents_->peek(key);
   contents_->exchange(staged, next, indexes_);
   count_ += staged ? 0 : 1;

@@ -102,7 +102,9 @@ class store::staging {
  public:
   ~staging();
   /// Takes `next` unless the store has the same or, when `keep_newer`, a newer version of it: then
-  /// the store's own pointer stays, so that a relist does not double the memory.
+  /// the store's own pointer stays, so that a relist does not double the memory. Without
+  /// `keep_newer` the list is believed to the byte: a version does not say by which schema it was
+  /// read.
   void put(object_ptr next, bool keep_newer);
   void erase(const object_key& key);
   [[nodiscard]] std::size_t bytes() const { return bytes_; }

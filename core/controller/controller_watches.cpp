@@ -104,7 +104,7 @@ void controller::state::add_owner(const cache::object_ptr& child,
 // Moving from one primary to another counts, whatever the predicates say.
 bool controller::state::passes(const watch_spec& w, const cache::change& c) const {
   const bool any = !w.on_generation && !w.on_labels && !w.on_annotations;
-  if (any || !c.before || !c.after) return true;
+  if (any || !c.before || !c.after || cache::is_redecoded(c)) return true;
   const auto& before = c.before->meta();
   const auto& after = c.after->meta();
   const auto label = [&](const cache::object_meta& meta) {

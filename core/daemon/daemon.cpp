@@ -454,8 +454,13 @@ void daemon::state::move_to_children() {
 void daemon::state::start_controllers() {
   stream.call([this] {
     informers = std::make_unique<cache::informer_cache>(
-        cache::informer_cache::parts{stream.get_executor(), stream_client.get(), p.clock_source,
-                                     p.timer_source, p.random, p.metrics});
+        cache::informer_cache::parts{.loop = stream.get_executor(),
+                                     .client = stream_client.get(),
+                                     .clock_source = p.clock_source,
+                                     .timer_source = p.timer_source,
+                                     .random = p.random,
+                                     .metrics = p.metrics,
+                                     .follow_schemas = true});
     controller::controller::parts shared{};
     shared.loop = stream.get_executor();
     shared.cache = informers.get();
