@@ -55,6 +55,7 @@ class share final : public subscription {
   share& operator=(const share&) = delete;
 
   [[nodiscard]] informer& view() const override { return *of_; }
+  void when_moved(std::function<void()> then) override { who_->moved = std::move(then); }
 
  private:
   std::shared_ptr<shared_informer> of_;

@@ -60,6 +60,9 @@ class subscription {
  public:
   virtual ~subscription() = default;
   [[nodiscard]] virtual informer& view() const = 0;
+  /// `then` is called on the stream loop each time seen_version() has moved, with the store at that
+  /// version and the change that moved it still to be handed out. It must return soon.
+  virtual void when_moved(std::function<void()> then) = 0;
 };
 
 /// Its parts outlive the end of stop(); subscriptions may outlive the cache.

@@ -206,6 +206,10 @@ void shared_informer::on_position(const std::string& version) {
   const auto* end = version.data() + version.size();
   const auto [stop, bad] = std::from_chars(version.data(), end, number);
   if (bad == std::errc() && stop == end) version_gauge_.set(static_cast<double>(number));
+  const auto readers = subscribers_;
+  for (const auto& reader : readers) {
+    if (!reader->gone && reader->moved) reader->moved();
+  }
 }
 
 void shared_informer::on_listed() {

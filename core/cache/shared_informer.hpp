@@ -20,6 +20,7 @@ namespace oarlock::cache {
 /// One reader's place in an informer. Loop-bound.
 struct subscriber {
   change_handler handler;
+  std::function<void()> moved;
   tenant_ptr whom;
   /// Changes up to this one were in the store when it joined.
   std::uint64_t joined = 0;

@@ -14,8 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// When a key that waits for the cache is looked at again if no event does it sooner.
+// When a key that waits for the cache is looked at again if no event does it sooner: for an object
+// to be gone, and for a version, which the cache's position tells.
 constexpr duration stale_recheck = 500ms;
+constexpr duration stale_recheck_at_position = 30s;
 // When a key that wrote children is looked at again if no event of theirs does it sooner.
 constexpr duration unseen_child_recheck = 5s;
 // When a key whose writes were held back is tried again, should this process go on leading.
@@ -188,7 +190,8 @@ task<> controller::state::reconcile(key_run_ptr run) {
   if (!writes.seen(key)) {
     put_off.insert(key);
     metrics.stale_skips.add();
-    queue.add_at(key, now() + stale_recheck, now());
+    const bool told = writes.wait(key) && !OARLOCK_MUTANT("position_wakes_nobody");
+    queue.add_at(key, now() + (told ? stale_recheck_at_position : stale_recheck), now());
     co_return;
   }
   if (is_paused(*primary) && !OARLOCK_MUTANT("pause_ignored")) {

@@ -45,6 +45,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   void enqueue(const cache::object_key& key, priority p);
   /// The primary changed in what calls for no plan: its status, for example.
   void note_other_change(const cache::object_key& key, const std::string& version);
+  void note_position();
+  void wake_put_off();
   void report_depth();
   [[nodiscard]] bool synced() const;
   void pump();
@@ -93,8 +95,10 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   guarded<bool> watching{false};
   work_queue queue;
   own_writes writes;
-  // Keys that wait for the cache: the next change of their object brings them up.
+  // Keys that wait for the cache: the next change of their object brings them up, or the position
+  // of the watch that they wait for.
   std::set<cache::object_key> put_off;
+  bool looks_at_positions = false;
   // Versions that came while their key was worked on: whose they are shows when the answers are in.
   std::map<cache::object_key, std::string> unclaimed;
   std::map<cache::object_key, step_failure> last_failures;

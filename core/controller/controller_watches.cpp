@@ -1,6 +1,8 @@
 // What comes in: changes to keys, and a key to the inputs of its plan.
 #include "core/controller/controller_state.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <set>
 
@@ -35,8 +37,13 @@ void controller::state::join_watches() {
     watch_owned(owned);
   for (const auto& other : spec.watches)
     watch_other(other);
-  for (const auto& s : subscriptions)
+  const std::weak_ptr<state> weak = weak_from_this();
+  for (const auto& s : subscriptions) {
     epochs.push_back(s->view().epoch());
+    s->when_moved([weak] {
+      if (const auto self = weak.lock()) self->note_position();
+    });
+  }
   report_cache_size();
   report_running();
 }
@@ -72,6 +79,31 @@ void controller::state::note_other_change(const cache::object_key& key,
     unclaimed[key] = version;
   } else if (!writes.wrote(key, primaries(), version)) {
     enqueue(key, priority::normal);
+  }
+}
+
+// A cache has moved on. The change that moved it comes first: it may bring up the same key.
+void controller::state::note_position() {
+  if (put_off.empty() || looks_at_positions) return;
+  looks_at_positions = true;
+  boost::asio::post(parts_.loop, [self = shared_from_this()] {
+    self->looks_at_positions = false;
+    self->wake_put_off();
+  });
+}
+
+void controller::state::wake_put_off() {
+  if (draining || !leading) return;  // who comes to lead plans for every key
+  const auto before = rewinds;
+  note_rewinds();
+  std::vector<cache::object_key> concerned;
+  if (rewinds != before) concerned.assign(put_off.begin(), put_off.end());
+  for (const auto& s : subscriptions) {
+    const auto more = writes.reached(s->view());
+    concerned.insert(concerned.end(), more.begin(), more.end());
+  }
+  for (const auto& key : concerned) {
+    if (put_off.contains(key) && !queue.is_processing(key)) enqueue(key, priority::normal);
   }
 }
 

@@ -23,6 +23,7 @@ void own_writes::forget_all_in(const cache::informer& where) {
   for (auto& [key, expectations] : waiting_) {
     std::erase_if(expectations, [&where](const expectation& e) { return e.where == &where; });
   }
+  awaited_.erase(&where);
 }
 
 bool own_writes::met(const expectation& e) {
@@ -51,6 +52,28 @@ bool own_writes::wrote_outside(const cache::object_key& key, const cache::inform
   if (found == waiting_.end()) return false;
   return std::any_of(found->second.begin(), found->second.end(),
                      [&where](const expectation& e) { return e.where != &where; });
+}
+
+bool own_writes::wait(const cache::object_key& key) {
+  const auto found = waiting_.find(key);
+  if (found == waiting_.end()) return false;
+  for (const auto& e : found->second) {
+    if (e.version.empty() || met(e)) continue;
+    awaited_[e.where][e.version].insert(key);
+    return true;
+  }
+  return false;
+}
+
+std::vector<cache::object_key> own_writes::reached(const cache::informer& where) {
+  std::vector<cache::object_key> out;
+  const auto found = awaited_.find(&where);
+  if (found == awaited_.end()) return out;
+  const auto end = found->second.upper_bound(where.seen_version());
+  for (auto at = found->second.begin(); at != end; at = found->second.erase(at))
+    out.insert(out.end(), at->second.begin(), at->second.end());
+  if (found->second.empty()) awaited_.erase(found);
+  return out;
 }
 
 bool own_writes::seen(const cache::object_key& key) {
