@@ -108,7 +108,7 @@ task<> controller::state::run_key(std::shared_ptr<state> self, work_queue::taken
     (void)co_await self->parts_.timer_source->sleep_for(drain_poll, {});
   self->running.with([&](auto& keys) { keys.erase(run->key); });
   const auto other = self->unclaimed.extract(taken.key);
-  if (other && !self->writes.wrote(taken.key, self->primaries(), other.mapped())) {
+  if (other && self->is_to_be_put_right(taken.key, other.mapped())) {
     self->queue.add(taken.key, self->now());
   }
   self->metrics.work_seconds.observe(seconds(self->now() - begin));

@@ -344,6 +344,7 @@ task<attempt> controller::state::tell(step_runner* runner, const plan_output* pl
         cache::compare_versions(ours->meta().resource_version, primary->meta().resource_version);
     if (order && *order > 0) primary = ours;
   }
+  terms.learn(*plan, outcome);
   auto body = render_status(spec, *primary, *plan, outcome, parts_.clock_source->wall_now());
   if (body && body->has_value()) {
     const auto written = co_await runner->write_status(std::move(**body));

@@ -44,7 +44,8 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   void report_cache_size();
   void enqueue(const cache::object_key& key, priority p);
   /// The primary changed in what calls for no plan: its status, for example.
-  void note_other_change(const cache::object_key& key, const std::string& version);
+  void note_other_change(const cache::object_key& key, const cache::change& c);
+  [[nodiscard]] bool is_to_be_put_right(const cache::object_key& key, const cache::change& c) const;
   void note_position();
   void wake_put_off();
   void report_depth();
@@ -99,8 +100,9 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
   // of the watch that they wait for.
   std::set<cache::object_key> put_off;
   bool looks_at_positions = false;
-  // Versions that came while their key was worked on: whose they are shows when the answers are in.
-  std::map<cache::object_key, std::string> unclaimed;
+  // Changes that came while their key was worked on: whose they are shows when the answers are in.
+  std::map<cache::object_key, cache::change> unclaimed;
+  status_terms terms;
   std::map<cache::object_key, step_failure> last_failures;
   // Keys with a write of unknown outcome: what they write next is read from the server first.
   std::set<cache::object_key> verify_live;

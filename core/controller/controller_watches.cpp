@@ -64,22 +64,27 @@ void controller::state::watch_primary() {
         if (is_relevant(c) || self->put_off.contains(key)) {
           self->enqueue(key, priority_of(c));
         } else {
-          self->note_other_change(key, c.after->meta().resource_version);
+          self->note_other_change(key, c);
         }
       },
       parts_.tenant));
 }
 
 // A status that this process did not write, or whose answer it never got: what it says now may not
-// be what the last plan wanted.
-void controller::state::note_other_change(const cache::object_key& key,
-                                          const std::string& version) {
+// be what the last plan wanted, unless it is about what others say beside it.
+void controller::state::note_other_change(const cache::object_key& key, const cache::change& c) {
   if (!leading || OARLOCK_MUTANT("foreign_status_ignored")) return;
   if (queue.is_processing(key)) {
-    unclaimed[key] = version;
-  } else if (!writes.wrote(key, primaries(), version)) {
+    unclaimed.try_emplace(key, c).first->second.after = c.after;
+  } else if (is_to_be_put_right(key, c)) {
     enqueue(key, priority::normal);
   }
+}
+
+bool controller::state::is_to_be_put_right(const cache::object_key& key,
+                                           const cache::change& c) const {
+  if (writes.wrote(key, primaries(), c.after->meta().resource_version)) return false;
+  return terms.touched(*c.before, *c.after) || OARLOCK_MUTANT("every_status_is_ours");
 }
 
 // A cache has moved on. The change that moved it comes first: it may bring up the same key.

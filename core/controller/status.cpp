@@ -19,6 +19,9 @@ namespace {
 using rapidjson::Value;
 using allocator = rapidjson::Document::AllocatorType;
 
+// A controller that writes more different fields than this takes every change for one of them.
+constexpr std::size_t terms_max = 256;
+
 condition* find_condition(std::vector<condition>& conditions, std::string_view type) {
   const auto found = std::find_if(conditions.begin(), conditions.end(),
                                   [&](const auto& c) { return c.type == type; });
@@ -121,6 +124,12 @@ Value status_body(const controller_spec& spec, const cache::object& primary, Val
 bool says(const Value* live_status, const char* type) {
   const auto* status = member(live_condition(live_status, type), "status");
   return status != nullptr && status->IsString() && std::string_view(status->GetString()) == "True";
+}
+
+// A plan of which the status tells nothing.
+bool says_nothing(const plan_output& plan) {
+  return !plan.status_json && plan.conditions.empty() && plan.apply_set.empty() &&
+         plan.steps.empty();
 }
 
 bool says_paused(const Value* live_status) {
@@ -228,8 +237,7 @@ result<std::optional<std::string>> render_status(const controller_spec& spec,
                                                  const cache::object& primary,
                                                  const plan_output& plan, const attempt& outcome,
                                                  wall_time now) {
-  const bool silent =
-      !plan.status_json && plan.conditions.empty() && plan.apply_set.empty() && plan.steps.empty();
+  const bool silent = says_nothing(plan);
   auto wanted = json::parse(plan.status_json.value_or("{}"));
   if (!wanted) return wanted.error().within("status of " + primary.meta().key.text());
   auto live = json::parse(primary.json());
@@ -255,6 +263,48 @@ result<std::optional<std::string>> render_status(const controller_spec& spec,
   if (!says_paused(live_status) && says_all(live_status, status))
     return std::optional<std::string>{};
   return std::optional<std::string>(json::write(status_body(spec, primary, status, memory)));
+}
+
+void status_terms::learn_fields(std::string_view status_json) {
+  const auto parsed = json::parse(status_json);
+  if (!parsed || !parsed->IsObject()) return;
+  for (const auto& field : parsed->GetObject()) {
+    if (fields_.size() > terms_max) return;
+    if (std::string_view(field.name.GetString()) != "conditions")
+      fields_.insert(field.name.GetString());
+  }
+}
+
+void status_terms::learn(const plan_output& plan, const attempt& outcome) {
+  for (const auto& step : plan.steps) {
+    if (const auto* swap = std::get_if<status_swap>(&step)) learn_fields(swap->json);
+  }
+  if (says_nothing(plan) && !outcome.failure) return;
+  fields_.insert("observedGeneration");
+  if (plan.status_json) learn_fields(*plan.status_json);
+  for (auto& c : complete_conditions(plan, outcome)) {
+    if (conditions_.size() <= terms_max) conditions_.insert(std::move(c.type));
+  }
+}
+
+bool status_terms::touched(const cache::object& before, const cache::object& after) const {
+  if (fields_.size() > terms_max || conditions_.size() > terms_max) return true;
+  const auto was = json::parse(before.json());
+  const auto is = json::parse(after.json());
+  if (!was || !is) return true;
+  const auto* old_status = member(&*was, "status");
+  const auto* new_status = member(&*is, "status");
+  const auto differ = [](const Value* a, const Value* b) {
+    return (a == nullptr) != (b == nullptr) || (a != nullptr && *a != *b);
+  };
+  return std::any_of(fields_.begin(), fields_.end(),
+                     [&](const std::string& name) {
+                       return differ(member(old_status, name.c_str()),
+                                     member(new_status, name.c_str()));
+                     }) ||
+         std::any_of(conditions_.begin(), conditions_.end(), [&](const std::string& type) {
+           return differ(live_condition(old_status, type), live_condition(new_status, type));
+         });
 }
 
 }  // namespace oarlock::controller

@@ -2,6 +2,7 @@
 // What is written to .status: the plugin's fields, and the conditions that every kind of Oarlock
 // has (kstatus: Ready, Reconciling, Stalled) with observedGeneration. Pure functions.
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,22 @@ inline constexpr std::string_view paused_annotation = "oarlock.dev/paused";
 /// Reconciling and Stalled that the plan left out.
 [[nodiscard]] std::vector<condition> complete_conditions(const plan_output& plan,
                                                          const attempt& outcome);
+
+/// What of .status a controller writes: the fields at its top and the types of conditions that its
+/// plans have had in this process. What others write beside that is theirs.
+class status_terms {
+ public:
+  /// Before the status of that plan is written.
+  void learn(const plan_output& plan, const attempt& outcome);
+  /// False when nothing of it differs between two versions of an object.
+  [[nodiscard]] bool touched(const cache::object& before, const cache::object& after) const;
+
+ private:
+  void learn_fields(std::string_view status_json);
+
+  std::set<std::string> fields_;
+  std::set<std::string> conditions_{"Paused"};
+};
 
 /// RFC 3339 in UTC with seconds, as metav1.Time.
 [[nodiscard]] std::string rfc3339(wall_time t);

@@ -70,6 +70,24 @@ TEST_F(status_writes, of_others_are_put_right_also_in_the_middle_of_a_plan) {
   EXPECT_EQ(written_phase(), "B");
 }
 
+// Two plugins with one primary kind would else wake each other with each status.
+TEST_F(status_writes, of_others_beside_ours_call_for_no_plan) {
+  lead();
+  const int plans = plan.plans;
+  const auto say = [this](const std::string& more) {
+    auto status = api.at(widgets, "ns", "w", "/status");
+    status.insert(status.size() - 1, more);
+    api.put(widgets, widget_json("w", R"("status":)" + status));
+    settle();
+  };
+  say(R"(,"theirs":1)");
+  EXPECT_EQ(plan.plans, plans);
+  api.put(widgets, widget_json("w", R"("status":{"theirs":1})"));
+  settle();
+  EXPECT_GT(plan.plans, plans) << "what we said is gone";
+  EXPECT_EQ(written_phase(), "A");
+}
+
 TEST_F(status_writes, that_are_refused_are_told_by_an_event_and_to_the_next_plan) {
   std::string step;
   plan.run = [&](const plan_input& input) {
