@@ -37,6 +37,30 @@ TEST(names, become_identifiers) {
     EXPECT_EQ(identifier(name), expected) << name;
 }
 
+TEST(names, of_kinds_and_of_their_parts_never_meet) {
+  const std::tuple<const char*, const char*, const char*> cases[] = {
+      {"MyApp", "my_app", "my_app_types"},
+      {"MyAppTypes", "my_app_types_", "my_app_types_types"},
+      {"Template", "template_", "template_types"},
+      {"TemplateTypes", "template_types_", "template_types_types"},
+      {"Types", "types", "types_types"},
+      {"Std", "std_", "std_types"},
+      {"Oarlock", "oarlock_", "oarlock_types"}};
+  for (const auto& [kind, type, parts] : cases) {
+    EXPECT_EQ(struct_name(kind), type);
+    EXPECT_EQ(parts_namespace(kind), parts);
+  }
+}
+
+TEST(names, of_parts_are_joined) {
+  EXPECT_EQ(part_name("", "spec"), "spec");
+  EXPECT_EQ(part_name("", "template"), "template_");
+  EXPECT_EQ(part_name("template_", "spec"), "template_spec");
+  EXPECT_EQ(part_name("spec", "template"), "spec_template");
+  EXPECT_EQ(part_name("spec", "3scale"), "spec_n3scale");
+  EXPECT_EQ(part_name("static", "assert"), "static_assert_");
+}
+
 TEST(names, are_taken_once) {
   std::set<std::string> taken;
   EXPECT_EQ(unused_name("a", taken), "a");

@@ -107,15 +107,14 @@ class crd_reader {
                  "expected the schema of an object (type: object); types are made of nothing "
                  "else");
     }
-    const std::string root = identifier(kind_);
-    const std::string scope = identifier(name);
-    schema_types types({root, scope + "::", true, {}});
-    cpp_struct made = types.object(*schema, types.take_name(root), path, true);
+    const std::string root = struct_name(kind_), parts = parts_namespace(kind_);
+    schema_types types({parts, true, {}});
+    cpp_struct made = types.object(*schema, root, path, true, "");
     if (types.failed()) return bad(types.failed()->path, types.failed()->message);
     finish(made, name);
     types.add(std::move(made));
-    cpp_header header{
-        file_.filename().string(), {}, identifier(group_) + "::" + scope, types.take_types()};
+    const std::string ns = identifier(group_) + "::" + identifier(name);
+    cpp_header header{file_.filename().string(), {}, ns, parts, types.take_types()};
     return generated_file{fs::path(group_) / name / (root + ".hpp"), text_of(header)};
   }
 

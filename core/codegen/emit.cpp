@@ -50,9 +50,10 @@ std::string declaration_of(const cpp_struct& s) {
          "  static const sdk::schema::struct_type& schema();\n};\n\n";
 }
 
-std::string table_of(const cpp_struct& s) {
-  std::string out =
-      joined("inline const sdk::schema::struct_type&", fmt::format("{}::schema() {{", s.name), 0);
+// `full_name`: of the struct, as it is written in the header's namespace.
+std::string table_of(const cpp_struct& s, const std::string& full_name) {
+  std::string out = joined("inline const sdk::schema::struct_type&",
+                           fmt::format("{}::schema() {{", full_name), 0);
   out += fmt::format("  using self = {};\n", s.name);
   auto fields = s.fields;
   std::sort(fields.begin(), fields.end(),
@@ -88,13 +89,25 @@ std::string text_of(const cpp_header& header) {
     out += fmt::format("#include \"{}\"\n", include);
   out += "#include \"oarlock/sdk/typed/object_meta.hpp\"\n";
   out += fmt::format("\nnamespace {} {{\n\nnamespace sdk = ::oarlock::sdk;\n\n", header.ns);
+  const auto is_part = [&](const cpp_type& type) {
+    const auto* s = std::get_if<cpp_struct>(&type);
+    return !header.parts.empty() && (s == nullptr || s->kind.empty());
+  };
+  bool in_parts = false;
   for (const auto& type : header.types) {
+    if (is_part(type) != in_parts) {
+      out += (in_parts ? "}  // namespace " : "namespace ") + header.parts +
+             (in_parts ? "" : " {") + "\n\n";
+      in_parts = !in_parts;
+    }
     if (const auto* e = std::get_if<cpp_enum>(&type)) out += text_of(*e);
     if (const auto* s = std::get_if<cpp_struct>(&type)) out += declaration_of(*s);
   }
   out += "OARLOCK_TABLES_BEGIN\n\n";
   for (const auto& type : header.types) {
-    if (const auto* s = std::get_if<cpp_struct>(&type)) out += table_of(*s);
+    if (const auto* s = std::get_if<cpp_struct>(&type)) {
+      out += table_of(*s, (is_part(type) ? header.parts + "::" : "") + s->name);
+    }
   }
   return out + fmt::format("OARLOCK_TABLES_END\n\n}}  // namespace {}\n", header.ns);
 }

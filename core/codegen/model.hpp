@@ -44,7 +44,8 @@ struct cpp_header {
   std::string origin;                 ///< for the first line: what it was made from
   std::vector<std::string> includes;  ///< beside the SDK's
   std::string ns;                     ///< "example_com::v1"
-  std::vector<cpp_type> types;        ///< each after those it is made of
+  std::string parts;            ///< "my_app_types": inside ns, for all but whole objects; none
+  std::vector<cpp_type> types;  ///< each after those it is made of
 };
 
 /// The text of a header. The same model gives the same text.

@@ -72,6 +72,21 @@ std::string identifier(std::string_view name) {
   return out;
 }
 
+std::string struct_name(std::string_view kind) {
+  std::string name = identifier(kind);
+  // The last two are namespaces that generated headers look into.
+  const bool meets = name.ends_with("_types") || name == "std" || name == "oarlock";
+  return meets ? name + '_' : name;
+}
+std::string parts_namespace(std::string_view kind) {
+  const std::string name = identifier(kind);
+  return name + (name.ends_with('_') ? "types" : "_types");
+}
+
+std::string part_name(const std::string& owner, std::string_view field) {
+  return identifier(owner.empty() ? identifier(field) : owner + "_" + identifier(field));
+}
+
 std::string unused_name(const std::string& name, std::set<std::string>& taken) {
   std::string candidate = name;
   for (int i = 2; !taken.insert(candidate).second; ++i)

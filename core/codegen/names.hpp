@@ -10,6 +10,15 @@ namespace oarlock::codegen {
 /// Always an identifier that is no keyword and no macro of the standard library.
 [[nodiscard]] std::string identifier(std::string_view name);
 
+/// The struct of a kind, "MyApp" -> "my_app", and its header is called so too. Kinds of a group and
+/// version never meet what other kinds of it are made of, which parts_namespace(kind) holds: no
+/// struct of a kind ends in "_types".
+[[nodiscard]] std::string struct_name(std::string_view kind);
+[[nodiscard]] std::string parts_namespace(std::string_view kind);
+
+/// The type of a field that has one of its own: "spec" and "template" -> "spec_template".
+[[nodiscard]] std::string part_name(const std::string& owner, std::string_view field);
+
 /// Takes the first of `name`, `name`_2, `name`_3... that is not in `taken`, and adds it.
 [[nodiscard]] std::string unused_name(const std::string& name, std::set<std::string>& taken);
 

@@ -174,9 +174,9 @@ class openapi_reader {
   group& group_of(const type_name& t) {
     auto [at, is_new] = groups_.try_emplace(t.ns());
     if (is_new) {
-      at->second.header = {"the API server's OpenAPI document", {}, t.ns(), {}};
+      at->second.header = {"the API server's OpenAPI document", {}, t.ns(), {}, {}};
       at->second.file = t.header();
-      schema_types::settings settings{"", t.version + "::", false, {}};
+      schema_types::settings settings{t.version, false, {}};
       settings.refs = [this, ns = t.ns()](const std::string& ref) { return refer(ns, ref); };
       at->second.types = std::make_unique<schema_types>(std::move(settings));
     }
@@ -211,7 +211,7 @@ class openapi_reader {
     added_[full] = name;
     const auto kind = kinds_.find(full);
     const bool is_root = kind != kinds_.end();
-    cpp_struct made = group.types->object(*found, name, {full}, is_root);
+    cpp_struct made = group.types->object(*found, name, {full}, is_root, name);
     if (is_root) {
       made.api_version = kind->second.api_version;
       made.kind = kind->second.kind;

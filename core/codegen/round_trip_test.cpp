@@ -1,14 +1,16 @@
-// Types that the build made of testdata/widgets.yaml: objects in, the same objects out.
+// Types that the build made of testdata/*.yaml: objects in, the same objects out.
 #include <gtest/gtest.h>
 
 #include "test.example.com/v1/widget.hpp"
+#include "test.example.com/v1/widget_spec.hpp"
+#include "test.example.com/v1/widget_types_.hpp"
 #include "test.example.com/v2beta1/widget.hpp"
 
 namespace oarlock::sdk {
 namespace {
 
 using test_example_com::v1::widget;
-using test_example_com::v1::widget_spec_mode;
+namespace widget_types = test_example_com::v1::widget_types;
 
 // The "object" that a spec of this JSON makes.
 std::string with_spec(const std::string& spec) {
@@ -67,7 +69,7 @@ TEST(types, hold_what_the_schema_says) {
   EXPECT_EQ(*w.spec->port.number(), 80);
   EXPECT_EQ(w.spec->memory.value(), 2);
   EXPECT_EQ(w.spec->memory.milli_value(), 1500);
-  EXPECT_EQ(w.spec->mode, widget_spec_mode::slow_2);
+  EXPECT_EQ(w.spec->mode, widget_types::spec_mode::slow_2);
   EXPECT_EQ(w.spec->since.unix_ms(), 1772366400000);
   EXPECT_EQ(w.spec->children.at(0).id, 3);
   EXPECT_EQ(w.spec->by_name.at("x").size, 4);
@@ -79,15 +81,34 @@ TEST(types, hold_what_the_schema_says) {
 }
 
 TEST(types, are_built_by_naming_what_is_wanted) {
-  widget w{.metadata = object_meta{.name = "w"}, .spec = test_example_com::v1::widget_spec{}};
+  widget w{.metadata = object_meta{.name = "w"}, .spec = widget_types::spec{}};
   w.spec->name = "n";
-  w.spec->mode = widget_spec_mode::template_;
+  w.spec->mode = widget_types::spec_mode::template_;
   w.spec->port = "http";
   w.status->phase = "Ready";
   EXPECT_EQ(to_json(w),
             R"({"apiVersion":"test.example.com/v1","kind":"Widget","metadata":{"name":"w"},)"
             R"("spec":{"count":0,"mode":"template","name":"n","port":"http","ratio":0.0,)"
             R"("tags":[]},"status":{"phase":"Ready"}})");
+}
+
+TEST(types, of_kinds_whose_names_meet_stand_side_by_side) {
+  namespace v1 = test_example_com::v1;
+  const std::string head = R"({"apiVersion":"test.example.com/v1","kind":)";
+  const std::string spec =
+      head + R"("WidgetSpec","spec":{"template":{"template":["a","c"]},"std":"x","v1":"y",
+      "widgetSpecTypes":{"a":"b"}},"template":{"mode":"b"},"fields":{"type":"t"},
+      "type":{"fields":"f","self":"s"},"namesOf":{"mode":"a"},"std":{"a":"1","n":"2"},
+      "oarlock":{"a":"1"},"widgetSpec":{"a":"2"},"widgetSpecTypes":{"mode":"a"},"mode":"b"})";
+  const std::string types = head + R"("WidgetTypes","spec":{"mode":"b"}})";
+  const std::string spec_back = to_json(from_json<v1::widget_spec>(spec));
+  const std::string types_back = to_json(from_json<v1::widget_types_>(types));
+  EXPECT_TRUE(json::parse(spec_back) == json::parse(spec)) << spec_back;
+  EXPECT_TRUE(json::parse(types_back) == json::parse(types)) << types_back;
+  v1::widget_spec w;
+  w.spec->template_->template_.emplace_back(v1::widget_spec_types::spec_template_template_item::a);
+  w.mode = v1::widget_spec_types::mode::b;
+  EXPECT_EQ(w.mode, v1::widget_spec_types::mode::b);
 }
 
 TEST(types, read_a_default_and_write_what_was_set) {

@@ -74,14 +74,13 @@ std::string schema_types::take_name(const std::string& name) {
   return unused_name(name, names_);
 }
 
-// The whole path, or the kind and as much of the path's end as fits.
+// The whole path, or as much of its end as fits.
 std::string schema_types::new_name(const std::string& wanted) {
   if (types_.size() > types_max) fail({}, fmt::format("expected at most {} types", types_max));
   if (wanted.size() <= name_bytes_max) return take_name(wanted);
-  const std::string& kind = settings_.kind_name;
-  std::size_t at = wanted.size() - (name_bytes_max - std::min(kind.size() + 1, name_bytes_max / 2));
-  at = std::min(wanted.find('_', at), wanted.size() - name_bytes_max / 2);
-  return take_name(kind + (wanted[at] == '_' ? "" : "_") + wanted.substr(at));
+  const std::size_t longest = wanted.size() - name_bytes_max;
+  const std::size_t shortest = wanted.size() - name_bytes_max / 2;
+  return take_name(identifier(wanted.substr(std::min(wanted.find('_', longest), shortest))));
 }
 
 schema_types::type schema_types::ref_type(const std::string& ref, const doc_path& path) {
@@ -125,7 +124,7 @@ schema_types::type schema_types::text_type(const Value& schema, const std::strin
   }
   if (made.values.empty()) return {"std::string"};
   made.name = new_name(name);
-  const std::string full = fmt::format("sdk::open_enum<{}{}>", settings_.type_scope, made.name);
+  const std::string full = fmt::format("sdk::open_enum<{}::{}>", settings_.scope, made.name);
   const auto names = made.values;
   types_.emplace_back(std::move(made));
   return {full, form::unset, names};
@@ -158,13 +157,13 @@ schema_types::type schema_types::object_type(const Value& schema, const std::str
   if (const Value* fields = member(schema, "properties");
       fields != nullptr && fields->IsObject() && !fields->ObjectEmpty()) {
     const std::string own = new_name(name);
-    add(object(schema, own, path, false));
-    return {settings_.type_scope + own, form::object};
+    add(object(schema, own, path, false, own));
+    return {settings_.scope + "::" + own, form::object};
   }
   const Value* more = member(schema, "additionalProperties");
   if (more == nullptr || (more->IsBool() && !more->GetBool())) return any;
   if (more->IsBool()) return {"std::map<std::string, sdk::any_json>", form::container};
-  return container_of("std::map<std::string, ", *more, name + "_value",
+  return container_of("std::map<std::string, ", *more, part_name(name, "value"),
                       below(path, {"additionalProperties"}));
 }
 
@@ -191,7 +190,7 @@ schema_types::type schema_types::type_of(const Value& schema, const std::string&
   if (word == "array") {
     const Value* items = member(schema, "items");
     if (items == nullptr) return {"std::vector<sdk::any_json>", form::container};
-    return container_of("std::vector<", *items, name + "_item", below(path, {"items"}));
+    return container_of("std::vector<", *items, part_name(name, "item"), below(path, {"items"}));
   }
   if (word == "object" || (word.empty() && member(schema, "properties") != nullptr)) {
     return object_type(schema, name, path);
@@ -231,7 +230,7 @@ void schema_types::set_default(cpp_field& made, const type& t, const Value& valu
 
 cpp_field schema_types::field(const std::string& json_name, const Value& schema, bool is_required,
                               const std::string& owner, const doc_path& path) {
-  const type t = type_of(schema, owner + "_" + identifier(json_name), path);
+  const type t = type_of(schema, part_name(owner, json_name), path);
   cpp_field made{json_name, {}, t.text, {}, {}, is_required, false};
   if (settings_.with_docs) made.doc = text(schema, "description");
   const bool may_be_null = flag(schema, "nullable");
@@ -250,7 +249,7 @@ cpp_field schema_types::field(const std::string& json_name, const Value& schema,
 }
 
 cpp_struct schema_types::object(const Value& schema, const std::string& name, const doc_path& path,
-                                bool is_root) {
+                                bool is_root, const std::string& prefix) {
   cpp_struct made{name, settings_.with_docs ? text(schema, "description") : std::string(), {}};
   if (++depth_ > depth_max) {
     fail(path, fmt::format("expected at most {} levels of objects", depth_max));
@@ -261,7 +260,7 @@ cpp_struct schema_types::object(const Value& schema, const std::string& name, co
       if (one.IsString()) required.insert({one.GetString(), one.GetStringLength()});
     }
   }
-  std::set<std::string> members{name};
+  std::set<std::string> members{name, settings_.scope};
   if (is_root) members.insert({"api_version", "kind", "resource", "status_type"});
   const Value* fields = member(schema, "properties");
   if (fields != nullptr && fields->IsObject() && !failure_) {
@@ -272,7 +271,7 @@ cpp_struct schema_types::object(const Value& schema, const std::string& name, co
       if (is_root && json_name == "metadata") {
         f = {json_name, {}, "sdk::nested<sdk::object_meta>", {}, {}};
       } else {
-        f = field(json_name, one.value, required.contains(json_name), name,
+        f = field(json_name, one.value, required.contains(json_name), prefix,
                   below(path, {"properties", json_name}));
       }
       f.member = unused_name(identifier(json_name), members);

@@ -32,17 +32,16 @@ class schema_types {
   using resolver = std::function<std::optional<referred>(const std::string& ref)>;
 
   struct settings {
-    std::string kind_name;   ///< prefix of names that would be too long: "my_app"
-    std::string type_scope;  ///< how types of the namespace are written: "v1::"
+    std::string scope;  ///< how types of the namespace are written: "v1", "my_app_types"
     bool with_docs = true;
     resolver refs = {};  ///< none: a $ref is a failure
   };
-  explicit schema_types(settings s) : settings_(std::move(s)) {}
+  explicit schema_types(settings s) : settings_(std::move(s)) { names_.insert(settings_.scope); }
 
-  /// Adds a struct of this name, and before it what it is made of. Members of `skipped` are none.
-  /// `root`: the field metadata is sdk::object_meta.
+  /// A struct of this name; what it is made of is added. The types of its fields begin with
+  /// `prefix`. `is_root`: the field metadata is sdk::object_meta.
   cpp_struct object(const rapidjson::Value& schema, const std::string& name, const doc_path& path,
-                    bool is_root);
+                    bool is_root, const std::string& prefix);
   void add(cpp_struct s) { types_.emplace_back(std::move(s)); }
   /// Takes a name that types of this namespace must not have.
   std::string take_name(const std::string& name);
@@ -73,7 +72,7 @@ class schema_types {
   std::string new_name(const std::string& wanted);
 
   settings settings_;
-  std::set<std::string> names_{"sdk", "oarlock", "std"};
+  std::set<std::string> names_{"sdk", "oarlock", "std", "names_of"};
   std::vector<cpp_type> types_;
   std::optional<failure> failure_;
   std::size_t depth_ = 0;

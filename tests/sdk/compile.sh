@@ -26,6 +26,12 @@ for source in plugins/myapp/src/*.cpp; do
 done >"$work/myapp.cpp"
 g++-12 "${flags[@]}" "$work/myapp.cpp"
 
+echo "== kinds whose names meet"
+types=$build/core/codegen/codegen_test-types
+find "$types" -name '*.hpp' -printf '#include "%p"\n' >"$work/names.cpp"
+[[ -s $work/names.cpp ]]
+g++-12 "${flags[@]}" "$work/names.cpp"
+
 compile() { # TEXT-OF-A-FUNCTION
   {
     printf '#include "oarlock/sdk/planner.hpp"\n#include "oarlock/k8s/coordination/v1.hpp"\n'
@@ -64,7 +70,7 @@ accepted "a plan" 'void plan(const sdk::input<my_app>& in, sdk::output<my_app>& 
   OARLOCK_PLUGIN("a", "1", sdk::planner<"a", plan>)'
 refused "a child that is no whole object" "kubernetes_kind" \
   'void plan(const sdk::input<my_app>&, sdk::output<my_app>& out) { out.apply(my_app().spec); }'
-refused "a status of another kind" "my_app_status" \
+refused "a status of another kind" "my_app_types::status" \
   'void plan(const sdk::input<my_app>&, sdk::output<my_app>& out) { out.status(my_app()); }'
 refused "a status where the schema has none" "has_status" \
   'void plan(const sdk::input<lease>&, sdk::output<lease>& out) { out.status({}); }'
@@ -74,4 +80,4 @@ refused "a change of what is" "discards qualifiers" \
   'void plan(const sdk::input<my_app>& in, sdk::output<my_app>&) {
     in.primary().spec->image = "x"; }'
 refused "a value that the schema does not name" "is not a member of" \
-  'auto wrong = example_com::v1alpha1::my_app_status_phase::finished;'
+  'auto wrong = example_com::v1alpha1::my_app_types::status_phase::finished;'

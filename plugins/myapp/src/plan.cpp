@@ -10,7 +10,7 @@ namespace myapp {
 
 namespace sdk = oarlock::sdk;
 using oarlock::k8s::apps::v1::deployment;
-using phase_name = example_com::v1alpha1::my_app_status_phase;
+using phase_name = example_com::v1alpha1::my_app_types::status_phase;
 
 namespace {
 
