@@ -75,6 +75,12 @@ TEST(builtin_types, of_objects_come_back_as_they_were) {
       R"("spec":{"maxReplicas":3,"scaleTargetRef":{"kind":"MyApp","name":"x"}})");
 }
 
+TEST(builtin_types, have_fields_that_are_called_as_their_kinds) {
+  k8s::core::v1::container_port port;
+  port.container_port = 80;
+  EXPECT_EQ(sdk::to_json(port), R"({"containerPort":80})");
+}
+
 // Objects as a real API server gave them.
 template <class Kind>
 void file_comes_back(const char* name) {

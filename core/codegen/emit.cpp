@@ -54,7 +54,8 @@ std::string declaration_of(const cpp_struct& s) {
 std::string table_of(const cpp_struct& s, const std::string& full_name) {
   std::string out = joined("inline const sdk::schema::struct_type&",
                            fmt::format("{}::schema() {{", full_name), 0);
-  out += fmt::format("  using self = {};\n", s.name);
+  // "struct": a field may be called as its struct is, as containerPort of ContainerPort.
+  out += fmt::format("  using self = struct {};\n", s.name);
   auto fields = s.fields;
   std::sort(fields.begin(), fields.end(),
             [](const auto& a, const auto& b) { return a.json_name < b.json_name; });

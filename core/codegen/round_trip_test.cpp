@@ -109,6 +109,7 @@ TEST(types, of_kinds_whose_names_meet_stand_side_by_side) {
   w.spec->template_->template_.emplace_back(v1::widget_spec_types::spec_template_template_item::a);
   w.mode = v1::widget_spec_types::mode::b;
   EXPECT_EQ(w.mode, v1::widget_spec_types::mode::b);
+  w.widget_spec->a = "as the struct that it is in";
 }
 
 TEST(types, read_a_default_and_write_what_was_set) {

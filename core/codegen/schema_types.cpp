@@ -260,7 +260,7 @@ cpp_struct schema_types::object(const Value& schema, const std::string& name, co
       if (one.IsString()) required.insert({one.GetString(), one.GetStringLength()});
     }
   }
-  std::set<std::string> members{name, settings_.scope};
+  std::set<std::string> members{settings_.scope};
   if (is_root) members.insert({"api_version", "kind", "resource", "status_type"});
   const Value* fields = member(schema, "properties");
   if (fields != nullptr && fields->IsObject() && !failure_) {
