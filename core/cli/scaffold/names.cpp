@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/cli/scaffold/errors.hpp"
+#include "core/codegen/names.hpp"
 
 namespace oarlock::cli {
 
@@ -161,6 +162,15 @@ std::string namespace_of(std::string_view lower_kind) {
     return std::find(list.begin(), list.end(), lower_kind) != list.end();
   };
   return std::string(lower_kind) + (is_in(words) || is_in(more) ? "_" : "");
+}
+
+std::string type_of_kind(std::string_view kind) {
+  // Of templates/controller/src/KIND.
+  static constexpr std::array<std::string_view, 10> taken = {
+      "deployment",    "deployment_for", "found", "in",     "input",
+      "is_rolled_out", "name",           "out",   "output", "plan"};
+  const std::string type = codegen::struct_name(kind);
+  return type + (std::find(taken.begin(), taken.end(), type) != taken.end() ? "_" : "");
 }
 
 result<project_names> name_project(const std::string& domain, const std::string& repo,

@@ -40,6 +40,11 @@ struct api_names {
 /// The English plural that Kubernetes would take: myapps, policies, ingresses.
 [[nodiscard]] std::string plural_of(std::string_view lower_kind);
 
+/// How the struct of a kind is called in the kind's plan: as the types made of its CRD call it,
+/// with
+/// "_" behind a name that the plan has for something else.
+[[nodiscard]] std::string type_of_kind(std::string_view kind);
+
 /// A name of C++ for what belongs to a kind: its lower-case name, with "_" behind a keyword.
 [[nodiscard]] std::string namespace_of(std::string_view lower_kind);
 

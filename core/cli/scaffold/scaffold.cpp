@@ -9,6 +9,7 @@
 #include "core/cli/scaffold/file_set.hpp"
 #include "core/cli/scaffold/names.hpp"
 #include "core/cli/scaffold/templates.hpp"
+#include "core/codegen/names.hpp"
 #include "core/plugin/version.hpp"
 #include "core/plugin/yaml.hpp"
 #include "oarlock/abi.h"
@@ -46,6 +47,9 @@ void add_values(const api_names& a, template_values& values) {
   values["lower"] = a.lower;
   values["plural"] = a.plural;
   values["ns"] = namespace_of(a.lower);
+  values["group_ns"] = codegen::identifier(a.group);
+  values["struct"] = codegen::struct_name(a.kind);
+  values["type"] = type_of_kind(a.kind);
 }
 
 std::string replace_word(std::string path, std::string_view word, const std::string& by) {
@@ -245,6 +249,12 @@ result<scaffolded> create_api(const fs::path& folder, const api_options& options
   }
   scaffolded done;
   if (!api->notice.empty()) done.notices.push_back(api->notice);
+  if (options.controller && !options.resource) {
+    done.notices.push_back(fmt::format(
+        "src/{}/plan.hpp includes the structs that the build makes of the kind's CRD: put that "
+        "into crds/, or write it with --resource",
+        api->lower));
+  }
   if (auto ok = refuse_conflicts(files, paths_with_markers(), options.force, done); !ok)
     return ok.error();
   done.created = files.missing();

@@ -84,7 +84,7 @@ TEST_F(scaffold, a_project_and_its_first_kind) {
   ASSERT_TRUE(crd) << crd.error().message;
   EXPECT_THAT(*crd, HasSubstr(R"("metadata":{"name":"myapps.example.com"})"));
   EXPECT_THAT(read("src/plugin.cpp"), AllOf(HasSubstr("#include \"myapp/plan.hpp\"\n"),
-                                            HasSubstr(", myapp::reconciler\n")));
+                                            HasSubstr("planner<\"myapp\", myapp::plan>\n")));
 }
 
 TEST_F(scaffold, a_second_kind_joins_the_first) {
@@ -101,8 +101,8 @@ TEST_F(scaffold, a_second_kind_joins_the_first) {
   ASSERT_EQ(manifest->controllers.size(), 2U);
   EXPECT_EQ(manifest->controllers[0].primary.kind, "MyApp");
   EXPECT_EQ(manifest->controllers[1].primary.group, "data.example.com");
-  EXPECT_THAT(read("src/plugin.cpp"),
-              AllOf(HasSubstr(", myapp::reconciler\n"), HasSubstr(", policy::reconciler\n")));
+  EXPECT_THAT(read("src/plugin.cpp"), AllOf(HasSubstr("planner<\"myapp\", myapp::plan>\n"),
+                                            HasSubstr("planner<\"policy\", policy::plan>\n")));
 }
 
 TEST_F(scaffold, nothing_is_overwritten_without_being_told) {
@@ -150,6 +150,7 @@ TEST_F(scaffold, resource_or_controller_alone) {
   ASSERT_TRUE(code) << code.error().message;
   EXPECT_THAT(code->created,
               ElementsAre("src/dog/plan.cpp", "src/dog/plan.hpp", "tests/cases/dog.yaml"));
+  EXPECT_THAT(code->notices, ElementsAre(HasSubstr("put that into crds/")));
 }
 
 TEST_F(scaffold, a_lost_marker_is_said_with_the_lines) {
@@ -257,6 +258,13 @@ TEST(names, of_kinds_and_versions) {
     EXPECT_EQ(refusal(good, "MyApp"), "") << good;
   for (const char* bad : {"", "1", "v", "v0", "v1alpha", "v1gamma1", "V1", "v1alpha1x", "v1.2"})
     EXPECT_THAT(refusal(bad, "MyApp"), HasSubstr("--version: expected")) << bad;
+}
+
+TEST(names, of_types_are_those_of_the_generator_but_not_taken_twice) {
+  EXPECT_EQ(type_of_kind("MyApp"), "my_app");
+  EXPECT_EQ(type_of_kind("Class"), "class_");
+  EXPECT_EQ(type_of_kind("Deployment"), "deployment_");
+  EXPECT_EQ(type_of_kind("Input"), "input_");
 }
 
 TEST(names, plurals_and_namespaces) {
