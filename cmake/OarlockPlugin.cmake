@@ -1,8 +1,9 @@
 # Installed as it is, for projects that say find_package(Oarlock).
 #
 # oarlock_add_plugin(<name> SOURCES <files> [LIBS <targets>] [OUTPUT_DIR <folder>])
-#   Builds <output dir>/<name>/lib<name>.so with one exported symbol and copies plugin.yaml, crds/,
-#   rbac/ and samples/ beside it: a folder ready for `oarlockd --plugin`. The `oarlock` tool makes
+#   Builds <output dir>/<name>/lib<name>.so with one exported symbol and copies crds/, rbac/ and
+#   samples/ beside it, and plugin.yaml when the library is there, so that a new manifest never
+#   stands beside an old library: a folder ready for `oarlockd --plugin`. The `oarlock` tool makes
 #   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml, and the C++ structs of the CRDs:
 #   #include "example.com/v1/my_app.hpp". Without OUTPUT_DIR the folder is
 #   OARLOCK_PLUGIN_DIR/<name>, or the build folder itself where that is not set.
@@ -32,20 +33,23 @@ function(oarlock_add_plugin name)
   endif()
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
 
+  # As a part of linking: `oarlock run` reloads when one of the two has changed.
+  set(manifest "${CMAKE_CURRENT_SOURCE_DIR}/plugin.yaml")
+  if(EXISTS "${manifest}")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${manifest}")
+    add_custom_command(TARGET ${target} POST_BUILD
+      COMMAND ${CMAKE_COMMAND} -E copy "${manifest}" "${out}/plugin.yaml" VERBATIM)
+  endif()
+
   set(stamps)
-  foreach(item plugin.yaml crds samples rbac)
+  foreach(item crds samples rbac)
     if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${item}")
-      file(GLOB_RECURSE files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${item}"
-        "${CMAKE_CURRENT_SOURCE_DIR}/${item}/*")
+      file(GLOB_RECURSE files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${item}/*")
       set(stamp "${CMAKE_CURRENT_BINARY_DIR}/${name}-${item}.stamp")
-      if(IS_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/${item}")
-        set(copy copy_directory)
-      else()
-        set(copy copy)
-      endif()
       add_custom_command(OUTPUT "${stamp}"
         COMMAND ${CMAKE_COMMAND} -E make_directory "${out}"
-        COMMAND ${CMAKE_COMMAND} -E ${copy} "${CMAKE_CURRENT_SOURCE_DIR}/${item}" "${out}/${item}"
+        COMMAND ${CMAKE_COMMAND} -E copy_directory "${CMAKE_CURRENT_SOURCE_DIR}/${item}"
+          "${out}/${item}"
         COMMAND ${CMAKE_COMMAND} -E touch "${stamp}"
         DEPENDS ${files} VERBATIM)
       list(APPEND stamps "${stamp}")
@@ -78,8 +82,9 @@ endfunction()
 
 # oarlock_generate_types(<target> CRDS <files>)
 #   C++ structs of CRDs, made before <target> is compiled, which finds them as
-#   <group>/<version>/<kind>.hpp. Its sources are compiled anew when a header has changed. Other
-#   targets of the same sources link <target>_types.
+#   <group>/<version>/<kind>.hpp. Other targets that include them link <target>_types. Whatever
+#   includes one is compiled anew when one has changed, in the same build: all of them include the
+#   stamp, which is an output that the build knows; the headers' names it does not know.
 function(oarlock_generate_types target)
   cmake_parse_arguments(ARG "" "" "CRDS" ${ARGN})
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${target}-types")
@@ -92,6 +97,4 @@ function(oarlock_generate_types target)
   target_include_directories(${target}_types INTERFACE "${folder}")
   add_dependencies(${target}_types ${target}_types_made)
   target_link_libraries(${target} PRIVATE ${target}_types)
-  get_target_property(sources ${target} SOURCES)
-  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS "${folder}.stamp")
 endfunction()

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/cli/generate.hpp"
 #include "core/cli/image_commands.hpp"
 #include "core/cli/inspect.hpp"
 #include "core/cli/manifest.hpp"
@@ -60,6 +61,36 @@ TEST_F(cli, inspect_tells_what_it_found_before_the_refusal) {
   // sha256sum of "meow"
   EXPECT_THAT(r.text,
               HasSubstr("404cdd7bc109c432f8cc2443b45bcfe95980f5107215c645236e577929ac3e52"));
+}
+
+TEST_F(cli, types_of_a_build_include_what_tells_that_they_have_changed) {
+  const auto crd = write("cat.yaml", R"(apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+spec:
+  group: example.com
+  names: {kind: Cat, plural: cats}
+  versions: [{name: v1, schema: {openAPIV3Schema: {type: object}}}]
+)");
+  types_options options;
+  options.files = {crd.string()};
+  options.folder = (folder_ / "types").string();
+  options.stamp = (folder_ / "types.stamp").string();
+  const auto text_of = [](const fs::path& file) {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return std::move(text).str();
+  };
+  ASSERT_TRUE(generate_types(options));
+  EXPECT_THAT(text_of(folder_ / "types/example.com/v1/cat.hpp"),
+              HasSubstr("\n#include \"../../../types.stamp\""));
+  EXPECT_EQ(text_of(options.stamp), "// example.com/v1/cat.hpp\n");
+  // It stays as it is while all headers do.
+  write("types.stamp", "// old\n");
+  ASSERT_TRUE(generate_types(options));
+  EXPECT_EQ(text_of(options.stamp), "// old\n");
+  write("types/example.com/v1/cat.hpp", "");
+  ASSERT_TRUE(generate_types(options));
+  EXPECT_EQ(text_of(options.stamp), "// example.com/v1/cat.hpp\n");
 }
 
 TEST_F(cli, inspect_of_nothing) {

@@ -11,7 +11,9 @@ struct types_options {
   std::string openapi;  ///< folder of the documents that `kinds` are taken from
   std::vector<std::string> kinds;
   std::string folder = ".";
-  std::string stamp = {};  ///< a file that becomes newer when a header has changed, for builds
+  /// A file that becomes newer when a header has changed, for builds: the headers include it, so
+  /// that whatever was compiled against one of them depends on an output that the build knows.
+  std::string stamp = {};
 };
 
 /// Writes the headers; returns their names, one a line.

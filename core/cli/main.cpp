@@ -118,7 +118,9 @@ CLI::App* add_types(CLI::App& app, oarlock::cli::types_options& o) {
       ->needs(kinds);
   types->add_option("-o,--output", o.folder, "Where GROUP/VERSION/KIND.hpp go")
       ->capture_default_str();
-  types->add_option("--stamp", o.stamp, "Touch this file when a header has changed; for builds");
+  types->add_option(
+      "--stamp", o.stamp,
+      "Write this file when a header has changed; the headers include it, for builds");
   return types;
 }
 

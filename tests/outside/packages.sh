@@ -69,6 +69,29 @@ mkdir "$work/cat-operator"
   make test
   oarlock plugin inspect build
   oarlock plugin manifest build >/dev/null
+
+  echo "== a changed CRD reaches all that is compiled against it, in the same build"
+  mkdir other
+  echo 'add_library(other OBJECT ../src/cat/plan.cpp)
+    target_link_libraries(other PRIVATE plugin_cat_types Oarlock::plugin_sdk)' >other/CMakeLists.txt
+  echo 'add_subdirectory(other)' >>CMakeLists.txt
+  make build
+  sed -i 's/How many pods shall run/How many cats shall run/' crds/example.com_cats.yaml
+  make build
+  header=build/plugin_cat-types/example.com/v1alpha1/cat.hpp
+  grep -q 'How many cats' "$header" || fail "expected $header to follow its CRD"
+  while IFS= read -r object; do
+    [[ $object -nt $header ]] || fail "$object is older than $header"
+  done < <(find build -name plan.cpp.o -path '*cat/*')
+
+  echo "== a new manifest comes with its library, not before"
+  sed -i 's/version: 0.1.0/version: 0.1.1/' plugin.yaml
+  echo '#error not yet' >>src/cat/plan.cpp
+  if make build >"$work/broken.log" 2>&1; then fail "expected the build to fail"; fi
+  grep -q 'version: 0.1.0' build/plugin.yaml || fail "the manifest was copied before the link"
+  sed -i '$d' src/cat/plan.cpp
+  make build
+  grep -q 'version: 0.1.1' build/plugin.yaml || fail "the manifest was not copied"
 )
 
 for file in plugin.yaml plugin.json crds/example.com_myapps.json samples/myapp.yaml; do
