@@ -34,7 +34,7 @@ g++-12 "${flags[@]}" "$work/names.cpp"
 
 compile() { # TEXT-OF-A-FUNCTION
   {
-    printf '#include "oarlock/sdk/planner.hpp"\n#include "oarlock/k8s/coordination/v1.hpp"\n'
+    printf '#include "oarlock/sdk/outside.hpp"\n#include "oarlock/k8s/coordination/v1.hpp"\n'
     printf '#include "example.com/v1alpha1/my_app.hpp"\n'
     printf 'namespace sdk = oarlock::sdk;\nusing oarlock::k8s::coordination::v1::lease;\n'
     printf 'using example_com::v1alpha1::my_app;\n%s\n' "$1"
@@ -68,6 +68,17 @@ accepted "a plan" 'void plan(const sdk::input<my_app>& in, sdk::output<my_app>& 
     lease child; child.metadata->name = in.name(); out.apply(child);
     out.status(my_app::status_type{}); if (in.owned<lease>("a")) out.finished(); }
   OARLOCK_PLUGIN("a", "1", sdk::planner<"a", plan>)'
+accepted "a plan beside what is outside" '
+  void plan(const sdk::input<my_app>&, sdk::output<my_app>&) {}
+  struct servers { void effect(const sdk::effect<my_app>&, std::chrono::milliseconds) {} };
+  OARLOCK_PLUGIN("a", "1", sdk::planner_with<"a", plan, servers>)'
+refused "a class that reaches nothing outside" "outside_for" \
+  'void plan(const sdk::input<my_app>&, sdk::output<my_app>&) {}
+  struct servers { void effect(const sdk::effect<lease>&, std::chrono::milliseconds) {} };
+  OARLOCK_PLUGIN("a", "1", sdk::planner_with<"a", plan, servers>)'
+refused "a patch into another kind" "patch_existing" \
+  'void plan(const sdk::input<my_app>& in, sdk::output<my_app>& out) {
+    out.patch_existing(in.primary(), lease()); }'
 refused "a child that is no whole object" "kubernetes_kind" \
   'void plan(const sdk::input<my_app>&, sdk::output<my_app>& out) { out.apply(my_app().spec); }'
 refused "a status of another kind" "my_app_types::status" \

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "oarlock/sdk/plugin.hpp"
+#include "oarlock/sdk/typed/merge_patch.hpp"
 #include "oarlock/sdk/typed/object_meta.hpp"
 
 namespace oarlock::sdk {
@@ -72,6 +73,39 @@ const Kind& typed(const object& from, std::unique_ptr<any_typed>& slot) {
   return static_cast<const typed_object<Kind>&>(*slot).value;
 }
 
+/// The primary, of what `source` becomes and has to outlive.
+template <kubernetes_kind Primary>
+Primary read_primary(const object& from, schema::source& source) {
+  try {
+    source = {from.root().raw(), true};
+    Primary made{};
+    schema::read_struct(Primary::schema(), &made, *source.root, {nullptr, {}, 0, false, &source});
+    if constexpr (requires { made.spec.lent(); }) {
+      // The intent is checked whole and at once; what is recorded, when it is looked at.
+      if (const auto* spec = made.spec.lent(); spec != nullptr) {
+        const schema::place root, at = root.field("spec");
+        schema::check_required(std::remove_cvref_t<decltype(*made.spec)>::schema(), *spec, at);
+        schema::read_struct(std::remove_cvref_t<decltype(*made.spec)>::schema(),
+                            &made.spec.emplace(), *spec, at);
+      }
+    }
+    return made;
+  } catch (const json::parse_error& e) {
+    throw terminal_error("InvalidSpec", e.what());
+  }
+}
+
+inline std::string_view text_or_none(const std::optional<std::string>& field) {
+  return field ? std::string_view(*field) : std::string_view{};
+}
+
+template <kubernetes_kind Kind>
+target target_of(const Kind& there, bool exactly) {
+  const object_meta& meta = *there.metadata;
+  return {Kind::resource, text_or_none(meta.name), text_or_none(meta.uid),
+          exactly ? text_or_none(meta.resource_version) : std::string_view{}};
+}
+
 }  // namespace detail
 
 /// What a plan may look at. The primary's spec is what its schema says; in other objects, and in
@@ -86,7 +120,7 @@ class input {
       : untyped_(&untyped),
         owned_(untyped.owned().size()),
         watched_(untyped.watched().size()),
-        primary_(read(untyped.primary(), source_)) {}
+        primary_(detail::read_primary<Primary>(untyped.primary(), source_)) {}
   input(const input&) = delete;
   input& operator=(const input&) = delete;
 
@@ -129,26 +163,6 @@ class input {
 
  private:
   using slots = std::vector<std::unique_ptr<detail::any_typed>>;
-
-  static Primary read(const object& from, schema::source& source) {
-    try {
-      source = {from.root().raw(), true};
-      Primary made{};
-      schema::read_struct(Primary::schema(), &made, *source.root, {nullptr, {}, 0, false, &source});
-      if constexpr (requires { made.spec.lent(); }) {
-        // The intent is checked whole and at once; what is recorded, when it is looked at.
-        if (const auto* spec = made.spec.lent(); spec != nullptr) {
-          const schema::place root, at = root.field("spec");
-          schema::check_required(std::remove_cvref_t<decltype(*made.spec)>::schema(), *spec, at);
-          schema::read_struct(std::remove_cvref_t<decltype(*made.spec)>::schema(),
-                              &made.spec.emplace(), *spec, at);
-        }
-      }
-      return made;
-    } catch (const json::parse_error& e) {
-      throw terminal_error("InvalidSpec", e.what());
-    }
-  }
 
   template <kubernetes_kind Kind>
   static std::vector<const Kind*> of_kind(const std::vector<object>& all, slots& typed) {
@@ -193,13 +207,40 @@ class output {
   void remove(const Kind& there, bool exactly = false,
               std::chrono::seconds grace = std::chrono::seconds(-1),
               propagation how = propagation::background) {
-    const auto text = [](const std::optional<std::string>& field) {
-      return field ? std::string_view(*field) : std::string_view{};
-    };
-    const object_meta& meta = *there.metadata;
-    untyped_->remove({Kind::resource, text(meta.name), text(meta.uid),
-                      exactly ? text(meta.resource_version) : std::string_view{}},
-                     grace, how);
+    untyped_->remove(detail::target_of(there, exactly), grace, how);
+  }
+  /// Makes an object of the input into `changed`, a copy of it that the plan has changed: fields
+  /// that differ are sent, lists as a whole, and nothing else is touched. No step where none does.
+  template <kubernetes_kind Kind>
+  void patch_existing(const Kind& there, const Kind& changed, bool exactly = false) {
+    const auto before = json::parse(to_json(there)), after = json::parse(to_json(changed));
+    rapidjson::Document memory;
+    const auto patch = schema::merge_patch(before, after, memory.GetAllocator());
+    if (patch.ObjectEmpty()) return;
+    untyped_->patch_existing(detail::target_of(there, exactly), json::copy(json::node(&patch)));
+  }
+  /// Writes these fields of .status now, if the primary is still as `seen`, that of the input: what
+  /// must be on record before the steps behind it. status() says all fields, these too.
+  template <has_status Kind = Primary>
+  void swap_status(const Primary& seen, const typename Kind::status_type& fields) {
+    const auto& out = untyped_->table();
+    const std::string text = to_json(fields);
+    const auto version = detail::text_or_none(seen.metadata->resource_version);
+    plan_output::check(
+        out.swap_status(out.ctx, to_view(version), OARLOCK_ENCODING_JSON, to_bytes(text)),
+        "swap_status");
+  }
+  /// Something that is done outside of Kubernetes when its turn has come: see outside.hpp. It may
+  /// happen unseen and is then planned again: record only what was observed to be still undone.
+  template <described Payload>
+  void effect(std::string_view name, const Payload& payload) {
+    const auto& out = untyped_->table();
+    const std::string text = to_json(payload);
+    plan_output::check(out.effect(out.ctx, to_view(name), OARLOCK_ENCODING_JSON, to_bytes(text)),
+                       "effect");
+  }
+  void effect(std::string_view name, const json::value& payload = {}) {
+    untyped_->effect(name, payload);
   }
   /// The plugin's own fields of .status; conditions and observedGeneration come from the host.
   template <has_status Kind = Primary>
@@ -286,6 +327,16 @@ struct fixed_text {
   [[nodiscard]] constexpr std::string_view view() const { return {chars, Size - 1}; }
 };
 
+/// Objects that are looked at late are converted late.
+template <class Work>
+auto with_typed_errors(Work work) {
+  try {
+    return work();
+  } catch (const json::parse_error& e) {
+    throw terminal_error("InvalidObject", e.what());
+  }
+}
+
 template <class Function>
 struct plan_of {};
 template <class Primary>
@@ -311,11 +362,7 @@ class planner final : public reconciler {
     using primary = typename detail::plan_of<decltype(Plan)>::primary;
     const input<primary> in(untyped_input);
     output<primary> out(untyped_output);
-    try {
-      Plan(in, out);
-    } catch (const json::parse_error& e) {
-      throw terminal_error("InvalidObject", e.what());
-    }
+    detail::with_typed_errors([&] { Plan(in, out); });
   }
 };
 
