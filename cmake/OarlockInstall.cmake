@@ -10,6 +10,14 @@ set(generated "${CMAKE_BINARY_DIR}/install")
 install(TARGETS oarlockd oarlock COMPONENT runtime)
 install(TARGETS oarlock-plugin-host COMPONENT runtime
   DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/oarlock")
+# Made by Go (tools/build.sh fetch), not by CMake: without it, images cannot be made or pulled.
+install(PROGRAMS "${PROJECT_SOURCE_DIR}/build/bin/oarlock-fetch" COMPONENT runtime OPTIONAL
+  DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/oarlock")
+install(FILES "${PROJECT_SOURCE_DIR}/build/tools/oarlock-fetch.licenses.gz" OPTIONAL
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/oarlock" COMPONENT runtime)
+# It is one file by design, as Go links it.
+install(FILES "${PROJECT_SOURCE_DIR}/deploy/debian/lintian-overrides" RENAME oarlock
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/lintian/overrides" COMPONENT runtime)
 set(about_oarlockd "runs Kubernetes operators that are plugins")
 set(about_oarlock "makes plugins of oarlockd, looks at them and prepares them")
 foreach(program oarlockd oarlock)
@@ -104,7 +112,8 @@ One process runs many Kubernetes operators. Each is a plugin: a shared library
 with a small C ABI. They share one API client, one cache, one leader election
 and one metrics endpoint.
 .
-This package has the daemon oarlockd and the tool oarlock.")
+This package has the daemon oarlockd, the tool oarlock, and oarlock-fetch,
+which pulls, verifies and makes plugin images for both.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME oarlock-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_ARCHITECTURE all)

@@ -6,6 +6,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly preset=${1:-release}
+core/package/helper/build.sh build/bin
+mkdir -p build/tools
+core/package/helper/licenses.sh | gzip -9n >build/tools/oarlock-fetch.licenses.gz
 cmake --preset "$preset" >/dev/null
 cmake --build --preset "$preset" --target oarlockd oarlock oarlock-plugin-host install_files
 rm -rf "build/$preset/packages"

@@ -58,6 +58,15 @@ env CXX="$(command -v g++-12 || command -v g++)" CC="$(command -v gcc-12 || comm
   -DCMAKE_PREFIX_PATH="$tree/usr" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror"
 cmake --build "$work/build"
 "$tree/usr/bin/oarlock" plugin inspect "$work/build/libmyapp.so"
+
+echo "== an image of it, by the packaged helper"
+"$tree/usr/bin/oarlock" plugin build "$work/build" -o "$work/myapp.tar" >"$work/image.log" || {
+  cat "$work/image.log" >&2
+  fail "oarlock plugin build failed"
+}
+"$tree/usr/bin/oarlock" plugin inspect "$work/myapp.tar" | grep -F libmyapp.so ||
+  fail "expected libmyapp.so in the image"
+
 echo "== a scaffolded project, with two kinds"
 mkdir "$work/cat-operator"
 (
