@@ -91,6 +91,25 @@ TEST(MetricRegistry, SameNameAndLabelsGiveTheSameMetric) {
   EXPECT_THAT(text, HasSubstr("x_total{plugin=\"b\"} 1"));
 }
 
+TEST(MetricRegistry, WhatIsRemovedAsOftenAsItWasMadeIsGone) {
+  const auto registry = make_prometheus_registry();
+  auto& one = registry->make_counter("x_total", "help", {{"plugin", "a"}});
+  auto& same = registry->make_counter("x_total", "help", {{"plugin", "a"}});
+  registry->make_counter("y_total", "help", {});
+  EXPECT_THROW(registry->make_gauge("x_total", "help", {}), std::invalid_argument);
+  registry->remove(one);
+  same.add(3);
+  EXPECT_THAT(registry->serialize(), HasSubstr("x_total{plugin=\"a\"} 3"));
+  registry->remove(same);
+  const auto text = registry->serialize();
+  EXPECT_THAT(text, Not(HasSubstr("x_total")));
+  EXPECT_THAT(text, HasSubstr("y_total"));
+  auto& other = registry->make_histogram("x_total", "now of another type", {}, {1, 2});
+  other.observe_many({1, 0, 4}, 20);
+  EXPECT_THAT(registry->serialize(), HasSubstr("x_total_sum 20\nx_total_bucket{le=\"1\"} 1\n"));
+  registry->remove(other);
+}
+
 TEST(MetricRegistry, RefreshesBeforeAScrape) {
   const auto registry = make_prometheus_registry();
   auto& g = registry->make_gauge("g", "help", {});

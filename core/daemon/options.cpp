@@ -325,8 +325,8 @@ std::vector<setting> work_settings() {
        show_text(&options::plugin_namespace)},
       {"plugin-quota", "PLUGIN:QUOTA=VALUE",
        "What a plugin may use, * for all: writes-per-second, writes-in-flight, "
-       "concurrent-reconciles, cache-bytes, log-lines-per-second, enqueues-per-second; 0: no "
-       "limit; repeatable",
+       "concurrent-reconciles, cache-bytes, log-lines-per-second, enqueues-per-second, "
+       "metric-series; 0: no limit; repeatable",
        setting_kind::list,
        [](options& o, const std::string& text) -> result<> {
          if (auto ok = o.plugin_quotas.add(text); !ok) {

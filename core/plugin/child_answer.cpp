@@ -124,6 +124,9 @@ std::optional<notice> take_notice(std::string_view packet) {
       for (auto* text : {&out.controller, &out.ns, &out.name})
         *text = r.text();
       break;
+    case wire::frame::measured:
+      out.metrics = packet.substr(sizeof(std::uint32_t));
+      return out;
     default:
       return std::nullopt;
   }

@@ -33,6 +33,7 @@ struct notice {
   std::string_view controller = {};         ///< of enqueued, as are the next two
   std::string_view ns = {};
   std::string_view name = {};
+  std::string_view metrics = {};  ///< of measured: for a metric_replay
 };
 [[nodiscard]] std::optional<notice> take_notice(std::string_view packet);
 

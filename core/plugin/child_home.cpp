@@ -159,6 +159,7 @@ void child_home::run_command(child_run& run) {
 
 std::string child_home::bury(const std::shared_ptr<life>& one, bool was_up) {
   auto death = one->run.end();
+  host_.metrics().clear();  // the next one begins anew
   if (was_up) up_.add(-1);
   bool is_stopping = false;
   {

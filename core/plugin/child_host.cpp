@@ -163,6 +163,9 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   request.memory_bytes_max = chosen.memory_bytes_max;
   request.workers = chosen.workers;
   request.log_level = lowest_log_level();
+  if (chosen.quotas != nullptr) {
+    request.metric_series_max = chosen.quotas->of(found.declared->name).metric_series;
+  }
   request.plugin = found.declared->name;
   request.version = found.declared->version;
   request.library_file = found.library_file.string();

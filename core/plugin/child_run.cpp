@@ -122,6 +122,13 @@ void child_run::note(std::string_view packet) {
     (void)parts_.host->enqueue(said->controller, said->ns, said->name);
     return;
   }
+  if (said->what == wire::frame::measured) {
+    wire::reader r(said->metrics);
+    if (!metrics_.take(r, parts_.host->metrics())) {
+      kill_for(std::nullopt, "metrics that cannot be read", "protocol");
+    }
+    return;
+  }
   if (++records_ > records_max) return;
   if (said->log) return write_log(*said->log, *parts_.host);
   log_warn("plugin calls a plan table outside of its plan",

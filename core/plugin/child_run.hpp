@@ -8,6 +8,7 @@
 #include "core/plugin/child_host.hpp"
 #include "core/plugin/child_process.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/metric_frames.hpp"
 
 namespace oarlock::plugin {
 
@@ -70,6 +71,7 @@ class child_run {
   std::optional<std::int32_t> exit_worker_;
   guarded<std::optional<child_death>> killed_;
   steady_time checked_{};
+  wire::metric_replay metrics_;
   std::uint64_t records_ = 0;  ///< log records since `checked_`
   bool rests_ = false;         ///< more notices came than are taken at once
 };

@@ -13,6 +13,7 @@
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/event_source.h"
 #include "oarlock/ext/log.h"
+#include "oarlock/ext/metrics.h"
 
 namespace oarlock::plugin {
 
@@ -81,6 +82,19 @@ void write_record(const host_table& host, log_level level, std::string_view mess
   log(level, message, std::span<const log_field>(fields));
 }
 
+// What the host answers to a call of a plugin.
+template <class Work>
+oarlock_status asked(oarlock_host_ctx* ctx, const char* name, Work work) noexcept {
+  if (ctx == nullptr) return OARLOCK_INVALID;
+  oarlock_status done = OARLOCK_INVALID;
+  try {
+    host_table::during_call(ctx, name, [&](const host_table& host) { done = work(host); });
+  } catch (...) {
+    return OARLOCK_LIMIT;  // out of memory
+  }
+  return done;
+}
+
 extern "C" {
 
 static std::int32_t host_log_enabled(oarlock_host_ctx*, oarlock_log_level level) {
@@ -102,16 +116,38 @@ static void host_log_write(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
 
 static oarlock_status host_enqueue(oarlock_host_ctx* ctx, oarlock_str_view controller,
                                    oarlock_str_view ns, oarlock_str_view name) {
-  if (ctx == nullptr) return OARLOCK_INVALID;
-  oarlock_status done = OARLOCK_INVALID;
-  try {
-    host_table::during_call(ctx, "oarlock.event_source/1 enqueue", [&](const host_table& host) {
-      done = host.enqueue(text_of(controller), text_of(ns), text_of(name));
-    });
-  } catch (...) {
-    return OARLOCK_LIMIT;  // out of memory
-  }
-  return done;
+  return asked(ctx, "oarlock.event_source/1 enqueue", [&](const host_table& host) {
+    return host.enqueue(text_of(controller), text_of(ns), text_of(name));
+  });
+}
+
+static oarlock_status host_declare(oarlock_host_ctx* ctx, const oarlock_metric_view* view,
+                                   std::uint64_t* out) {
+  return asked(ctx, "oarlock.metrics/1 declare",
+               [&](const host_table& host) { return host.metrics().declare(view, out); });
+}
+
+static oarlock_status host_series(oarlock_host_ctx* ctx, std::uint64_t metric,
+                                  const oarlock_str_view* values, std::uint64_t count,
+                                  std::uint64_t* out) {
+  return asked(ctx, "oarlock.metrics/1 series", [&](const host_table& host) {
+    return host.metrics().series(metric, values, count, out);
+  });
+}
+
+static oarlock_status host_add(oarlock_host_ctx* ctx, std::uint64_t series, double amount) {
+  return asked(ctx, "oarlock.metrics/1 add",
+               [&](const host_table& host) { return host.metrics().add(series, amount); });
+}
+
+static oarlock_status host_set(oarlock_host_ctx* ctx, std::uint64_t series, double value) {
+  return asked(ctx, "oarlock.metrics/1 set",
+               [&](const host_table& host) { return host.metrics().set(series, value); });
+}
+
+static oarlock_status host_observe(oarlock_host_ctx* ctx, std::uint64_t series, double value) {
+  return asked(ctx, "oarlock.metrics/1 observe",
+               [&](const host_table& host) { return host.metrics().observe(series, value); });
 }
 
 static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
@@ -119,9 +155,17 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
                                                  &host_log_write};
   static constexpr oarlock_host_event_source event_table = {sizeof(oarlock_host_event_source), 0,
                                                             &host_enqueue};
+  static constexpr oarlock_host_metrics metric_table = {sizeof(oarlock_host_metrics),
+                                                        0,
+                                                        &host_declare,
+                                                        &host_series,
+                                                        &host_add,
+                                                        &host_set,
+                                                        &host_observe};
   if (text_of(id) == OARLOCK_EXT_LOG) return &log_table;
   if (text_of(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
   if (text_of(id) == OARLOCK_EXT_READ) return read_table();
+  if (text_of(id) == OARLOCK_EXT_METRICS) return &metric_table;
   return nullptr;
 }
 
@@ -134,6 +178,7 @@ host_table::host_table(std::string plugin, std::vector<std::string> controllers,
     : plugin_(std::move(plugin)),
       log_limit_(plugin_, services.log_limits(plugin_)),
       inbox_(std::make_shared<event_inbox>(services.inbox_of(plugin_, std::move(controllers)))),
+      metrics_(services.metrics_of(plugin_)),
       lent_(new lent) {
   static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
   all.with([&](auto& list) { list.push_back(lent_); });
@@ -178,7 +223,7 @@ void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
 
 const std::vector<std::string_view>& host_table::extensions() {
   static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG, OARLOCK_EXT_EVENT_SOURCE,
-                                                    OARLOCK_EXT_READ};
+                                                    OARLOCK_EXT_READ, OARLOCK_EXT_METRICS};
   return ids;
 }
 

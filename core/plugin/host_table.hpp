@@ -28,6 +28,7 @@ class host_table {
   [[nodiscard]] const std::string& plugin() const { return plugin_; }
   [[nodiscard]] log_limit& log_quota() const { return log_limit_; }
   [[nodiscard]] const std::shared_ptr<event_inbox>& inbox() const { return inbox_; }
+  [[nodiscard]] registry_metrics& metrics() const { return metrics_; }
   /// As the plugin's event sources do.
   [[nodiscard]] oarlock_status enqueue(std::string_view controller, std::string_view ns,
                                        std::string_view name) const;
@@ -44,6 +45,7 @@ class host_table {
   std::string plugin_;
   mutable log_limit log_limit_;
   std::shared_ptr<event_inbox> inbox_;
+  mutable registry_metrics metrics_;
   lent* lent_;  // never freed
 };
 

@@ -9,6 +9,7 @@ void put(writer& w, const load_request& request) {
   w.u64(request.memory_bytes_max);
   w.u32(request.workers);
   w.i32(request.log_level);
+  w.u64(request.metric_series_max);
   for (const auto* text : {&request.core_version, &request.plugin, &request.version,
                            &request.library_file, &request.manifest_file, &request.config_json}) {
     w.text(*text);
@@ -26,6 +27,7 @@ load_request take_load_request(reader& r) {
   out.memory_bytes_max = r.u64();
   out.workers = r.u32();
   out.log_level = r.i32();
+  out.metric_series_max = r.u64();
   for (auto* text : {&out.core_version, &out.plugin, &out.version, &out.library_file,
                      &out.manifest_file, &out.config_json}) {
     *text = r.text();

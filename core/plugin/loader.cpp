@@ -225,6 +225,10 @@ event_inbox::parts host_services::inbox_of(const std::string& plugin,
   return {plugin, std::move(controllers), rate, clock_source, metrics};
 }
 
+registry_metrics::parts host_services::metrics_of(const std::string& plugin) const {
+  return {plugin, quotas == nullptr ? 0 : quotas->of(plugin).metric_series, metrics};
+}
+
 result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
                                                    const std::string& config_json,
                                                    const host_services& host) {

@@ -12,6 +12,7 @@
 #include "core/plugin/log_limit.hpp"
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/quota.hpp"
+#include "core/plugin/registry_metrics.hpp"
 
 namespace oarlock::plugin {
 
@@ -46,6 +47,7 @@ struct host_services {
   [[nodiscard]] log_limit::parts log_limits(const std::string& plugin) const;
   [[nodiscard]] event_inbox::parts inbox_of(const std::string& plugin,
                                             std::vector<std::string> controllers) const;
+  [[nodiscard]] registry_metrics::parts metrics_of(const std::string& plugin) const;
 };
 
 /// Loads a plugin folder, or a file beside its plugin.yaml. Checks in this order, before any code

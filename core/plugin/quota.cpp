@@ -18,13 +18,14 @@ struct field {
   std::uint64_t plugin_quota::* member;
 };
 
-constexpr std::array<field, 6> fields = {{
+constexpr std::array<field, 7> fields = {{
     {quota_name::writes_per_second, &plugin_quota::writes_per_second},
     {quota_name::writes_in_flight, &plugin_quota::writes_in_flight},
     {quota_name::concurrent_reconciles, &plugin_quota::concurrent_reconciles},
     {quota_name::cache_bytes, &plugin_quota::cache_bytes},
     {quota_name::log_lines_per_second, &plugin_quota::log_lines_per_second},
     {quota_name::enqueues_per_second, &plugin_quota::enqueues_per_second},
+    {quota_name::metric_series, &plugin_quota::metric_series},
 }};
 
 const field* find_field(std::string_view name) {

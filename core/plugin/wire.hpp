@@ -40,6 +40,7 @@ enum class frame : std::uint32_t {
   crashed,     ///< a signal is about to end the child
   exiting,     ///< the plugin called exit()
   enqueued,    ///< an event source named an object
+  measured,    ///< metrics
   // one effect
   effect,
   acted,  ///< what it came to
@@ -79,6 +80,7 @@ class writer {
   void u64(std::uint64_t v) { raw(&v, sizeof(v)); }
   void i32(std::int32_t v) { raw(&v, sizeof(v)); }
   void i64(std::int64_t v) { raw(&v, sizeof(v)); }
+  void f64(double v) { raw(&v, sizeof(v)); }
   void text(std::string_view v) {
     u64(v.size());
     raw(v.data(), v.size());
@@ -101,6 +103,7 @@ class reader {
   std::uint64_t u64() { return number<std::uint64_t>(); }
   std::int32_t i32() { return number<std::int32_t>(); }
   std::int64_t i64() { return number<std::int64_t>(); }
+  double f64() { return number<double>(); }
   /// A view into the frame.
   std::string_view text() { return bytes(u64()); }
   std::string_view bytes(std::uint64_t size) {

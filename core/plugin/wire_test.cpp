@@ -2,6 +2,7 @@
 
 #include "core/plugin/child_answer.hpp"
 #include "core/plugin/load_request.hpp"
+#include "core/plugin/metric_frames.hpp"
 
 namespace oarlock::plugin {
 namespace {
@@ -74,6 +75,54 @@ TEST(wire, an_answer_that_is_cut_or_goes_on_is_none) {
   for (std::size_t size = 0; size < good.size(); ++size)
     EXPECT_FALSE(replay(std::string_view(good).substr(0, size))) << size;
   EXPECT_FALSE(replay(good + "x"));
+}
+
+std::string measured() {
+  std::string text;
+  wire::writer w(text);
+  wire::put_metric(w, {OARLOCK_METRIC_COUNTER, "meals_total", "Meals", {"food"}, {}});
+  wire::put_metric(w, {OARLOCK_METRIC_HISTOGRAM, "weight", "Weights", {}, {1, 2}});
+  wire::put_series(w, 0, {"hay"});
+  wire::put_series(w, 1, {});
+  wire::put_change(w, wire::metric_entry::add, 0, 2);
+  wire::put_observed(w, 1, {1, 0, 2}, 30);
+  wire::put_overflow(w, 0, 5);
+  return text;
+}
+
+bool take_metrics(std::string_view text, metric_registry& page) {
+  registry_metrics table({"zoo", 10, &page});
+  wire::metric_replay replay;
+  wire::reader r(text);
+  return replay.take(r, table);
+}
+
+TEST(wire, metrics_that_are_cut_or_of_nothing_are_none) {
+  const auto page = make_prometheus_registry();
+  const auto good = measured();
+  EXPECT_TRUE(take_metrics(good, *page));
+  std::size_t whole = 0;  // cuts between two entries
+  for (std::size_t size = 1; size < good.size(); ++size)
+    whole += take_metrics(std::string_view(good).substr(0, size), *page) ? 1 : 0;
+  EXPECT_EQ(whole, 6U);
+  std::string stray;
+  wire::writer w(stray);
+  wire::put_change(w, wire::metric_entry::set, 0, 1);
+  EXPECT_FALSE(take_metrics(stray, *page)) << "no such series";
+  std::string of_counter = good;
+  wire::writer more(of_counter);
+  wire::put_observed(more, 0, {1}, 1);
+  EXPECT_FALSE(take_metrics(of_counter, *page));
+}
+
+TEST(wire, a_metric_that_the_daemon_refuses_is_passed_over) {
+  const auto page = make_prometheus_registry();
+  page->make_gauge("zoo_meals_total", "of somebody else", {});
+  ::testing::internal::CaptureStderr();
+  EXPECT_TRUE(take_metrics(measured(), *page));
+  const auto log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("the name is taken by one of another type plugin=zoo"), std::string::npos)
+      << log;
 }
 
 TEST(wire, a_call_of_no_slot_is_none) {

@@ -15,7 +15,9 @@ oarlock_failure_view probe_failure_view;
 oarlock_host probe_host;
 oarlock_host_event_source probe_host_event_source;
 oarlock_host_log probe_host_log;
+oarlock_host_metrics probe_host_metrics;
 oarlock_host_read probe_host_read;
+oarlock_metric_view probe_metric_view;
 oarlock_object_view probe_object_view;
 oarlock_observe_out probe_observe_out;
 oarlock_pair_view probe_pair_view;
@@ -33,6 +35,7 @@ struct probe_enums {
   decltype(OARLOCK_ENCODING_JSON) encoding;
   decltype(OARLOCK_EVENT_NORMAL) event_type;
   decltype(OARLOCK_LOG_DEBUG) log_level;
+  decltype(OARLOCK_METRIC_COUNTER) metric_kind;
   decltype(OARLOCK_OK) status;
   decltype(OARLOCK_PATCH_MERGE) patch_kind;
   decltype(OARLOCK_PROPAGATE_BACKGROUND) propagation;

@@ -2,6 +2,7 @@
 // notice; the rest is the frame.
 #include "core/base/log.hpp"
 #include "core/plugin/child_answer.hpp"
+#include "core/plugin/metric_frames.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {
@@ -54,6 +55,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto said = plugin::take_notice(frame);
   if (!said) return 0;
   if (said->crash) expect(said->crash->count <= plugin::wire::frames_of_stack_max, "addresses");
+  if (!said->metrics.empty()) {
+    const auto page = make_prometheus_registry();
+    plugin::registry_metrics table({"zoo", 10, page.get()});
+    plugin::wire::metric_replay replay;
+    plugin::wire::reader r(said->metrics);
+    (void)replay.take(r, table);
+  }
   if (said->log) expect(said->log->message.size <= frame.size(), "text within the frame");
   return 0;
 }

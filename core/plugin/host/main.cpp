@@ -16,6 +16,7 @@
 #include "core/plugin/event_inbox.hpp"
 #include "core/plugin/frame_io.hpp"
 #include "core/plugin/host/crash.hpp"
+#include "core/plugin/host/metric_buffer.hpp"
 #include "core/plugin/host/recorder.hpp"
 #include "core/plugin/host/sandbox.hpp"
 #include "core/plugin/lent_text.hpp"
@@ -31,6 +32,7 @@ namespace {
 
 std::int32_t lowest_log_level = OARLOCK_LOG_INFO;
 std::vector<std::string> controllers;
+metric_buffer* metrics = nullptr;  // from before create() on
 
 std::string_view text_of(oarlock_str_view lent) {
   return lent.data == nullptr ? std::string_view{} : std::string_view(lent.data, lent.size);
@@ -48,6 +50,16 @@ oarlock_status enqueue(oarlock_str_view controller, oarlock_str_view ns, oarlock
     w.text(text_of(text));
   send_notice(packet);
   return OARLOCK_OK;
+}
+
+template <class Work>
+oarlock_status asked(oarlock_host_ctx* ctx, Work work) noexcept {
+  if (ctx == nullptr) return OARLOCK_INVALID;
+  try {
+    return work();
+  } catch (...) {
+    return OARLOCK_LIMIT;  // out of memory
+  }
 }
 
 extern "C" {
@@ -73,12 +85,30 @@ static void log_write_here(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
 
 static oarlock_status enqueue_here(oarlock_host_ctx* ctx, oarlock_str_view controller,
                                    oarlock_str_view ns, oarlock_str_view name) {
-  if (ctx == nullptr) return OARLOCK_INVALID;
-  try {
-    return enqueue(controller, ns, name);
-  } catch (...) {
-    return OARLOCK_LIMIT;  // out of memory
-  }
+  return asked(ctx, [&] { return enqueue(controller, ns, name); });
+}
+
+static oarlock_status declare_here(oarlock_host_ctx* ctx, const oarlock_metric_view* view,
+                                   std::uint64_t* out) {
+  return asked(ctx, [&] { return metrics->declare(view, out); });
+}
+
+static oarlock_status series_here(oarlock_host_ctx* ctx, std::uint64_t metric,
+                                  const oarlock_str_view* values, std::uint64_t count,
+                                  std::uint64_t* out) {
+  return asked(ctx, [&] { return metrics->series(metric, values, count, out); });
+}
+
+static oarlock_status add_here(oarlock_host_ctx* ctx, std::uint64_t series, double amount) {
+  return asked(ctx, [&] { return metrics->add(series, amount); });
+}
+
+static oarlock_status set_here(oarlock_host_ctx* ctx, std::uint64_t series, double value) {
+  return asked(ctx, [&] { return metrics->set(series, value); });
+}
+
+static oarlock_status observe_here(oarlock_host_ctx* ctx, std::uint64_t series, double value) {
+  return asked(ctx, [&] { return metrics->observe(series, value); });
 }
 
 static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
@@ -86,10 +116,18 @@ static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
                                                  &log_write_here};
   static constexpr oarlock_host_event_source event_table = {sizeof(oarlock_host_event_source), 0,
                                                             &enqueue_here};
+  static constexpr oarlock_host_metrics metric_table = {sizeof(oarlock_host_metrics),
+                                                        0,
+                                                        &declare_here,
+                                                        &series_here,
+                                                        &add_here,
+                                                        &set_here,
+                                                        &observe_here};
   const auto name = text_of(id);
   if (name == OARLOCK_EXT_LOG) return &log_table;
   if (name == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
   if (name == OARLOCK_EXT_READ) return read_table();
+  if (name == OARLOCK_EXT_METRICS) return &metric_table;
   return nullptr;
 }
 
@@ -210,6 +248,7 @@ class server {
     if (!leave_parent(request.workers, request.parent)) ::_exit(1);
     lowest_log_level = request.log_level;
     controllers = request.controllers;
+    metrics = new metric_buffer(request.plugin, request.metric_series_max);  // never freed
     workers_ = request.workers;
     std::string gaps = put_up_walls(request);
     if (!gaps.empty() && request.mode == wire::sandbox_mode::required) return no_wall(gaps);
@@ -282,6 +321,7 @@ class server {
   wire::answer stop() {
     auto stopped = call(table_->stop);
     const auto destroyed = call(table_->destroy);
+    metrics->flush();
     return stopped.status != OARLOCK_OK ? stopped : destroyed;
   }
 

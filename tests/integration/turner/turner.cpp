@@ -12,14 +12,27 @@ class turner final : public oarlock::sdk::reconciler {
  public:
   static constexpr std::string_view controller = "turner";
 
+  explicit turner(const oarlock::sdk::setup& s)
+      : plans_(s.metrics.counters("plans_total", "Plans made, by result", {"result"}).add({"ok"})),
+        replicas_(s.metrics.gauges("replicas", "Replicas of the last plan").add()),
+        sizes_(s.metrics.histograms("object_bytes", "Sizes of primaries", {}, {100, 1000}).add()) {}
+
   void plan(const oarlock::sdk::plan_input& input, oarlock::sdk::plan_output& output) override {
     const auto replicas = input.primary()["spec"]["replicas"].integer();
+    plans_.increment();
+    replicas_.set(static_cast<double>(replicas));
+    sizes_.observe(static_cast<double>(input.primary().json_text().size()));
     output.apply(json::object({{"apiVersion", "v1"},
                                {"kind", "ConfigMap"},
                                {"metadata", json::object({{"name", input.name()}})},
                                {"data", json::object({{"by", TURNER_VERSION},
                                                       {"replicas", std::to_string(replicas)}})}}));
   }
+
+ private:
+  oarlock::sdk::counter plans_;
+  oarlock::sdk::gauge replicas_;
+  oarlock::sdk::histogram sizes_;
 };
 
 }  // namespace

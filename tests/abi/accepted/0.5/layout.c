@@ -49,6 +49,29 @@ FIELD(oarlock_host_log, write, 16,
       void (*)(oarlock_host_ctx*, oarlock_log_level, oarlock_str_view, const oarlock_pair_view*,
                uint64_t));
 
+SIZE(oarlock_metric_view, 72);
+FIELD(oarlock_metric_view, struct_size, 0, uint32_t);
+FIELD(oarlock_metric_view, kind, 4, oarlock_metric_kind);
+FIELD(oarlock_metric_view, name, 8, oarlock_str_view);
+FIELD(oarlock_metric_view, help, 24, oarlock_str_view);
+FIELD(oarlock_metric_view, labels, 40, const oarlock_str_view*);
+FIELD(oarlock_metric_view, label_count, 48, uint64_t);
+FIELD(oarlock_metric_view, buckets, 56, const oarlock_f64*);
+FIELD(oarlock_metric_view, bucket_count, 64, uint64_t);
+
+SIZE(oarlock_host_metrics, 48);
+FIELD(oarlock_host_metrics, struct_size, 0, uint32_t);
+FIELD(oarlock_host_metrics, reserved, 4, uint32_t);
+FIELD(oarlock_host_metrics, declare, 8,
+      oarlock_status (*)(oarlock_host_ctx*, const oarlock_metric_view*, uint64_t*));
+FIELD(oarlock_host_metrics, series, 16,
+      oarlock_status (*)(oarlock_host_ctx*, uint64_t, const oarlock_str_view*, uint64_t,
+                         uint64_t*));
+FIELD(oarlock_host_metrics, add, 24, oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
+FIELD(oarlock_host_metrics, set, 32, oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
+FIELD(oarlock_host_metrics, observe, 40,
+      oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
+
 SIZE(oarlock_object_view, 40);
 FIELD(oarlock_object_view, struct_size, 0, uint32_t);
 FIELD(oarlock_object_view, encoding, 4, oarlock_encoding);
@@ -210,6 +233,9 @@ VALUE(OARLOCK_LOG_DEBUG, 0);
 VALUE(OARLOCK_LOG_INFO, 1);
 VALUE(OARLOCK_LOG_WARN, 2);
 VALUE(OARLOCK_LOG_ERROR, 3);
+VALUE(OARLOCK_METRIC_COUNTER, 1);
+VALUE(OARLOCK_METRIC_GAUGE, 2);
+VALUE(OARLOCK_METRIC_HISTOGRAM, 3);
 VALUE(OARLOCK_CONDITION_FALSE, 0);
 VALUE(OARLOCK_CONDITION_TRUE, 1);
 VALUE(OARLOCK_CONDITION_UNKNOWN, 2);

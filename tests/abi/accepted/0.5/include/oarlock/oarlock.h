@@ -99,6 +99,40 @@ typedef struct oarlock_host_log {
 }
 #endif
 #endif
+#ifndef OARLOCK_EXT_METRICS_H
+#define OARLOCK_EXT_METRICS_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_METRICS "oarlock.metrics/1"
+typedef double oarlock_f64;
+typedef int32_t oarlock_metric_kind;
+enum { OARLOCK_METRIC_COUNTER = 1, OARLOCK_METRIC_GAUGE = 2, OARLOCK_METRIC_HISTOGRAM = 3 };
+typedef struct oarlock_metric_view {
+  uint32_t struct_size;
+  oarlock_metric_kind kind;
+  oarlock_str_view name;
+  oarlock_str_view help;
+  const oarlock_str_view* labels;
+  uint64_t label_count;
+  const oarlock_f64* buckets;
+  uint64_t bucket_count;
+} oarlock_metric_view;
+typedef struct oarlock_host_metrics {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*declare)(oarlock_host_ctx* ctx, const oarlock_metric_view* metric_view,
+                            uint64_t* out_metric);
+  oarlock_status (*series)(oarlock_host_ctx* ctx, uint64_t metric, const oarlock_str_view* values,
+                           uint64_t value_count, uint64_t* out_series);
+  oarlock_status (*add)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 amount);
+  oarlock_status (*set)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 value);
+  oarlock_status (*observe)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 value);
+} oarlock_host_metrics;
+#ifdef __cplusplus
+}
+#endif
+#endif
 #ifndef OARLOCK_EXT_READ_H
 #define OARLOCK_EXT_READ_H
 #ifndef OARLOCK_PLAN_H
