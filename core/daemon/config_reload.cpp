@@ -46,13 +46,16 @@ void config_reload::reload() {
   std::string need_restart;
   for (const auto& s : all_settings()) {
     const std::string name(s.name);
-    if (name == "log-level" || name == "log-format" || name == "plugin") continue;
+    if (name == "log-level" || name == "log-format" || name == "plugin" || name == "plugin-quota") {
+      continue;
+    }
     if (s.show(running_) == s.show(*parsed.run)) continue;
     need_restart += (need_restart.empty() ? "" : ", ") + name;
   }
   running_.log_level = parsed.run->log_level;
   running_.log_format = parsed.run->log_format;
   running_.plugins = parsed.run->plugins;
+  running_.plugin_quotas = parsed.run->plugin_quotas;
   log_configure(running_.log_level, running_.log_format);
   log_info("configuration read again", {{"file", running_.config_file}});
   if (!need_restart.empty()) {

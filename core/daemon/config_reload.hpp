@@ -16,9 +16,9 @@ class config_reload {
   config_reload(options running, std::function<parsed_flags()> reread, metric_registry& metrics,
                 std::function<void(const options&)> then);
 
-  /// Takes over log-level and log-format, names what changed besides and needs a restart. A file
-  /// with a mistake changes nothing: the log says where it is, and the gauge
-  /// oarlock_config_last_reload_successful is 0 until it is gone.
+  /// Takes over log-level, log-format, plugin and plugin-quota, names what changed besides and
+  /// needs a restart. A file with a mistake changes nothing: the log says where it is, and the
+  /// gauge oarlock_config_last_reload_successful is 0 until it is gone.
   void reload();
   /// reload(), if the file has another text than the last time. Config maps swap links, so the text
   /// counts and not its time.

@@ -31,7 +31,11 @@ class ConfigReload : public ::testing::Test {
               ++reads_;
               return parse();
             },
-            *metrics_, [this](const options& o) { plugins_ = o.plugins; }};
+            *metrics_,
+            [this](const options& o) {
+              plugins_ = o.plugins;
+              quotas_ = o.plugin_quotas;
+            }};
   }
   void expect_successful(int value) {
     EXPECT_THAT(metrics_->serialize(),
@@ -43,6 +47,7 @@ class ConfigReload : public ::testing::Test {
   std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
   int reads_ = 0;
   std::vector<std::string> plugins_{"nobody told"};
+  plugin::quota_table quotas_;
 };
 
 TEST_F(ConfigReload, TakesOverTheLogLevelWhenTheTextChanges) {
@@ -106,6 +111,11 @@ TEST_F(ConfigReload, TellsWhichPluginsAreWanted) {
   ::testing::internal::CaptureStderr();
   reload.reload_if_changed();
   EXPECT_EQ(plugins_, (std::vector<std::string>{"b", "c"}));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("restart")));
+  write("plugin: [b, c]\nplugin-quota: [\"b:cache-bytes=1Mi\"]\n");
+  ::testing::internal::CaptureStderr();
+  reload.reload_if_changed();
+  EXPECT_EQ(quotas_.of("b").cache_bytes, 1U << 20U);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("restart")));
   write("plugin: [b, c]\nlog-level: loud\n");
   plugins_.clear();

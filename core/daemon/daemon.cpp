@@ -408,7 +408,11 @@ void daemon::state::await_stop() {
       changed.wait(lock, [this] { return stopping || move_wanted || wanted; });
       if (stopping) return;
       is_move = std::exchange(move_wanted, false);
-      if (!is_move) o.plugins = std::exchange(wanted, std::nullopt)->plugins;
+      if (!is_move) {
+        const auto next = std::exchange(wanted, std::nullopt);
+        o.plugins = next->plugins;
+        o.plugin_quotas = next->plugin_quotas;
+      }
     }
     if (is_move) {
       move_to_children();
@@ -427,6 +431,7 @@ void daemon::state::reload_plugins() {
     return !changed.wait_for(lock, reload_poll, [this] { return stopping.load(); });
   };
   to.clock_source = p.clock_source;
+  if (p.take_quotas) p.take_quotas(o.plugin_quotas);
   plugins.reload(o, p.load_plugin, to);
 }
 

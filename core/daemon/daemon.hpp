@@ -29,6 +29,8 @@ class daemon {
     std::function<result<kube::connection>(executor)> connect_anonymous;
     plugin_set::loader load_plugin;
     plugin_set::loader load_in_child;
+    /// For what is loaded after a reload; may be empty.
+    std::function<void(const plugin::quota_table&)> take_quotas;
     /// The last run of this process left a record that names a plugin.
     bool crash_explained = false;
     std::string host_name;

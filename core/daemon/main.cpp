@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
        .load_plugin = homes.as_configured(),
        .load_in_child =
            homes.in_children("in a child, as the last leader did not give up its lease"),
+       .take_quotas = [&](const oarlock::plugin::quota_table& q) { homes.take_quotas(q); },
        .crash_explained = crashed.has_value(),
        .host_name = host_name(),
        .reread = parse});

@@ -22,6 +22,8 @@ class plugin_homes {
 
   /// As configured; a plugin that crashed the daemon goes to a child all the same.
   [[nodiscard]] plugin_set::loader as_configured();
+  /// Of what is loaded from now on.
+  void take_quotas(const plugin::quota_table& quotas) { quotas_ = quotas; }
   /// All in children; /readyz says why.
   [[nodiscard]] plugin_set::loader in_children(std::string why);
 
@@ -33,7 +35,7 @@ class plugin_homes {
 
   const bool in_children_;
   const std::map<std::string, bool> homes_;
-  const plugin::quota_table quotas_;
+  plugin::quota_table quotas_;
   plugin::child_settings settings_;
   const demotions demoted_;
   const clock& clock_;

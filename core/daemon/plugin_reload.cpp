@@ -36,13 +36,21 @@ void plugin_set::reload(const options& o, const loader& load_it, const reach& to
                                     [&](const auto& one) { return one->path == path; });
     if (found == running_.end()) {
       add(o, path, load_it, to);
-    } else if (fingerprint_(path) != (*found)->code->fingerprint()) {
+    } else if (is_changed(o, **found, to)) {
       upgrade(o, *found, load_it, to);
     } else {
       to.on_loop([&] { (*found)->refused.clear(); });
     }
     if (!to.pause()) return;
   }
+}
+
+// A quota that has stopped a plugin may be met by now: its objects may be fewer.
+bool plugin_set::is_changed(const options& o, const running& one, const reach& to) const {
+  bool is_stopped = false;
+  to.on_loop([&] { is_stopped = !one.over_quota.empty(); });
+  return is_stopped || fingerprint_(one.path) != one.code->fingerprint() ||
+         o.plugin_quotas.of(one.code->declared().name) != one.quota;
 }
 
 void plugin_set::add(const options& o, const std::string& path, const loader& load_it,

@@ -172,7 +172,7 @@ void plugin_set::open_feed(running& one) const {
 // What the controllers of one plugin share, its quotas with it.
 controller::controller::parts plugin_set::parts_of(running& one, const options& o) {
   const auto& name = one.code->declared().name;
-  const auto quota = o.plugin_quotas.of(name);
+  const auto quota = one.quota = o.plugin_quotas.of(name);
   auto& held_back =
       plugin::over_quota_counter(metrics_, name, plugin::quota_name::concurrent_reconciles);
   auto parts = shared_;
@@ -194,7 +194,7 @@ void plugin_set::end_over_quota(running& one, std::size_t bytes, std::size_t mos
   constexpr auto* quota = plugin::quota_name::cache_bytes;
   one.over_quota = fmt::format(
       "expected plugin {} to stay below its quota {}={}, found {} bytes of objects that nobody "
-      "else reads: stopped; raise --plugin-quota={}:{} or declare less, and restart",
+      "else reads: stopped; raise --plugin-quota={}:{} or declare less, and reload (SIGHUP)",
       name, quota, most, bytes, name, quota);
   plugin::over_quota_counter(metrics_, name, quota).add();
   log_error("plugin is over its quota and stopped; the others go on",

@@ -66,11 +66,11 @@ class plugin_set {
   /// Thread: main.
   void load(const options& o, const loader& load_one);
 
-  /// Takes over what changed since: a plugin with other files is loaded beside the one that runs,
-  /// which is drained, replaced and stopped; one that `o` names no more is stopped; a new one is
-  /// started. What cannot be loaded or does not get its caches changes nothing: the version that
-  /// runs goes on, and checks() says so. Returns early when the daemon stops. Blocks.
-  /// Thread: main, after start_controllers().
+  /// Takes over what changed since: a plugin with other files or another quota, or that its quota
+  /// has stopped, is loaded beside the one that runs, which is drained, replaced and stopped; one
+  /// that `o` names no more is stopped; a new one is started. What cannot be loaded or does not get
+  /// its caches changes nothing: the version that runs goes on, and checks() says so. Returns early
+  /// when the daemon stops. Blocks. Thread: main, after start_controllers().
   void reload(const options& o, const loader& load_one, const reach& to);
 
   /// Makes and starts every controller; `shared` is completed with the plugin's lane, reconciler,
@@ -113,8 +113,9 @@ class plugin_set {
     std::shared_ptr<key_feed> feed;               // of its event sources; may be null
     std::stop_source reviews;
     cache::tenant_ptr tenant;
-    bool in_service = false;  // false: it is loaded beside another version, or drained
-    std::string over_quota;   // why it was stopped; empty: it was not
+    bool in_service = false;     // false: it is loaded beside another version, or drained
+    plugin::plugin_quota quota;  // that it was started with
+    std::string over_quota;      // why it was stopped; empty: it was not
     /// Why it may not work; empty: it may.
     [[nodiscard]] std::string parked() const {
       if (!over_quota.empty()) return over_quota;
@@ -143,6 +144,7 @@ class plugin_set {
 
   // Steps of reload().
   void add(const options& o, const std::string& path, const loader& load_it, const reach& to);
+  [[nodiscard]] bool is_changed(const options& o, const running& one, const reach& to) const;
   void upgrade(const options& o, running_ptr& old, const loader& load_it, const reach& to);
   [[nodiscard]] bool remove(std::size_t index, const reach& to);
   [[nodiscard]] result<running_ptr> beside(const options& o, const running& old,

@@ -223,6 +223,16 @@ TEST_F(plugin_reload_test, a_new_version_is_started_before_the_old_one_is_stoppe
   EXPECT_THAT(text, HasSubstr("oarlock_plugin_libraries_unused 0"));
 }
 
+TEST_F(plugin_reload_test, another_quota_makes_the_plugin_begin_anew) {
+  load({"a", "b"});
+  ASSERT_TRUE(options_.plugin_quotas.add("one:cache-bytes=1Mi"));
+  EXPECT_THAT(reload({"a", "b"}), HasSubstr("readyz check passed"));
+  EXPECT_THAT(log_, ElementsAre("start one", "drain one", "drain one", "stop one", "destroy one"));
+  log_.clear();
+  reload({"a", "b"});
+  EXPECT_THAT(log_, ElementsAre()) << "it has its quota now";
+}
+
 TEST_F(plugin_reload_test, a_version_that_cannot_run_leaves_the_old_one_in_service) {
   load({"a"});
   for (const char* bad : {"damaged 2", "one lame", "other 3"}) {

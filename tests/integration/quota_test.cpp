@@ -47,10 +47,13 @@ TEST(Quotas, APluginThatWatchesTooMuchIsStoppedAndTheOthersGoOn) {
                             "--plugin-identity=daemon", "--daemon-user=oarlock"});
   ASSERT_EQ(granted.exit_code, 0) << granted.err;
   c.must({"apply", "-f", "-"}, granted.out);
-  daemon d(c, {{"myapp", folder.path()},
-               {"--plugin-quota=*:cache-bytes=1Gi", "--plugin-quota=observer:cache-bytes=512Ki"},
-               false,
-               {}});
+  const auto config = (folder.path() / "config.yaml").string();
+  const auto set_quota = [&](const std::string& bytes) {
+    std::ofstream(config) << "plugin-quota: [\"*:cache-bytes=1Gi\", \"observer:cache-bytes="
+                          << bytes << "\"]\n";
+  };
+  set_quota("512Ki");
+  daemon d(c, {{"myapp", folder.path()}, {"--config=" + config}, false, {}});
   ASSERT_TRUE(d.wait_ready(30s)) << d.probe("/readyz") << d.process().log();
   std::string ready;
   EXPECT_TRUE(eventually(
@@ -75,6 +78,21 @@ TEST(Quotas, APluginThatWatchesTooMuchIsStoppedAndTheOthersGoOn) {
   c.must({"apply", "-n", "quota", "-f", "-"}, myapp_yaml("beside", 0));
   EXPECT_TRUE(eventually([&] { return !c.get("deployment", "beside", "quota").empty(); }, 30s))
       << d.process().log();
+
+  // More room, without a restart.
+  set_quota("16Mi");
+  d.process().send(SIGHUP);
+  EXPECT_TRUE(eventually(
+      [&] {
+        return metric(d.metrics(), "oarlock_cache_objects", {"resource=\"configmaps\""}) >= 8 &&
+               d.probe("/readyz").find("quota") == std::string::npos;
+      },
+      30s))
+      << d.probe("/readyz") << d.process().log();
+  EXPECT_EQ(metric(d.metrics(), "oarlock_plugin_upgrades_total",
+                   {"plugin=\"myapp\"", "result=\"switched\""}),
+            -1)
+      << "nothing was said about it";
   d.process().send(SIGTERM);
   EXPECT_EQ(d.process().wait(40s), 0) << d.process().log();
 }
