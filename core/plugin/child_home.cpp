@@ -17,8 +17,6 @@ namespace {
 
 constexpr const char* restarts_name = "oarlock_plugin_child_restarts_total";
 constexpr const char* crashes_name = "oarlock_plugin_child_crashes_total";
-// A child that lived this long was well: the next restart does not wait long.
-constexpr duration well_after = std::chrono::seconds(10);
 // Beyond the limit of a call: for the supervising thread to take it up and to answer.
 constexpr duration answer_grace = std::chrono::seconds(5);
 
@@ -76,11 +74,10 @@ result<> child_home::load() {
 }
 
 void child_home::supervise() {
-  duration backoff = settings_.backoff_first;
+  token_bucket turns(settings_.restart_interval, settings_.restarts_at_once);
   for (bool is_first = true;; is_first = false) {
     const auto one = std::make_shared<life>(
         child_run::parts{&settings_, clock_, &host_, library_.get()}, request_.workers);
-    const auto begun = clock_->now();
     const auto came_up = bring_up(one);
     const bool is_up = came_up.has_value();
     if (is_up) {
@@ -98,9 +95,7 @@ void child_home::supervise() {
     }
     changed_.notify_all();
     if (is_first && !is_up) return;
-    if (clock_->now() - begun >= well_after) backoff = settings_.backoff_first;
-    if (!wait_out(backoff)) return;
-    backoff = std::min(backoff * 2, settings_.backoff_max);
+    if (!await_turn(turns, how)) return;
     restarts_.add();
   }
 }
@@ -190,9 +185,29 @@ std::string child_home::bury(const std::shared_ptr<life>& one, bool was_up) {
   return death.how;
 }
 
-bool child_home::wait_out(duration backoff) {
+bool child_home::await_turn(token_bucket& turns, const std::string& how) {
+  const auto rest = *turns.take(clock_->now(), duration::max());
+  if (rest > duration::zero()) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(rest).count();
+    log_error("plugin's child ends too often: it waits to be started again",
+              {{"plugin", request_.plugin}, {"how", how}, {"wait_ms", ms}});
+    const std::lock_guard lock(mutex_);
+    held_back_ = "its child ends too often and waits to be started again, the last time: " + how;
+  }
+  const bool goes_on = wait_out(rest);
+  const std::lock_guard lock(mutex_);
+  held_back_.clear();
+  return goes_on;
+}
+
+std::string child_home::held_back() const {
+  const std::lock_guard lock(mutex_);
+  return held_back_;
+}
+
+bool child_home::wait_out(duration rest) {
   std::unique_lock lock(mutex_);
-  const auto until = clock_->now() + backoff;
+  const auto until = clock_->now() + rest;
   while (!is_stopping_) {
     const auto left = until - clock_->now();
     if (left <= duration::zero()) return true;

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/token_bucket.hpp"
 #include "core/plugin/child_run.hpp"
 
 namespace oarlock::plugin {
@@ -26,6 +27,8 @@ class child_home {
 
   /// Starts the first child; its failure is final. Once, before the rest.
   [[nodiscard]] result<> load();
+  /// That its child waits to be started again, and why; usually empty. Thread: any.
+  [[nodiscard]] std::string held_back() const;
   [[nodiscard]] std::shared_ptr<event_inbox> enqueued() const { return host_.inbox(); }
   [[nodiscard]] result<> start();
   void drain();
@@ -78,8 +81,9 @@ class child_home {
   void run_command(child_run& run);
   /// Says how it died.
   std::string bury(const std::shared_ptr<life>& one, bool was_up);
-  /// False: it is being stopped.
-  bool wait_out(duration backoff);
+  /// Waits until the child may be started again. False: it is being stopped.
+  bool await_turn(token_bucket& turns, const std::string& how);
+  bool wait_out(duration rest);
   result<> ask(wire::frame what, plugin_error code, const char* name);
   void wake() const;
 
@@ -124,7 +128,7 @@ class child_home {
   gauge& quarantined_keys_;
   counter& restarts_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<life> current_;
   std::optional<result<>> first_;  // how the first start went
@@ -132,6 +136,7 @@ class child_home {
   bool is_started_ = false;
   bool is_stopping_ = false;
   std::string why_down_ = "it is being started";
+  std::string held_back_;
 
   guarded<std::map<std::string, crash_count>> crashes_;
   std::atomic<std::size_t> crashed_keys_{0};

@@ -75,7 +75,10 @@ class child_plugin final : public loaded_plugin {
   [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
   [[nodiscard]] bool in_core() const override { return false; }
   [[nodiscard]] std::shared_ptr<event_inbox> enqueued() const override { return home_->enqueued(); }
-  [[nodiscard]] std::string note() const override { return note_; }
+  [[nodiscard]] std::string note() const override {
+    const auto held = home_->held_back();
+    return note_.empty() || held.empty() ? note_ + held : note_ + "; " + held;
+  }
 
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
     const auto found = bridges_.find(controller);

@@ -22,8 +22,10 @@ struct child_settings {
   duration call_limit = std::chrono::seconds(30);  ///< of create, start, drain and stop
   std::uint64_t memory_bytes_max = 256ULL << 20U;  ///< private, anonymous
   std::uint64_t threads_max = 64;
-  duration backoff_first = std::chrono::milliseconds(100);
-  duration backoff_max = std::chrono::seconds(10);
+  /// A child that ended is started again at once, so that other keys do not wait; but no more often
+  /// than so many at once and one in each interval.
+  int restarts_at_once = 30;
+  duration restart_interval = std::chrono::seconds(2);
   duration watch_period = std::chrono::seconds(1);
   /// A key whose plans ended so many children in a row is left alone until its object changes.
   int crashes_per_key = 3;

@@ -61,8 +61,8 @@ plan_output child_home::plan(const std::string& controller, const plan_input& in
   const std::string id = controller + " " + input.key.text();
   const auto version = version_of(input.primary->meta());
   if (auto refused = quarantined(id, version, "a plan")) return as_plan(std::move(*refused));
-  // Longer than the longest backoff, the start of a child and another plan.
-  const auto most = settings_.backoff_max + settings_.call_limit + settings_.plan_limit;
+  // Longer than a child waits for its turn, its start and another plan.
+  const auto most = settings_.restart_interval + settings_.call_limit + settings_.plan_limit;
   for (int i = 0; i < children_max; ++i) {
     const auto on = take_worker(most);
     if (!on) break;

@@ -336,6 +336,25 @@ TEST(child_home, other_keys_do_not_notice_a_crash) {
     thread.join();
 }
 
+TEST(child_home, a_child_is_back_at_once_unless_it_ends_all_the_time) {
+  auto settings = zoo_settings();
+  settings.crashes_per_key = 1000;
+  settings.restarts_at_once = 3;
+  settings.restart_interval = 1h;
+  hostile zoo(home::child, settings);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(zoo.plan("segv").fail_reason, "PluginCrashed");
+    EXPECT_EQ(zoo.plan("well").verdict, plan_verdict::done);
+    EXPECT_EQ(zoo.plugin().note(), "");
+  }
+  EXPECT_EQ(zoo.plan("segv").fail_reason, "PluginCrashed");
+  EXPECT_TRUE(eventually([&] { return !zoo.plugin().note().empty(); }, 30s));
+  EXPECT_THAT(zoo.plugin().note(), HasSubstr("ends too often and waits"));
+  EXPECT_THAT(zoo.plugin().note(), HasSubstr("SIGSEGV"));
+  zoo.plugin().stop();  // does not wait for the hour
+  EXPECT_EQ(children().size(), 0U);
+}
+
 TEST(child_home, a_signal_from_outside_is_nobodys_fault) {
   hostile zoo;
   for (const int signal : {SIGSEGV, SIGKILL}) {

@@ -94,8 +94,7 @@ inline metric_registry& zoo_metrics() {
 inline plugin::child_settings zoo_settings() {
   plugin::child_settings out;
   out.program = HOST_PROGRAM;
-  out.backoff_first = std::chrono::milliseconds(1);
-  out.backoff_max = std::chrono::milliseconds(10);
+  out.restart_interval = std::chrono::milliseconds(1);
   return out;
 }
 
