@@ -34,7 +34,7 @@ struct key_run {
 using key_run_ptr = std::shared_ptr<key_run>;
 
 /// Thread: the stream loop, but for the refresh of gauges.
-struct controller::state : std::enable_shared_from_this<controller::state> {
+struct controller::state : std::enable_shared_from_this<controller::state>, cached_kinds {
   state(controller_spec s, parts p) : spec(std::move(s)), parts_(p), metrics(*p.metrics, spec) {}
 
   void join_watches();
@@ -81,6 +81,9 @@ struct controller::state : std::enable_shared_from_this<controller::state> {
               const log_context_ptr& log);
   plan_input gather(const cache::object_key& key, cache::object_ptr primary);
   [[nodiscard]] child_lookup children() const;
+  // Thread: a lane. While a plan runs the subscriptions stay as they are.
+  [[nodiscard]] std::optional<std::vector<cache::object_ptr>> list_cached(
+      std::string_view resource, std::string_view ns, std::string_view owner_uid) const override;
   void forget(const cache::object_key& key);
   void note_rewinds();
   [[nodiscard]] live_check check_of(const cache::object_key& key) const;

@@ -259,10 +259,24 @@ child_lookup controller::state::children() const {
   return found;
 }
 
+std::optional<std::vector<cache::object_ptr>> controller::state::list_cached(
+    std::string_view resource, std::string_view ns, std::string_view owner_uid) const {
+  const auto found = std::find_if(subscriptions.begin(), subscriptions.end(), [&](const auto& s) {
+    return s->view().what().resource.name() == resource;
+  });
+  if (found == subscriptions.end()) return std::nullopt;
+  auto& view = (*found)->view();
+  if (owner_uid.empty()) return view.list(ns);
+  auto owned = view.owned_by(owner_uid);
+  std::erase_if(owned, [&](const auto& o) { return !ns.empty() && o->meta().key.ns != ns; });
+  return owned;
+}
+
 plan_input controller::state::gather(const cache::object_key& key, cache::object_ptr primary) {
   plan_input input;
   input.spec = &spec;
   input.key = key;
+  input.cache = this;
   input.now = parts_.clock_source->wall_now();
   for (std::size_t i = 0; i < spec.owns.size(); ++i) {
     for (auto& child : subscriptions[1 + i]->view().owned_by(primary->meta().uid)) {

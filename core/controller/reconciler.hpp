@@ -14,6 +14,7 @@
 #include "core/base/log.hpp"
 #include "core/base/result.hpp"
 #include "core/cache/object.hpp"
+#include "core/controller/cached_kinds.hpp"
 #include "core/controller/spec.hpp"
 #include "core/kube/write_gate.hpp"
 
@@ -62,6 +63,8 @@ struct plan_input {
   /// What the log records of this reconcile carry; null: nothing.
   log_context_ptr log = nullptr;
   live_reads* reads = nullptr;  ///< for observe(); null: none
+  /// For observe() and plan(), beyond these inputs; null: none.
+  const cached_kinds* cache = nullptr;
 };
 
 enum class condition_status { no, yes, unknown };

@@ -191,5 +191,36 @@ TEST_F(watched, what_somebody_changes_goes_before_what_a_start_brings_up) {
   EXPECT_EQ(planned_keys, (strings{first, changed, "new", waits}));
 }
 
+TEST_F(watched, a_plan_can_look_at_all_objects_of_its_kinds_at_one_moment) {
+  watch([](watch_spec& w) { w.map_by_label = "of"; });
+  for (int i = 0; i < 20; ++i)
+    api.put(pods, pod("p" + std::to_string(i)));
+  api.put(widgets, widget_json("a"));
+  const cached_kinds* kinds = nullptr;
+  std::vector<cache::object_ptr> moment;
+  plan.run = [&](const plan_input& input) {
+    kinds = input.cache;
+    if (moment.empty()) moment = *kinds->list_cached("pods", "", "");
+    return plan_output{};
+  };
+  lead();
+  ASSERT_EQ(moment.size(), 20U);
+  EXPECT_TRUE(std::is_sorted(moment.begin(), moment.end(), [](const auto& x, const auto& y) {
+    return x->meta().key < y->meta().key;
+  }));
+  // Everything is replaced, and some go.
+  for (int i = 0; i < 15; ++i)
+    api.put(pods, pod("p" + std::to_string(i), R"("labels":{"new":"1"})"));
+  for (int i = 15; i < 20; ++i)
+    api.erase(pods, "ns", "p" + std::to_string(i));
+  settle();
+  for (const auto& o : moment)
+    EXPECT_EQ(o->meta().labels.count("new"), 0U);
+  EXPECT_EQ(kinds->list_cached("pods", "ns", "")->size(), 15U);
+  EXPECT_EQ(kinds->list_cached("pods", "other", "")->size(), 0U);
+  EXPECT_EQ(kinds->list_cached("widgets.example.com", "", "")->size(), 1U);
+  EXPECT_FALSE(kinds->list_cached("nodes", "", ""));
+}
+
 }  // namespace
 }  // namespace oarlock::controller

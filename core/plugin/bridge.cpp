@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "core/base/assert.hpp"
+#include "core/plugin/cursor_calls.hpp"
 #include "core/plugin/effect_call.hpp"
 #include "core/plugin/host_table.hpp"
 #include "core/plugin/lent_input.hpp"
@@ -25,6 +26,8 @@ plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
                          input.key.name.c_str()};
   const plugin_call_scope mark(what);
   try {
+    cached_cursors reads(input.cache);
+    const cursor_scope scope(reads);
     std::string observed;
     auto made =
         sink.close(observe_and_plan(*parts.table, parts.self, *view, *out, observed, input.reads));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/token_bucket.hpp"
+#include "core/plugin/ask_frames.hpp"
 #include "core/plugin/child_run.hpp"
 
 namespace oarlock::plugin {
@@ -101,10 +102,10 @@ class child_home {
   /// Sends the worker's request and reads its reply; meanwhile answers what it wants to read.
   /// False: the child is ending.
   [[nodiscard]] bool exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit,
-                              controller::live_reads* reads);
+                              const wire::call_reads& reads);
   /// The reply is what a call under way wants to read: it is read and sent. Else false.
-  [[nodiscard]] static bool answer_read(worker& mine, int fd, controller::live_reads* reads,
-                                        const wire::deadline& until);
+  [[nodiscard]] static bool answer_ask(worker& mine, int fd, const wire::call_reads& reads,
+                                       const wire::deadline& until);
   /// How the child of `on` died; whether this call is to blame.
   [[nodiscard]] std::pair<child_death, bool> await_death(const lease& on);
   /// Says of calls of `what`, "a plan" or "an effect", that they are not made any more.

@@ -138,28 +138,19 @@ void child_home::give_back(const lease& used) {
   changed_.notify_all();
 }
 
-bool child_home::answer_read(worker& mine, int fd, controller::live_reads* reads,
-                             const wire::deadline& until) {
-  wire::reader r(mine.reply);
-  const std::string resource(r.text());
-  const std::string name(r.text());
-  if (!r.ok() || !r.at_end() || mine.reply.size() > wire::read_request_bytes_max) return false;
-  controller::live_object found;
-  found.reason = "NotNow";
-  found.message = "nothing can be read here";
-  if (reads != nullptr) found = reads->get(resource, name);
+bool child_home::answer_ask(worker& mine, int fd, const wire::call_reads& reads,
+                            const wire::deadline& until) {
   wire::begin_frame(mine.request);
   wire::writer w(mine.request);
-  wire::put_live_object(w, found);
-  const auto sent = wire::send_frame(fd, wire::frame::was_read, mine.request, until);
-  // It may be a secret.
-  std::fill(mine.request.begin(), mine.request.end(), '\0');
-  if (found.json) std::fill(found.json->begin(), found.json->end(), '\0');
+  const auto how = wire::answer_question(mine.reply, reads, w);
+  if (how == wire::told::stray) return false;
+  const auto sent = wire::send_frame(fd, wire::frame::told, mine.request, until);
+  if (how == wire::told::may_be_secret) std::fill(mine.request.begin(), mine.request.end(), '\0');
   return sent != wire::io_status::refused;
 }
 
 bool child_home::exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit,
-                          controller::live_reads* reads) {
+                          const wire::call_reads& reads) {
   auto& mine = on.in->workers[on.index];
   const int fd = on.in->run.worker_fd(on.index);
   const wire::deadline until{clock_, clock_->now() + limit};
@@ -168,8 +159,8 @@ bool child_home::exchange(const lease& on, wire::frame ask, wire::frame answer, 
   if (done == wire::io_status::ok) {
     done = wire::receive_frame(fd, what, mine.reply, wire::reply_bytes_max, until);
   }
-  while (done == wire::io_status::ok && what == wire::frame::read &&
-         answer_read(mine, fd, reads, until)) {
+  while (done == wire::io_status::ok && what == wire::frame::ask &&
+         answer_ask(mine, fd, reads, until)) {
     done = wire::receive_frame(fd, what, mine.reply, wire::reply_bytes_max, until);
   }
   if (done == wire::io_status::ok && what == answer) return true;
@@ -198,7 +189,9 @@ std::optional<plan_output> child_home::plan_once(const lease& on, const std::str
                                    "run the plugin in the core",
                                    wire::request_bytes_max, mine.request.size()));
   }
-  if (!exchange(on, wire::frame::plan, wire::frame::planned, settings_.plan_limit, input.reads)) {
+  cursors cached(input.cache);
+  if (!exchange(on, wire::frame::plan, wire::frame::planned, settings_.plan_limit,
+                {cached, input.reads})) {
     return std::nullopt;
   }
   plan_sink& sink = sinks_.borrow();
@@ -215,8 +208,9 @@ std::optional<effect_output> child_home::effect_once(const lease& on, const std:
   wire::begin_frame(mine.request);
   wire::writer w(mine.request);
   wire::put_effect(w, lent_effect(input, controller).view(), input.time_left.count());
+  cursors none(nullptr);
   if (!exchange(on, wire::frame::effect, wire::frame::acted, input.time_left + effect_grace,
-                input.reads)) {
+                {none, input.reads})) {
     return std::nullopt;
   }
   auto made = take_effect_answer(mine.reply, host_);

@@ -9,6 +9,7 @@
 #include "core/base/guarded.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
+#include "core/plugin/cursor_calls.hpp"
 #include "core/plugin/read_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/event_source.h"
@@ -166,6 +167,7 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
   if (text_of(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
   if (text_of(id) == OARLOCK_EXT_READ) return read_table();
   if (text_of(id) == OARLOCK_EXT_METRICS) return &metric_table;
+  if (text_of(id) == OARLOCK_EXT_CACHE) return &cursor_table();
   return nullptr;
 }
 
@@ -223,7 +225,8 @@ void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
 
 const std::vector<std::string_view>& host_table::extensions() {
   static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG, OARLOCK_EXT_EVENT_SOURCE,
-                                                    OARLOCK_EXT_READ, OARLOCK_EXT_METRICS};
+                                                    OARLOCK_EXT_READ, OARLOCK_EXT_METRICS,
+                                                    OARLOCK_EXT_CACHE};
   return ids;
 }
 

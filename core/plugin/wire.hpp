@@ -21,7 +21,6 @@ inline constexpr std::size_t request_bytes_max = 64U << 20U;
 /// The answer: a little more than plan_sink takes, so that plan_sink says what is too much.
 inline constexpr std::size_t reply_bytes_max = 20U << 20U;
 inline constexpr std::size_t notice_bytes_max = 64U << 10U;
-inline constexpr std::size_t read_request_bytes_max = 1024;
 inline constexpr std::size_t calls_max = 4096;
 inline constexpr std::size_t objects_max = 1U << 20U;
 inline constexpr std::size_t frames_of_stack_max = 32;
@@ -44,9 +43,9 @@ enum class frame : std::uint32_t {
   // one effect
   effect,
   acted,  ///< what it came to
-  // asked by a worker during observe or effect
-  read,
-  was_read,
+  // of a worker, while its call runs
+  ask,   ///< what it wants to read: ask_frames.hpp
+  told,  ///< the daemon's answer
 };
 
 /// In front of every frame on a stream.

@@ -259,27 +259,6 @@ taken_effect::taken_effect(reader& r) {
   time_left_ms_ = r.i64();
 }
 
-void put_live_object(writer& w, const controller::live_object& found) {
-  w.u8(found.is_read ? 1 : 0);
-  w.u8(found.may_work_later ? 1 : 0);
-  w.u8(found.json ? 1 : 0);
-  w.text(found.json ? *found.json : std::string());
-  w.text(found.reason);
-  w.text(found.message);
-}
-
-controller::live_object take_live_object(reader& r) {
-  controller::live_object out;
-  out.is_read = r.u8() != 0;
-  out.may_work_later = r.u8() != 0;
-  const bool is_there = r.u8() != 0;
-  const auto json = r.text();
-  if (is_there) out.json = json;
-  out.reason = r.text();
-  out.message = r.text();
-  return out;
-}
-
 void put_log(writer& w, oarlock_log_level level, oarlock_str_view message,
              const oarlock_pair_view* pairs, std::uint64_t pair_count) {
   w.i32(level);

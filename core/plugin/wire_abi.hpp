@@ -6,7 +6,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/controller/reconciler.hpp"
 #include "core/plugin/wire.hpp"
 #include "oarlock/ext/log.h"
 #include "oarlock/plan.h"
@@ -181,11 +180,6 @@ class taken_effect {
   oarlock_effect_view view_{};
   std::int64_t time_left_ms_ = 0;
 };
-
-// --- live reads ---
-
-void put_live_object(writer& w, const controller::live_object& found);
-[[nodiscard]] controller::live_object take_live_object(reader& r);
 
 // --- log records ---
 

@@ -1,6 +1,7 @@
 // What a plugin's child says. The first byte of the input: even for the answer to a plan, odd for a
-// notice; the rest is the frame.
+// notice, 255 for what a call wants to read; the rest is the frame.
 #include "core/base/log.hpp"
+#include "core/plugin/ask_frames.hpp"
 #include "core/plugin/child_answer.hpp"
 #include "core/plugin/metric_frames.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -42,13 +43,35 @@ void check_answer(std::string_view frame) {
          "the same again");
 }
 
+class no_kinds final : public controller::cached_kinds {
+ public:
+  [[nodiscard]] std::optional<std::vector<cache::object_ptr>> list_cached(
+      std::string_view, std::string_view, std::string_view) const override {
+    return std::vector<cache::object_ptr>();
+  }
+};
+
+void check_question(std::string_view frame) {
+  const no_kinds kinds;
+  plugin::cursors cached(&kinds);
+  std::string answer;
+  plugin::wire::writer w(answer);
+  const auto how = plugin::wire::answer_question(frame, {cached, nullptr}, w);
+  expect(answer.empty() == (how == plugin::wire::told::stray), "an answer to what is a question");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // The plugin's own records would be the slowest part.
   log_configure(log_level::error, log_format::text);
   auto frame = fuzz::text_of(data, size);
-  if (fuzz::cut_byte(frame) % 2 == 0) {
+  const auto kind = fuzz::cut_byte(frame);
+  if (kind == 255) {
+    check_question(frame);
+    return 0;
+  }
+  if (kind % 2 == 0) {
     check_answer(frame);
     return 0;
   }

@@ -18,6 +18,7 @@
 #include "core/plugin/host/crash.hpp"
 #include "core/plugin/host/metric_buffer.hpp"
 #include "core/plugin/host/recorder.hpp"
+#include "core/plugin/host/remote_reads.hpp"
 #include "core/plugin/host/sandbox.hpp"
 #include "core/plugin/lent_text.hpp"
 #include "core/plugin/library.hpp"
@@ -128,6 +129,7 @@ static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
   if (name == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
   if (name == OARLOCK_EXT_READ) return read_table();
   if (name == OARLOCK_EXT_METRICS) return &metric_table;
+  if (name == OARLOCK_EXT_CACHE) return &cursor_table();
   return nullptr;
 }
 
@@ -170,31 +172,6 @@ int find_image(dl_phdr_info* info, std::size_t, void* into) {
   wanted.end = info->dlpi_addr + end;
   return 1;
 }
-
-// Reads of a worker's call: the daemon makes them, on the worker's own socket.
-class asked_reads final : public controller::live_reads {
- public:
-  explicit asked_reads(int fd) : fd_(fd) {}
-  [[nodiscard]] controller::live_object get(const std::string& resource,
-                                            const std::string& name) override {
-    std::string text;
-    wire::begin_frame(text);
-    wire::writer w(text);
-    w.text(resource);
-    w.text(name);
-    wire::frame what{};
-    if (wire::send_frame(fd_, wire::frame::read, text) != wire::io_status::ok ||
-        wire::receive_frame(fd_, what, text, wire::request_bytes_max) != wire::io_status::ok ||
-        what != wire::frame::was_read) {
-      ::_exit(1);
-    }
-    wire::reader r(text);
-    return wire::take_live_object(r);
-  }
-
- private:
-  int fd_;
-};
 
 class server {
  public:
@@ -353,23 +330,28 @@ class server {
   void work(std::int32_t index, recorder& answers) {
     name_worker(index);
     const int fd = wire::first_worker_fd + index;
-    asked_reads reads(fd);
+    const worker_channel to_daemon(fd);
+    remote_live_reads reads(to_daemon);
     wire::frame what{};
     std::string payload;
     while (wire::receive_frame(fd, what, payload, wire::request_bytes_max) == wire::io_status::ok) {
       wire::reader r(payload);
       const bool is_plan = what == wire::frame::plan;
       if (!is_plan && what != wire::frame::effect) ::_exit(1);
-      std::string& answer = is_plan ? plan(r, answers, reads) : effect(r, answers, reads);
+      std::string& answer =
+          is_plan ? plan(r, answers, reads, to_daemon) : effect(r, answers, reads);
       const auto name = is_plan ? wire::frame::planned : wire::frame::acted;
       if (wire::send_frame(fd, name, answer) != wire::io_status::ok) return;
     }
   }
 
-  std::string& plan(wire::reader& r, recorder& answers, controller::live_reads& reads) {
+  std::string& plan(wire::reader& r, recorder& answers, controller::live_reads& reads,
+                    worker_channel to_daemon) {
     const wire::taken_input input(r);
     if (!r.ok()) ::_exit(1);
     const oarlock_plan_out* out = answers.open();
+    remote_cursors cached(to_daemon);
+    const cursor_scope scope(cached);
     try {
       std::string observed;
       const auto status = observe_and_plan(*table_, self_, *input.view(), *out, observed, &reads);

@@ -3,6 +3,7 @@
 #define OARLOCK_OARLOCK_H
 
 #include "oarlock/abi.h"
+#include "oarlock/ext/cache.h"
 #include "oarlock/ext/event_source.h"
 #include "oarlock/ext/log.h"
 #include "oarlock/ext/metrics.h"

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "oarlock/oarlock.h"
+#include "oarlock/sdk/cache.hpp"
 #include "oarlock/sdk/effect.hpp"
 #include "oarlock/sdk/event_source.hpp"
 #include "oarlock/sdk/log.hpp"
@@ -37,6 +38,7 @@ struct setup {
   event_source events = {};           ///< for threads that start() begins
   live_reader reads = {};             ///< for observe() and effect()
   sdk::metrics metrics = {};
+  sdk::cache cache = {};  ///< for observe() and plan()
 };
 
 /// Several threads call plan() at the same time, for different objects: keep it free of state.
@@ -147,7 +149,8 @@ oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
         const std::string_view text = to_text(view->config);
         const auto config = json::parse(text.empty() ? std::string_view("{}") : text);
         const setup s{logger(*host),       json::node{&config}, text,
-                      event_source(*host), live_reader(*host),  sdk::metrics(*host)};
+                      event_source(*host), live_reader(*host),  sdk::metrics(*host),
+                      sdk::cache(*host)};
         auto made = std::make_unique<instance>();
         (made->reconcilers.push_back({Reconcilers::controller, make<Reconcilers>(s)}), ...);
         *out = reinterpret_cast<oarlock_instance*>(made.release());

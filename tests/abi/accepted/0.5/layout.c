@@ -31,47 +31,6 @@ FIELD(oarlock_error_out, reserved, 4, uint32_t);
 FIELD(oarlock_error_out, ctx, 8, oarlock_host_ctx*);
 FIELD(oarlock_error_out, set, 16, void (*)(oarlock_host_ctx*, oarlock_str_view));
 
-SIZE(oarlock_host_event_source, 16);
-FIELD(oarlock_host_event_source, struct_size, 0, uint32_t);
-FIELD(oarlock_host_event_source, reserved, 4, uint32_t);
-FIELD(oarlock_host_event_source, enqueue, 8,
-      oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view, oarlock_str_view));
-
-SIZE(oarlock_pair_view, 32);
-FIELD(oarlock_pair_view, key, 0, oarlock_str_view);
-FIELD(oarlock_pair_view, value, 16, oarlock_str_view);
-
-SIZE(oarlock_host_log, 24);
-FIELD(oarlock_host_log, struct_size, 0, uint32_t);
-FIELD(oarlock_host_log, reserved, 4, uint32_t);
-FIELD(oarlock_host_log, enabled, 8, int32_t (*)(oarlock_host_ctx*, oarlock_log_level));
-FIELD(oarlock_host_log, write, 16,
-      void (*)(oarlock_host_ctx*, oarlock_log_level, oarlock_str_view, const oarlock_pair_view*,
-               uint64_t));
-
-SIZE(oarlock_metric_view, 72);
-FIELD(oarlock_metric_view, struct_size, 0, uint32_t);
-FIELD(oarlock_metric_view, kind, 4, oarlock_metric_kind);
-FIELD(oarlock_metric_view, name, 8, oarlock_str_view);
-FIELD(oarlock_metric_view, help, 24, oarlock_str_view);
-FIELD(oarlock_metric_view, labels, 40, const oarlock_str_view*);
-FIELD(oarlock_metric_view, label_count, 48, uint64_t);
-FIELD(oarlock_metric_view, buckets, 56, const oarlock_f64*);
-FIELD(oarlock_metric_view, bucket_count, 64, uint64_t);
-
-SIZE(oarlock_host_metrics, 48);
-FIELD(oarlock_host_metrics, struct_size, 0, uint32_t);
-FIELD(oarlock_host_metrics, reserved, 4, uint32_t);
-FIELD(oarlock_host_metrics, declare, 8,
-      oarlock_status (*)(oarlock_host_ctx*, const oarlock_metric_view*, uint64_t*));
-FIELD(oarlock_host_metrics, series, 16,
-      oarlock_status (*)(oarlock_host_ctx*, uint64_t, const oarlock_str_view*, uint64_t,
-                         uint64_t*));
-FIELD(oarlock_host_metrics, add, 24, oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
-FIELD(oarlock_host_metrics, set, 32, oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
-FIELD(oarlock_host_metrics, observe, 40,
-      oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
-
 SIZE(oarlock_object_view, 40);
 FIELD(oarlock_object_view, struct_size, 0, uint32_t);
 FIELD(oarlock_object_view, encoding, 4, oarlock_encoding);
@@ -179,6 +138,64 @@ FIELD(oarlock_plan_out, effect, 104,
       oarlock_status (*)(oarlock_plan_ctx*, oarlock_str_view, oarlock_encoding,
                          oarlock_bytes_view));
 
+SIZE(oarlock_query_view, 72);
+FIELD(oarlock_query_view, struct_size, 0, uint32_t);
+FIELD(oarlock_query_view, reserved, 4, uint32_t);
+FIELD(oarlock_query_view, resource, 8, oarlock_str_view);
+FIELD(oarlock_query_view, object_namespace, 24, oarlock_str_view);
+FIELD(oarlock_query_view, label_selector, 40, oarlock_str_view);
+FIELD(oarlock_query_view, owner_uid, 56, oarlock_str_view);
+
+SIZE(oarlock_host_cache, 32);
+FIELD(oarlock_host_cache, struct_size, 0, uint32_t);
+FIELD(oarlock_host_cache, reserved, 4, uint32_t);
+FIELD(oarlock_host_cache, open, 8,
+      oarlock_status (*)(oarlock_host_ctx*, const oarlock_query_view*, uint64_t*));
+FIELD(oarlock_host_cache, next, 16,
+      oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_object_view*));
+FIELD(oarlock_host_cache, close, 24, oarlock_status (*)(oarlock_host_ctx*, uint64_t));
+
+SIZE(oarlock_host_event_source, 16);
+FIELD(oarlock_host_event_source, struct_size, 0, uint32_t);
+FIELD(oarlock_host_event_source, reserved, 4, uint32_t);
+FIELD(oarlock_host_event_source, enqueue, 8,
+      oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view, oarlock_str_view));
+
+SIZE(oarlock_pair_view, 32);
+FIELD(oarlock_pair_view, key, 0, oarlock_str_view);
+FIELD(oarlock_pair_view, value, 16, oarlock_str_view);
+
+SIZE(oarlock_host_log, 24);
+FIELD(oarlock_host_log, struct_size, 0, uint32_t);
+FIELD(oarlock_host_log, reserved, 4, uint32_t);
+FIELD(oarlock_host_log, enabled, 8, int32_t (*)(oarlock_host_ctx*, oarlock_log_level));
+FIELD(oarlock_host_log, write, 16,
+      void (*)(oarlock_host_ctx*, oarlock_log_level, oarlock_str_view, const oarlock_pair_view*,
+               uint64_t));
+
+SIZE(oarlock_metric_view, 72);
+FIELD(oarlock_metric_view, struct_size, 0, uint32_t);
+FIELD(oarlock_metric_view, kind, 4, oarlock_metric_kind);
+FIELD(oarlock_metric_view, name, 8, oarlock_str_view);
+FIELD(oarlock_metric_view, help, 24, oarlock_str_view);
+FIELD(oarlock_metric_view, labels, 40, const oarlock_str_view*);
+FIELD(oarlock_metric_view, label_count, 48, uint64_t);
+FIELD(oarlock_metric_view, buckets, 56, const oarlock_f64*);
+FIELD(oarlock_metric_view, bucket_count, 64, uint64_t);
+
+SIZE(oarlock_host_metrics, 48);
+FIELD(oarlock_host_metrics, struct_size, 0, uint32_t);
+FIELD(oarlock_host_metrics, reserved, 4, uint32_t);
+FIELD(oarlock_host_metrics, declare, 8,
+      oarlock_status (*)(oarlock_host_ctx*, const oarlock_metric_view*, uint64_t*));
+FIELD(oarlock_host_metrics, series, 16,
+      oarlock_status (*)(oarlock_host_ctx*, uint64_t, const oarlock_str_view*, uint64_t,
+                         uint64_t*));
+FIELD(oarlock_host_metrics, add, 24, oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
+FIELD(oarlock_host_metrics, set, 32, oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
+FIELD(oarlock_host_metrics, observe, 40,
+      oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_f64));
+
 SIZE(oarlock_read_out, 32);
 FIELD(oarlock_read_out, struct_size, 0, uint32_t);
 FIELD(oarlock_read_out, reserved, 4, uint32_t);
@@ -229,13 +246,6 @@ VALUE(OARLOCK_ERROR, 1);
 VALUE(OARLOCK_TERMINAL, 2);
 VALUE(OARLOCK_INVALID, 3);
 VALUE(OARLOCK_LIMIT, 4);
-VALUE(OARLOCK_LOG_DEBUG, 0);
-VALUE(OARLOCK_LOG_INFO, 1);
-VALUE(OARLOCK_LOG_WARN, 2);
-VALUE(OARLOCK_LOG_ERROR, 3);
-VALUE(OARLOCK_METRIC_COUNTER, 1);
-VALUE(OARLOCK_METRIC_GAUGE, 2);
-VALUE(OARLOCK_METRIC_HISTOGRAM, 3);
 VALUE(OARLOCK_CONDITION_FALSE, 0);
 VALUE(OARLOCK_CONDITION_TRUE, 1);
 VALUE(OARLOCK_CONDITION_UNKNOWN, 2);
@@ -246,3 +256,10 @@ VALUE(OARLOCK_PATCH_APPLY, 2);
 VALUE(OARLOCK_PROPAGATE_BACKGROUND, 0);
 VALUE(OARLOCK_PROPAGATE_FOREGROUND, 1);
 VALUE(OARLOCK_PROPAGATE_ORPHAN, 2);
+VALUE(OARLOCK_LOG_DEBUG, 0);
+VALUE(OARLOCK_LOG_INFO, 1);
+VALUE(OARLOCK_LOG_WARN, 2);
+VALUE(OARLOCK_LOG_ERROR, 3);
+VALUE(OARLOCK_METRIC_COUNTER, 1);
+VALUE(OARLOCK_METRIC_GAUGE, 2);
+VALUE(OARLOCK_METRIC_HISTOGRAM, 3);

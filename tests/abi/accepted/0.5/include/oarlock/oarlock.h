@@ -35,8 +35,8 @@ enum {
 }
 #endif
 #endif
-#ifndef OARLOCK_EXT_EVENT_SOURCE_H
-#define OARLOCK_EXT_EVENT_SOURCE_H
+#ifndef OARLOCK_EXT_CACHE_H
+#define OARLOCK_EXT_CACHE_H
 #ifndef OARLOCK_HOST_H
 #define OARLOCK_HOST_H
 #ifdef __cplusplus
@@ -62,79 +62,6 @@ typedef struct oarlock_error_out {
 }
 #endif
 #endif
-#ifdef __cplusplus
-extern "C" {
-#endif
-#define OARLOCK_EXT_EVENT_SOURCE "oarlock.event_source/1"
-typedef struct oarlock_host_event_source {
-  uint32_t struct_size;
-  uint32_t reserved;
-  oarlock_status (*enqueue)(oarlock_host_ctx* ctx, oarlock_str_view controller,
-                            oarlock_str_view object_namespace, oarlock_str_view object_name);
-} oarlock_host_event_source;
-#ifdef __cplusplus
-}
-#endif
-#endif
-#ifndef OARLOCK_EXT_LOG_H
-#define OARLOCK_EXT_LOG_H
-#ifdef __cplusplus
-extern "C" {
-#endif
-#define OARLOCK_EXT_LOG "oarlock.log/1"
-typedef int32_t oarlock_log_level;
-enum { OARLOCK_LOG_DEBUG = 0, OARLOCK_LOG_INFO = 1, OARLOCK_LOG_WARN = 2, OARLOCK_LOG_ERROR = 3 };
-typedef struct oarlock_pair_view {
-  oarlock_str_view key;
-  oarlock_str_view value;
-} oarlock_pair_view;
-typedef struct oarlock_host_log {
-  uint32_t struct_size;
-  uint32_t reserved;
-  int32_t (*enabled)(oarlock_host_ctx* ctx, oarlock_log_level level);
-  void (*write)(oarlock_host_ctx* ctx, oarlock_log_level level, oarlock_str_view message,
-                const oarlock_pair_view* pairs, uint64_t pair_count);
-} oarlock_host_log;
-#ifdef __cplusplus
-}
-#endif
-#endif
-#ifndef OARLOCK_EXT_METRICS_H
-#define OARLOCK_EXT_METRICS_H
-#ifdef __cplusplus
-extern "C" {
-#endif
-#define OARLOCK_EXT_METRICS "oarlock.metrics/1"
-typedef double oarlock_f64;
-typedef int32_t oarlock_metric_kind;
-enum { OARLOCK_METRIC_COUNTER = 1, OARLOCK_METRIC_GAUGE = 2, OARLOCK_METRIC_HISTOGRAM = 3 };
-typedef struct oarlock_metric_view {
-  uint32_t struct_size;
-  oarlock_metric_kind kind;
-  oarlock_str_view name;
-  oarlock_str_view help;
-  const oarlock_str_view* labels;
-  uint64_t label_count;
-  const oarlock_f64* buckets;
-  uint64_t bucket_count;
-} oarlock_metric_view;
-typedef struct oarlock_host_metrics {
-  uint32_t struct_size;
-  uint32_t reserved;
-  oarlock_status (*declare)(oarlock_host_ctx* ctx, const oarlock_metric_view* metric_view,
-                            uint64_t* out_metric);
-  oarlock_status (*series)(oarlock_host_ctx* ctx, uint64_t metric, const oarlock_str_view* values,
-                           uint64_t value_count, uint64_t* out_series);
-  oarlock_status (*add)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 amount);
-  oarlock_status (*set)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 value);
-  oarlock_status (*observe)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 value);
-} oarlock_host_metrics;
-#ifdef __cplusplus
-}
-#endif
-#endif
-#ifndef OARLOCK_EXT_READ_H
-#define OARLOCK_EXT_READ_H
 #ifndef OARLOCK_PLAN_H
 #define OARLOCK_PLAN_H
 #ifdef __cplusplus
@@ -263,6 +190,105 @@ typedef struct oarlock_plan_out {
 }
 #endif
 #endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_CACHE "oarlock.cache/1"
+typedef struct oarlock_query_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view resource;
+  oarlock_str_view object_namespace;
+  oarlock_str_view label_selector;
+  oarlock_str_view owner_uid;
+} oarlock_query_view;
+typedef struct oarlock_host_cache {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*open)(oarlock_host_ctx* ctx, const oarlock_query_view* query_view,
+                         uint64_t* out_cursor);
+  oarlock_status (*next)(oarlock_host_ctx* ctx, uint64_t cursor, oarlock_object_view* out_object);
+  oarlock_status (*close)(oarlock_host_ctx* ctx, uint64_t cursor);
+} oarlock_host_cache;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_EXT_EVENT_SOURCE_H
+#define OARLOCK_EXT_EVENT_SOURCE_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_EVENT_SOURCE "oarlock.event_source/1"
+typedef struct oarlock_host_event_source {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*enqueue)(oarlock_host_ctx* ctx, oarlock_str_view controller,
+                            oarlock_str_view object_namespace, oarlock_str_view object_name);
+} oarlock_host_event_source;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_EXT_LOG_H
+#define OARLOCK_EXT_LOG_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_LOG "oarlock.log/1"
+typedef int32_t oarlock_log_level;
+enum { OARLOCK_LOG_DEBUG = 0, OARLOCK_LOG_INFO = 1, OARLOCK_LOG_WARN = 2, OARLOCK_LOG_ERROR = 3 };
+typedef struct oarlock_pair_view {
+  oarlock_str_view key;
+  oarlock_str_view value;
+} oarlock_pair_view;
+typedef struct oarlock_host_log {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t (*enabled)(oarlock_host_ctx* ctx, oarlock_log_level level);
+  void (*write)(oarlock_host_ctx* ctx, oarlock_log_level level, oarlock_str_view message,
+                const oarlock_pair_view* pairs, uint64_t pair_count);
+} oarlock_host_log;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_EXT_METRICS_H
+#define OARLOCK_EXT_METRICS_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_METRICS "oarlock.metrics/1"
+typedef double oarlock_f64;
+typedef int32_t oarlock_metric_kind;
+enum { OARLOCK_METRIC_COUNTER = 1, OARLOCK_METRIC_GAUGE = 2, OARLOCK_METRIC_HISTOGRAM = 3 };
+typedef struct oarlock_metric_view {
+  uint32_t struct_size;
+  oarlock_metric_kind kind;
+  oarlock_str_view name;
+  oarlock_str_view help;
+  const oarlock_str_view* labels;
+  uint64_t label_count;
+  const oarlock_f64* buckets;
+  uint64_t bucket_count;
+} oarlock_metric_view;
+typedef struct oarlock_host_metrics {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*declare)(oarlock_host_ctx* ctx, const oarlock_metric_view* metric_view,
+                            uint64_t* out_metric);
+  oarlock_status (*series)(oarlock_host_ctx* ctx, uint64_t metric, const oarlock_str_view* values,
+                           uint64_t value_count, uint64_t* out_series);
+  oarlock_status (*add)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 amount);
+  oarlock_status (*set)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 value);
+  oarlock_status (*observe)(oarlock_host_ctx* ctx, uint64_t series, oarlock_f64 value);
+} oarlock_host_metrics;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_EXT_READ_H
+#define OARLOCK_EXT_READ_H
 #ifdef __cplusplus
 extern "C" {
 #endif
