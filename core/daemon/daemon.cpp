@@ -121,7 +121,7 @@ struct daemon::state {
   state(options given, parts chosen)
       : o(std::move(given)),
         p(std::move(chosen)),
-        window(*p.clock_source),
+        window(*p.clock_source, p.lease_limit),
         stream_watch("oarlock-stream", stream.get_executor(), *p.clock_source),
         probe_watch("oarlock-probe", probe.get_executor(), *p.clock_source),
         plugins(*p.metrics) {}

@@ -31,6 +31,8 @@ class daemon {
     plugin_set::loader load_in_child;
     /// For what is loaded after a reload; may be empty.
     std::function<void(const plugin::quota_table&)> take_quotas;
+    /// Where plugins read until when this process leads; null: nowhere.
+    plugin::lease_limit* lease_limit = nullptr;
     /// The last run of this process left a record that names a plugin.
     bool crash_explained = false;
     std::string host_name;

@@ -23,6 +23,7 @@
 
 namespace {
 
+constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
 std::string host_name() {
@@ -80,7 +81,12 @@ int main(int argc, char** argv) {
   const auto nobody = without_identity(*cluster);
   oarlock::daemon::demotions demoted(flags.run->state_dir);
   if (crashed) demoted.add(*crashed);
-  oarlock::daemon::plugin_homes homes(*flags.run, std::move(demoted), clock, *metrics);
+  const auto lease = oarlock::plugin::lease_page::make();
+  if (!lease) {
+    std::cerr << "oarlockd: " << lease.error().message << "\n";
+    return exit_failed;
+  }
+  oarlock::daemon::plugin_homes homes(*flags.run, std::move(demoted), clock, *metrics, **lease);
   oarlock::daemon::daemon daemon(
       std::move(*flags.run),
       {.clock_source = &clock,
@@ -99,6 +105,7 @@ int main(int argc, char** argv) {
        .load_in_child =
            homes.in_children("in a child, as the last leader did not give up its lease"),
        .take_quotas = [&](const oarlock::plugin::quota_table& q) { homes.take_quotas(q); },
+       .lease_limit = &(*lease)->limit(),
        .crash_explained = crashed.has_value(),
        .host_name = host_name(),
        .reread = parse});

@@ -8,14 +8,16 @@
 namespace oarlock::daemon {
 
 plugin_homes::plugin_homes(const options& o, demotions demoted, const clock& clock_source,
-                           metric_registry& metrics)
+                           metric_registry& metrics, const plugin::lease_page& lease)
     : in_children_(o.plugins_in_children),
       homes_(o.plugin_homes),
       quotas_(o.plugin_quotas),
       demoted_(std::move(demoted)),
       clock_(clock_source),
-      metrics_(metrics) {
+      metrics_(metrics),
+      lease_(lease) {
   settings_.quotas = &quotas_;
+  settings_.lease = &lease_;
   if (!o.sandbox_required) settings_.sandbox = plugin::wire::sandbox_mode::best_effort;
 }
 
@@ -41,7 +43,9 @@ plugin_homes::loaded plugin_homes::load(const std::filesystem::path& path,
   const bool in_child = said == homes_.end() ? in_children_ : said->second;
   if (in_child) return load_in_child(path, config_json, {});
   const auto why = declared ? demoted_.why(declared->name, declared->version) : std::nullopt;
-  if (!why) return plugin::load_plugin(path, config_json, {&quotas_, &clock_, &metrics_});
+  if (!why) {
+    return plugin::load_plugin(path, config_json, {&quotas_, &clock_, &metrics_, &lease_.limit()});
+  }
   log_warn("plugin runs in a child: it crashed the daemon from inside",
            {{"plugin", declared->name}, {"version", declared->version}, {"how", *why}});
   return load_in_child(path, config_json, "in a child, as it crashed the daemon: " + *why);

@@ -16,7 +16,7 @@ namespace oarlock::daemon {
 class plugin_homes {
  public:
   plugin_homes(const options& o, demotions demoted, const clock& clock_source,
-               metric_registry& metrics);
+               metric_registry& metrics, const plugin::lease_page& lease);
   plugin_homes(const plugin_homes&) = delete;
   plugin_homes& operator=(const plugin_homes&) = delete;
 
@@ -40,6 +40,7 @@ class plugin_homes {
   const demotions demoted_;
   const clock& clock_;
   metric_registry& metrics_;
+  const plugin::lease_page& lease_;
 };
 
 }  // namespace oarlock::daemon

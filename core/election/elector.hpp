@@ -23,7 +23,9 @@ namespace oarlock::election {
 /// minus a margin. Any thread asks it before each write; only the elector moves it.
 class write_window final : public kube::write_gate {
  public:
-  explicit write_window(const clock& clock_source) : clock_(clock_source) {}
+  /// `limit_ns` outlives it, says for all who look what limit() says, and is written here only;
+  /// null: it has its own.
+  explicit write_window(const clock& clock_source, std::atomic<std::int64_t>* limit_ns = nullptr);
   [[nodiscard]] result<> check() const override;
   [[nodiscard]] steady_time limit() const override;
   void open_until(steady_time limit);
@@ -33,7 +35,8 @@ class write_window final : public kube::write_gate {
 
  private:
   const clock& clock_;
-  std::atomic<std::int64_t> limit_ns_{std::numeric_limits<std::int64_t>::min()};
+  std::atomic<std::int64_t> own_ns_{0};
+  std::atomic<std::int64_t>& limit_ns_;
 };
 
 /// renew_deadline / write_margin_divisor before the renew deadline no write may start any more.

@@ -43,6 +43,19 @@ TEST(write_window, is_open_only_until_its_limit) {
   EXPECT_FALSE(window.check());
 }
 
+TEST(write_window, shows_its_limit_to_all_who_look) {
+  testing::virtual_clock time;
+  std::atomic<std::int64_t> shown{1};
+  write_window window(time, &shown);
+  EXPECT_EQ(shown, std::numeric_limits<std::int64_t>::min());
+  window.open_until(time.now() + 8s);
+  EXPECT_EQ(shown, std::chrono::nanoseconds(window.limit().time_since_epoch()).count());
+  window.open_forever();
+  EXPECT_EQ(shown, std::numeric_limits<std::int64_t>::max());
+  window.close();
+  EXPECT_EQ(shown, std::numeric_limits<std::int64_t>::min());
+}
+
 TEST(election_error, has_a_message_for_every_value) {
   EXPECT_THAT(make_error_code(election_error::not_leading).message(), HasSubstr("hold the lease"));
   EXPECT_THAT(make_error_code(election_error::bad_lease).message(), HasSubstr("Lease"));

@@ -33,6 +33,11 @@ boost::system::error_code make_error_code(election_error e) {
   return {static_cast<int>(e), category};
 }
 
+write_window::write_window(const clock& clock_source, std::atomic<std::int64_t>* limit_ns)
+    : clock_(clock_source), limit_ns_(limit_ns == nullptr ? own_ns_ : *limit_ns) {
+  close();
+}
+
 result<> write_window::check() const {
   const auto limit = limit_ns_.load();
   if (limit == forever || in_ns(clock_.now()) < limit) return {};

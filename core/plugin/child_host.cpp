@@ -169,6 +169,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   if (chosen.quotas != nullptr) {
     request.metric_series_max = chosen.quotas->of(found.declared->name).metric_series;
   }
+  request.has_lease = chosen.lease != nullptr;
   request.plugin = found.declared->name;
   request.version = found.declared->version;
   request.library_file = found.library_file.string();

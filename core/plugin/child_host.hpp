@@ -31,6 +31,7 @@ struct child_settings {
   int crashes_per_key = 3;
   std::string note;  ///< why it is in a child although it was not asked for; else empty
   const quota_table* quotas = nullptr;  ///< null: nothing is limited; outlives the plugin
+  const lease_page* lease = nullptr;    ///< null: nobody leads; outlives the plugin
 };
 
 /// As load_plugin(), but the plugin's code only ever runs in a child process. One that dies is

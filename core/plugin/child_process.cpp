@@ -90,7 +90,8 @@ class spawn_plan {
 }  // namespace
 
 result<std::unique_ptr<child_process>> child_process::start(const std::filesystem::path& program,
-                                                            int library, std::uint32_t workers) {
+                                                            int library, int lease,
+                                                            std::uint32_t workers) {
   std::unique_ptr<child_process> made(new child_process);
   spawn_plan plan;
   std::vector<descriptor> theirs;  // closed here once the child has them
@@ -108,6 +109,7 @@ result<std::unique_ptr<child_process>> child_process::start(const std::filesyste
   auto notice = connect(SOCK_SEQPACKET, wire::notice_fd);
   if (!notice) return notice.error();
   made->notice_ = std::move(*notice);
+  if (lease >= 0) plan.hand_over(lease, wire::lease_fd);
   for (std::uint32_t i = 0; i < workers; ++i) {
     auto worker = connect(SOCK_STREAM, wire::first_worker_fd + static_cast<int>(i));
     if (!worker) return worker.error();

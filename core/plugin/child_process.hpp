@@ -17,9 +17,10 @@ namespace oarlock::plugin {
 /// Killed and reaped on destruction. The child also ends when the thread that started it ends.
 class child_process {
  public:
-  /// Starts the program without environment, with nothing open but its channel and `library`.
+  /// Starts the program without environment, with nothing open but its channel and the files of
+  /// memory `library` and, unless it is -1, `lease`.
   [[nodiscard]] static result<std::unique_ptr<child_process>> start(
-      const std::filesystem::path& program, int library, std::uint32_t workers);
+      const std::filesystem::path& program, int library, int lease, std::uint32_t workers);
   ~child_process();
   child_process(const child_process&) = delete;
   child_process& operator=(const child_process&) = delete;

@@ -34,7 +34,9 @@ bool readable(int fd, int also, const wire::deadline& until) {
 result<> child_run::begin(wire::load_request request) {
   library_name_ = std::filesystem::path(request.library_file).filename().string();
   plugin_ = request.plugin;
-  auto made = child_process::start(parts_.settings->program, parts_.library, request.workers);
+  const auto* const lease = parts_.settings->lease;
+  auto made = child_process::start(parts_.settings->program, parts_.library,
+                                   lease == nullptr ? -1 : lease->fd(), request.workers);
   if (!made) return made.error();
   process_ = std::move(*made);
   checked_ = parts_.clock_source->now();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <mutex>
 #include <shared_mutex>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "core/plugin/read_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/event_source.h"
+#include "oarlock/ext/leadership.h"
 #include "oarlock/ext/log.h"
 #include "oarlock/ext/metrics.h"
 
@@ -151,6 +153,15 @@ static oarlock_status host_observe(oarlock_host_ctx* ctx, std::uint64_t series, 
                [&](const host_table& host) { return host.metrics().observe(series, value); });
 }
 
+static std::int64_t host_valid_until(oarlock_host_ctx* ctx) {
+  std::int64_t out = std::numeric_limits<std::int64_t>::min();
+  (void)asked(ctx, "oarlock.leadership/1 valid_until", [&](const host_table& host) {
+    out = host.lease_valid_until_ns();
+    return OARLOCK_OK;
+  });
+  return out;
+}
+
 static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
   static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &host_log_enabled,
                                                  &host_log_write};
@@ -163,11 +174,14 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
                                                         &host_add,
                                                         &host_set,
                                                         &host_observe};
+  static constexpr oarlock_host_leadership lease_table = {sizeof(oarlock_host_leadership), 0,
+                                                          &host_valid_until};
   if (text_of(id) == OARLOCK_EXT_LOG) return &log_table;
   if (text_of(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
   if (text_of(id) == OARLOCK_EXT_READ) return read_table();
   if (text_of(id) == OARLOCK_EXT_METRICS) return &metric_table;
   if (text_of(id) == OARLOCK_EXT_CACHE) return &cursor_table();
+  if (text_of(id) == OARLOCK_EXT_LEADERSHIP) return &lease_table;
   return nullptr;
 }
 
@@ -181,6 +195,7 @@ host_table::host_table(std::string plugin, std::vector<std::string> controllers,
       log_limit_(plugin_, services.log_limits(plugin_)),
       inbox_(std::make_shared<event_inbox>(services.inbox_of(plugin_, std::move(controllers)))),
       metrics_(services.metrics_of(plugin_)),
+      lease_(services.lease),
       lent_(new lent) {
   static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
   all.with([&](auto& list) { list.push_back(lent_); });
@@ -205,6 +220,10 @@ const oarlock_host* host_table::table() const {
   return &lent_->table;
 }
 
+std::int64_t host_table::lease_valid_until_ns() const {
+  return lease_ == nullptr ? std::numeric_limits<std::int64_t>::min() : lease_->load();
+}
+
 oarlock_status host_table::enqueue(std::string_view controller, std::string_view ns,
                                    std::string_view name) const {
   const auto done = inbox_->add(controller, ns, name);
@@ -224,9 +243,9 @@ void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
 }
 
 const std::vector<std::string_view>& host_table::extensions() {
-  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG, OARLOCK_EXT_EVENT_SOURCE,
-                                                    OARLOCK_EXT_READ, OARLOCK_EXT_METRICS,
-                                                    OARLOCK_EXT_CACHE};
+  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG,   OARLOCK_EXT_EVENT_SOURCE,
+                                                    OARLOCK_EXT_READ,  OARLOCK_EXT_METRICS,
+                                                    OARLOCK_EXT_CACHE, OARLOCK_EXT_LEADERSHIP};
   return ids;
 }
 

@@ -10,6 +10,7 @@ void put(writer& w, const load_request& request) {
   w.u32(request.workers);
   w.i32(request.log_level);
   w.u64(request.metric_series_max);
+  w.u8(request.has_lease ? 1 : 0);
   for (const auto* text : {&request.core_version, &request.plugin, &request.version,
                            &request.library_file, &request.manifest_file, &request.config_json}) {
     w.text(*text);
@@ -28,6 +29,7 @@ load_request take_load_request(reader& r) {
   out.workers = r.u32();
   out.log_level = r.i32();
   out.metric_series_max = r.u64();
+  out.has_lease = r.u8() != 0;
   for (auto* text : {&out.core_version, &out.plugin, &out.version, &out.library_file,
                      &out.manifest_file, &out.config_json}) {
     *text = r.text();

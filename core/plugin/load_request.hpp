@@ -19,6 +19,7 @@ struct load_request {
   std::uint32_t workers = 0;            ///< threads that plan
   std::int32_t log_level = 0;           ///< the lowest that is kept, an oarlock_log_level
   std::uint64_t metric_series_max = 0;  ///< 0: no limit
+  bool has_lease = false;               ///< lease_fd is open
   std::string plugin;                   ///< name and version as plugin.yaml has them
   std::string version;
   std::string library_file;  ///< paths, for messages only

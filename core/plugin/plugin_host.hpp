@@ -9,6 +9,7 @@
 #include "core/controller/reconciler.hpp"
 #include "core/controller/spec.hpp"
 #include "core/plugin/event_inbox.hpp"
+#include "core/plugin/lease_page.hpp"
 #include "core/plugin/log_limit.hpp"
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/quota.hpp"
@@ -43,6 +44,7 @@ struct host_services {
   const quota_table* quotas = nullptr;
   const clock* clock_source = nullptr;
   metric_registry* metrics = nullptr;
+  const lease_limit* lease = nullptr;  ///< null: nobody leads
 
   [[nodiscard]] log_limit::parts log_limits(const std::string& plugin) const;
   [[nodiscard]] event_inbox::parts inbox_of(const std::string& plugin,

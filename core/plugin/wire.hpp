@@ -13,7 +13,8 @@ namespace oarlock::plugin::wire {
 inline constexpr int call_fd = 3;     ///< stream: load, start, drain, stop, one at a time
 inline constexpr int library_fd = 4;  ///< sealed memory file with the plugin's library
 inline constexpr int notice_fd = 5;   ///< packets to the daemon: log records, how it died
-inline constexpr int first_worker_fd = 6;
+inline constexpr int lease_fd = 6;    ///< memory file with the lease's limit, if there is one
+inline constexpr int first_worker_fd = 7;
 inline constexpr std::uint32_t workers_max = 16;
 
 /// The inputs of a plan: a namespace full of pods fits, a runaway selector does not.

@@ -1,11 +1,14 @@
 // The C++ SDK over extensions that a host has, and that it lacks.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "oarlock/sdk/cache.hpp"
 #include "oarlock/sdk/event_source.hpp"
+#include "oarlock/sdk/leadership.hpp"
 #include "oarlock/sdk/metrics.hpp"
 
 namespace oarlock::sdk {
@@ -16,6 +19,7 @@ struct fake_host {
   std::vector<std::string> calls;
   std::vector<std::string> objects{R"({"n":0})", R"({"n":1})", R"({"n":2})"};
   std::size_t at = 0;
+  std::int64_t lease_valid_until_ns = 0;
   oarlock_host table{};
 };
 
@@ -55,11 +59,15 @@ const oarlock_host_cache cached = {
       return OARLOCK_OK;
     }};
 
+const oarlock_host_leadership lease = {
+    sizeof(lease), 0, [](oarlock_host_ctx* ctx) { return of(ctx).lease_valid_until_ns; }};
+
 void fill(fake_host& host, bool has_extensions) {
   host.table.struct_size = sizeof(host.table);
   host.table.ctx = reinterpret_cast<oarlock_host_ctx*>(&host);
   host.table.extension = [](oarlock_host_ctx*, oarlock_str_view id) -> const void* {
     if (to_text(id) == OARLOCK_EXT_EVENT_SOURCE) return &events;
+    if (to_text(id) == OARLOCK_EXT_LEADERSHIP) return &lease;
     return to_text(id) == OARLOCK_EXT_CACHE ? &cached : nullptr;
   };
   if (!has_extensions) {
@@ -90,11 +98,30 @@ TEST(extensions, a_cursor_walks_and_closes) {
   EXPECT_THROW((void)from.find({.resource = "nodes"}), terminal_error);
 }
 
+TEST(extensions, leadership_lasts_until_its_limit) {
+  using namespace std::chrono_literals;
+  fake_host host;
+  fill(host, true);
+  const leadership lead(host.table);
+  using time_point = std::chrono::steady_clock::time_point;
+  host.lease_valid_until_ns = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(lead.valid_until(), time_point::min());
+  EXPECT_FALSE(lead.lasts(0s));
+  host.lease_valid_until_ns = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(lead.valid_until(), time_point::max());
+  EXPECT_TRUE(lead.lasts(24h));
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  host.lease_valid_until_ns = std::chrono::nanoseconds(now + 1h).count();
+  EXPECT_TRUE(lead.lasts(1min));
+  EXPECT_FALSE(lead.lasts(1h));
+}
+
 TEST(extensions, without_them_nothing_happens) {
   fake_host host;
   fill(host, false);
   EXPECT_FALSE(event_source(host.table).enqueue("rower", "shop", "a"));
   EXPECT_THROW((void)cache(host.table).find({.resource = "pods"}), terminal_error);
+  EXPECT_EQ(leadership(host.table).valid_until(), std::chrono::steady_clock::time_point::min());
   const metrics none(host.table);
   none.counters("x_total", "help").add().increment();
   none.gauges("x", "help").add().set(1);

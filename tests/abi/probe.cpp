@@ -15,6 +15,7 @@ oarlock_failure_view probe_failure_view;
 oarlock_host probe_host;
 oarlock_host_cache probe_host_cache;
 oarlock_host_event_source probe_host_event_source;
+oarlock_host_leadership probe_host_leadership;
 oarlock_host_log probe_host_log;
 oarlock_host_metrics probe_host_metrics;
 oarlock_host_read probe_host_read;

@@ -103,7 +103,9 @@ inline result<std::unique_ptr<plugin::loaded_plugin>> load_from(
     const plugin::child_settings& settings = zoo_settings()) {
   static system_clock clock;
   if (where == home::core) {
-    return plugin::load_plugin(path, config, {settings.quotas, &clock, &zoo_metrics()});
+    return plugin::load_plugin(path, config,
+                               {settings.quotas, &clock, &zoo_metrics(),
+                                settings.lease == nullptr ? nullptr : &settings.lease->limit()});
   }
   return plugin::load_plugin_in_child(path, config, settings, clock, zoo_metrics());
 }

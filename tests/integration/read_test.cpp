@@ -45,10 +45,10 @@ TEST_P(LiveReads, AreThoseOfTheManifestThatRbacAllows) {
   // Declared by now, and not granted.
   manifest << "        - {apiVersion: v1, kind: ConfigMap, plural: configmaps}\n" << std::flush;
 
-  c.must({"apply", "-n", ns, "-f", "-"}, secret("secret-there-root") + secret("effect-there-root") +
-                                             secret("stranger") + animal("secret-there") +
-                                             animal("secret-lacks") + animal("effect-there") +
-                                             animal("stranger-one") + animal("config-one"));
+  c.must({"apply", "-n", ns, "-f", "-"},
+         secret("secret-there-root") + secret("effect-there-root") + secret("stranger") +
+             animal("secret-there") + animal("secret-lacks") + animal("effect-there") +
+             animal("stranger-one") + animal("config-one") + animal("leads-one"));
   daemon d(c, {{folder.path().string()},
                {"--plugin-identity=serviceaccount", "--namespace=" + ns,
                 std::string("--plugin-home=") + GetParam()},
@@ -66,6 +66,7 @@ TEST_P(LiveReads, AreThoseOfTheManifestThatRbacAllows) {
   becomes("secret-lacks", ".status.saw.there", "false");
   becomes("stranger-one", stalled + ".reason", "NotDeclared");
   becomes("config-one", stalled + ".reason", "Forbidden");
+  becomes("leads-one", ".status.saw.leads", "true");
   becomes("effect-there", stalled + ".reason", "Saw");
   becomes("effect-there", stalled + ".message", "effect read: {\"there\":true,\"password\":8}");
   d.process().send(SIGTERM);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <exception>
+#include <limits>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -20,12 +21,14 @@
 #include "core/plugin/host/recorder.hpp"
 #include "core/plugin/host/remote_reads.hpp"
 #include "core/plugin/host/sandbox.hpp"
+#include "core/plugin/lease_page.hpp"
 #include "core/plugin/lent_text.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/observation.hpp"
 #include "core/plugin/read_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/event_source.h"
+#include "oarlock/ext/leadership.h"
 
 namespace oarlock::plugin::host {
 
@@ -33,7 +36,8 @@ namespace {
 
 std::int32_t lowest_log_level = OARLOCK_LOG_INFO;
 std::vector<std::string> controllers;
-metric_buffer* metrics = nullptr;  // from before create() on
+metric_buffer* metrics = nullptr;    // from before create() on
+const lease_limit* lease = nullptr;  // null: nobody leads
 
 std::string_view text_of(oarlock_str_view lent) {
   return lent.data == nullptr ? std::string_view{} : std::string_view(lent.data, lent.size);
@@ -112,6 +116,11 @@ static oarlock_status observe_here(oarlock_host_ctx* ctx, std::uint64_t series, 
   return asked(ctx, [&] { return metrics->observe(series, value); });
 }
 
+static std::int64_t valid_until_here(oarlock_host_ctx* ctx) {
+  if (ctx == nullptr || lease == nullptr) return std::numeric_limits<std::int64_t>::min();
+  return lease->load();
+}
+
 static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
   static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &log_enabled_here,
                                                  &log_write_here};
@@ -124,12 +133,15 @@ static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
                                                         &add_here,
                                                         &set_here,
                                                         &observe_here};
+  static constexpr oarlock_host_leadership lease_table = {sizeof(oarlock_host_leadership), 0,
+                                                          &valid_until_here};
   const auto name = text_of(id);
   if (name == OARLOCK_EXT_LOG) return &log_table;
   if (name == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
   if (name == OARLOCK_EXT_READ) return read_table();
   if (name == OARLOCK_EXT_METRICS) return &metric_table;
   if (name == OARLOCK_EXT_CACHE) return &cursor_table();
+  if (name == OARLOCK_EXT_LEADERSHIP) return &lease_table;
   return nullptr;
 }
 
@@ -226,6 +238,10 @@ class server {
     lowest_log_level = request.log_level;
     controllers = request.controllers;
     metrics = new metric_buffer(request.plugin, request.metric_series_max);  // never freed
+    // Without one another file of the daemon may have that number.
+    if (request.has_lease) lease = map_lease_page(wire::lease_fd);
+    ::close(wire::lease_fd);
+    if (request.has_lease && lease == nullptr) ::_exit(1);
     workers_ = request.workers;
     std::string gaps = put_up_walls(request);
     if (!gaps.empty() && request.mode == wire::sandbox_mode::required) return no_wall(gaps);

@@ -5,6 +5,7 @@
 #include "oarlock/abi.h"
 #include "oarlock/ext/cache.h"
 #include "oarlock/ext/event_source.h"
+#include "oarlock/ext/leadership.h"
 #include "oarlock/ext/log.h"
 #include "oarlock/ext/metrics.h"
 #include "oarlock/ext/read.h"

@@ -14,7 +14,7 @@ namespace sdk = oarlock::sdk;
 class reader final : public sdk::reconciler {
  public:
   static constexpr std::string_view controller = "zoo";
-  explicit reader(const sdk::setup& s) : reads_(s.reads) {}
+  explicit reader(const sdk::setup& s) : reads_(s.reads), leadership_(s.leadership) {}
 
   // "<what>-<anything>": what is read of which kind.
   std::optional<json::value> observe(const sdk::plan_input& input,
@@ -25,6 +25,7 @@ class reader final : public sdk::reconciler {
     if (asked == "stranger") return seen("secrets", "stranger");
     if (asked == "config") return seen("configmaps", "config");
     if (asked == "undeclared") return seen("nodes", "n");
+    if (asked == "leads") return json::object({{"leads", leadership_.lasts({})}});
     if (asked == "thread") return seen_elsewhere(own);
     return std::nullopt;
   }
@@ -63,6 +64,7 @@ class reader final : public sdk::reconciler {
   }
 
   sdk::live_reader reads_;
+  sdk::leadership leadership_;
 };
 
 }  // namespace

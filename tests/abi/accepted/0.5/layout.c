@@ -161,6 +161,11 @@ FIELD(oarlock_host_event_source, reserved, 4, uint32_t);
 FIELD(oarlock_host_event_source, enqueue, 8,
       oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view, oarlock_str_view));
 
+SIZE(oarlock_host_leadership, 16);
+FIELD(oarlock_host_leadership, struct_size, 0, uint32_t);
+FIELD(oarlock_host_leadership, reserved, 4, uint32_t);
+FIELD(oarlock_host_leadership, valid_until, 8, int64_t (*)(oarlock_host_ctx*));
+
 SIZE(oarlock_pair_view, 32);
 FIELD(oarlock_pair_view, key, 0, oarlock_str_view);
 FIELD(oarlock_pair_view, value, 16, oarlock_str_view);

@@ -230,6 +230,21 @@ typedef struct oarlock_host_event_source {
 }
 #endif
 #endif
+#ifndef OARLOCK_EXT_LEADERSHIP_H
+#define OARLOCK_EXT_LEADERSHIP_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_LEADERSHIP "oarlock.leadership/1"
+typedef struct oarlock_host_leadership {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t (*valid_until)(oarlock_host_ctx* ctx);
+} oarlock_host_leadership;
+#ifdef __cplusplus
+}
+#endif
+#endif
 #ifndef OARLOCK_EXT_LOG_H
 #define OARLOCK_EXT_LOG_H
 #ifdef __cplusplus
