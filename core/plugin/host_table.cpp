@@ -10,9 +10,11 @@
 #include "core/base/guarded.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
+#include "core/base/system_clock.hpp"
 #include "core/plugin/cursor_calls.hpp"
 #include "core/plugin/read_call.hpp"
 #include "core/plugin/version.hpp"
+#include "oarlock/ext/clock.h"
 #include "oarlock/ext/event_source.h"
 #include "oarlock/ext/leadership.h"
 #include "oarlock/ext/log.h"
@@ -98,6 +100,19 @@ oarlock_status asked(oarlock_host_ctx* ctx, const char* name, Work work) noexcep
   return done;
 }
 
+std::int64_t monotonic_ns_of(const clock& c) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(c.now().time_since_epoch()).count();
+}
+std::int64_t unix_ms_of(const clock& c) {
+  const auto since = c.wall_now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+// Of a host that was given none.
+const clock& machine_clock() {
+  static const system_clock one;
+  return one;
+}
+
 extern "C" {
 
 static std::int32_t host_log_enabled(oarlock_host_ctx*, oarlock_log_level level) {
@@ -162,6 +177,24 @@ static std::int64_t host_valid_until(oarlock_host_ctx* ctx) {
   return out;
 }
 
+static std::int64_t host_monotonic_ns(oarlock_host_ctx* ctx) {
+  std::int64_t out = 0;
+  (void)asked(ctx, "oarlock.clock/1 monotonic_ns", [&](const host_table& host) {
+    out = monotonic_ns_of(host.clock_source());
+    return OARLOCK_OK;
+  });
+  return out;
+}
+
+static std::int64_t host_unix_ms(oarlock_host_ctx* ctx) {
+  std::int64_t out = 0;
+  (void)asked(ctx, "oarlock.clock/1 unix_ms", [&](const host_table& host) {
+    out = unix_ms_of(host.clock_source());
+    return OARLOCK_OK;
+  });
+  return out;
+}
+
 static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
   static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &host_log_enabled,
                                                  &host_log_write};
@@ -176,12 +209,15 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
                                                         &host_observe};
   static constexpr oarlock_host_leadership lease_table = {sizeof(oarlock_host_leadership), 0,
                                                           &host_valid_until};
+  static constexpr oarlock_host_clock clock_table = {sizeof(oarlock_host_clock), 0,
+                                                     &host_monotonic_ns, &host_unix_ms};
   if (text_of(id) == OARLOCK_EXT_LOG) return &log_table;
   if (text_of(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
   if (text_of(id) == OARLOCK_EXT_READ) return read_table();
   if (text_of(id) == OARLOCK_EXT_METRICS) return &metric_table;
   if (text_of(id) == OARLOCK_EXT_CACHE) return &cursor_table();
   if (text_of(id) == OARLOCK_EXT_LEADERSHIP) return &lease_table;
+  if (text_of(id) == OARLOCK_EXT_CLOCK) return &clock_table;
   return nullptr;
 }
 
@@ -196,6 +232,7 @@ host_table::host_table(std::string plugin, std::vector<std::string> controllers,
       inbox_(std::make_shared<event_inbox>(services.inbox_of(plugin_, std::move(controllers)))),
       metrics_(services.metrics_of(plugin_)),
       lease_(services.lease),
+      clock_(services.clock_source == nullptr ? machine_clock() : *services.clock_source),
       lent_(new lent) {
   static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
   all.with([&](auto& list) { list.push_back(lent_); });
@@ -243,9 +280,9 @@ void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
 }
 
 const std::vector<std::string_view>& host_table::extensions() {
-  static const std::vector<std::string_view> ids = {OARLOCK_EXT_LOG,   OARLOCK_EXT_EVENT_SOURCE,
-                                                    OARLOCK_EXT_READ,  OARLOCK_EXT_METRICS,
-                                                    OARLOCK_EXT_CACHE, OARLOCK_EXT_LEADERSHIP};
+  static const std::vector<std::string_view> ids = {
+      OARLOCK_EXT_LOG,   OARLOCK_EXT_EVENT_SOURCE, OARLOCK_EXT_READ, OARLOCK_EXT_METRICS,
+      OARLOCK_EXT_CACHE, OARLOCK_EXT_LEADERSHIP,   OARLOCK_EXT_CLOCK};
   return ids;
 }
 

@@ -29,6 +29,8 @@ class host_table {
   [[nodiscard]] log_limit& log_quota() const { return log_limit_; }
   [[nodiscard]] const std::shared_ptr<event_inbox>& inbox() const { return inbox_; }
   [[nodiscard]] registry_metrics& metrics() const { return metrics_; }
+  /// As oarlock.clock/1 says it.
+  [[nodiscard]] const clock& clock_source() const { return clock_; }
   /// Until when this process leads, as oarlock.leadership/1 says it.
   [[nodiscard]] std::int64_t lease_valid_until_ns() const;
   /// As the plugin's event sources do.
@@ -49,6 +51,7 @@ class host_table {
   std::shared_ptr<event_inbox> inbox_;
   mutable registry_metrics metrics_;
   const lease_limit* lease_;
+  const clock& clock_;
   lent* lent_;  // never freed
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "oarlock/sdk/cache.hpp"
+#include "oarlock/sdk/clock.hpp"
 #include "oarlock/sdk/event_source.hpp"
 #include "oarlock/sdk/leadership.hpp"
 #include "oarlock/sdk/metrics.hpp"
@@ -62,12 +63,17 @@ const oarlock_host_cache cached = {
 const oarlock_host_leadership lease = {
     sizeof(lease), 0, [](oarlock_host_ctx* ctx) { return of(ctx).lease_valid_until_ns; }};
 
+const oarlock_host_clock clocks = {sizeof(clocks), 0,
+                                   [](oarlock_host_ctx*) -> std::int64_t { return 5000000; },
+                                   [](oarlock_host_ctx*) -> std::int64_t { return 1700000000123; }};
+
 void fill(fake_host& host, bool has_extensions) {
   host.table.struct_size = sizeof(host.table);
   host.table.ctx = reinterpret_cast<oarlock_host_ctx*>(&host);
   host.table.extension = [](oarlock_host_ctx*, oarlock_str_view id) -> const void* {
     if (to_text(id) == OARLOCK_EXT_EVENT_SOURCE) return &events;
     if (to_text(id) == OARLOCK_EXT_LEADERSHIP) return &lease;
+    if (to_text(id) == OARLOCK_EXT_CLOCK) return &clocks;
     return to_text(id) == OARLOCK_EXT_CACHE ? &cached : nullptr;
   };
   if (!has_extensions) {
@@ -114,6 +120,17 @@ TEST(extensions, leadership_lasts_until_its_limit) {
   host.lease_valid_until_ns = std::chrono::nanoseconds(now + 1h).count();
   EXPECT_TRUE(lead.lasts(1min));
   EXPECT_FALSE(lead.lasts(1h));
+}
+
+TEST(extensions, the_clock_is_the_hosts) {
+  using namespace std::chrono_literals;
+  fake_host host;
+  fill(host, true);
+  EXPECT_EQ(clock(host.table).now().time_since_epoch(), 5ms);
+  EXPECT_EQ(clock(host.table).wall_now().time_since_epoch(), 1700000000123ms);
+  fill(host, false);
+  const auto now = std::chrono::steady_clock::now();
+  EXPECT_GE(clock(host.table).now(), now) << "the machine's";
 }
 
 TEST(extensions, without_them_nothing_happens) {

@@ -14,6 +14,7 @@ oarlock_error_out probe_error_out;
 oarlock_failure_view probe_failure_view;
 oarlock_host probe_host;
 oarlock_host_cache probe_host_cache;
+oarlock_host_clock probe_host_clock;
 oarlock_host_event_source probe_host_event_source;
 oarlock_host_leadership probe_host_leadership;
 oarlock_host_log probe_host_log;

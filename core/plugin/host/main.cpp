@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/system_clock.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/effect_call.hpp"
 #include "core/plugin/errors.hpp"
@@ -27,6 +28,7 @@
 #include "core/plugin/observation.hpp"
 #include "core/plugin/read_call.hpp"
 #include "core/plugin/version.hpp"
+#include "oarlock/ext/clock.h"
 #include "oarlock/ext/event_source.h"
 #include "oarlock/ext/leadership.h"
 
@@ -121,6 +123,16 @@ static std::int64_t valid_until_here(oarlock_host_ctx* ctx) {
   return lease->load();
 }
 
+static std::int64_t monotonic_ns_here(oarlock_host_ctx*) {
+  const auto since = system_clock().now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+}
+
+static std::int64_t unix_ms_here(oarlock_host_ctx*) {
+  const auto since = system_clock().wall_now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+
 static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
   static constexpr oarlock_host_log log_table = {sizeof(oarlock_host_log), 0, &log_enabled_here,
                                                  &log_write_here};
@@ -135,6 +147,8 @@ static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
                                                         &observe_here};
   static constexpr oarlock_host_leadership lease_table = {sizeof(oarlock_host_leadership), 0,
                                                           &valid_until_here};
+  static constexpr oarlock_host_clock clock_table = {sizeof(oarlock_host_clock), 0,
+                                                     &monotonic_ns_here, &unix_ms_here};
   const auto name = text_of(id);
   if (name == OARLOCK_EXT_LOG) return &log_table;
   if (name == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
@@ -142,6 +156,7 @@ static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
   if (name == OARLOCK_EXT_METRICS) return &metric_table;
   if (name == OARLOCK_EXT_CACHE) return &cursor_table();
   if (name == OARLOCK_EXT_LEADERSHIP) return &lease_table;
+  if (name == OARLOCK_EXT_CLOCK) return &clock_table;
   return nullptr;
 }
 

@@ -4,6 +4,7 @@
 
 #include "oarlock/abi.h"
 #include "oarlock/ext/cache.h"
+#include "oarlock/ext/clock.h"
 #include "oarlock/ext/event_source.h"
 #include "oarlock/ext/leadership.h"
 #include "oarlock/ext/log.h"

@@ -21,6 +21,7 @@
 
 #include "oarlock/oarlock.h"
 #include "oarlock/sdk/cache.hpp"
+#include "oarlock/sdk/clock.hpp"
 #include "oarlock/sdk/effect.hpp"
 #include "oarlock/sdk/event_source.hpp"
 #include "oarlock/sdk/leadership.hpp"
@@ -41,6 +42,7 @@ struct setup {
   sdk::metrics metrics = {};
   sdk::cache cache = {};  ///< for observe() and plan()
   sdk::leadership leadership = {};
+  sdk::clock clock = {};  ///< not for plan()
 };
 
 /// Several threads call plan() at the same time, for different objects: keep it free of state.
@@ -150,9 +152,9 @@ oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
       [&] {
         const std::string_view text = to_text(view->config);
         const auto config = json::parse(text.empty() ? std::string_view("{}") : text);
-        const setup s{logger(*host),       json::node{&config},   text,
-                      event_source(*host), live_reader(*host),    sdk::metrics(*host),
-                      sdk::cache(*host),   sdk::leadership(*host)};
+        const setup s{logger(*host),       json::node{&config},    text,
+                      event_source(*host), live_reader(*host),     sdk::metrics(*host),
+                      sdk::cache(*host),   sdk::leadership(*host), sdk::clock(*host)};
         auto made = std::make_unique<instance>();
         (made->reconcilers.push_back({Reconcilers::controller, make<Reconcilers>(s)}), ...);
         *out = reinterpret_cast<oarlock_instance*>(made.release());

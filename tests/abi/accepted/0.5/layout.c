@@ -155,6 +155,12 @@ FIELD(oarlock_host_cache, next, 16,
       oarlock_status (*)(oarlock_host_ctx*, uint64_t, oarlock_object_view*));
 FIELD(oarlock_host_cache, close, 24, oarlock_status (*)(oarlock_host_ctx*, uint64_t));
 
+SIZE(oarlock_host_clock, 24);
+FIELD(oarlock_host_clock, struct_size, 0, uint32_t);
+FIELD(oarlock_host_clock, reserved, 4, uint32_t);
+FIELD(oarlock_host_clock, monotonic_ns, 8, int64_t (*)(oarlock_host_ctx*));
+FIELD(oarlock_host_clock, unix_ms, 16, int64_t (*)(oarlock_host_ctx*));
+
 SIZE(oarlock_host_event_source, 16);
 FIELD(oarlock_host_event_source, struct_size, 0, uint32_t);
 FIELD(oarlock_host_event_source, reserved, 4, uint32_t);

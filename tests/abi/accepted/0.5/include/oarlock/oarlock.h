@@ -214,6 +214,22 @@ typedef struct oarlock_host_cache {
 }
 #endif
 #endif
+#ifndef OARLOCK_EXT_CLOCK_H
+#define OARLOCK_EXT_CLOCK_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_CLOCK "oarlock.clock/1"
+typedef struct oarlock_host_clock {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t (*monotonic_ns)(oarlock_host_ctx* ctx);
+  int64_t (*unix_ms)(oarlock_host_ctx* ctx);
+} oarlock_host_clock;
+#ifdef __cplusplus
+}
+#endif
+#endif
 #ifndef OARLOCK_EXT_EVENT_SOURCE_H
 #define OARLOCK_EXT_EVENT_SOURCE_H
 #ifdef __cplusplus
