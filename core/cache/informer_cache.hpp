@@ -78,7 +78,7 @@ class informer_cache {
     /// How often each store is compared with a list, jittered by a tenth; 0: never.
     duration self_check_period = std::chrono::minutes(10);
     /// Reads objects again when the CRD of their kind changes, which no event of theirs tells
-    /// (docs/decisions/0013-when-a-schema-changes.md). One watch of the metadata of all CRDs, from
+    /// (docs/decisions/0014-when-a-schema-changes.md). One watch of the metadata of all CRDs, from
     /// the first kind on that may be one's; for that the right to list and watch them is needed.
     bool follow_schemas = false;
   };

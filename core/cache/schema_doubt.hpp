@@ -1,7 +1,7 @@
 #pragma once
 // When the objects of a kind are read again after its CRD has changed. Pure.
 //
-// An API server takes a new schema in steps (docs/decisions/0013-when-a-schema-changes.md): reads
+// An API server takes a new schema in steps (docs/decisions/0014-when-a-schema-changes.md): reads
 // use it as soon as that server has heard of it; the watches that are open go on with the old one
 // for a second or more and then end; other servers follow in their own time.
 #include <cstddef>
