@@ -12,6 +12,7 @@
 #include "bench/subject.hpp"
 #include "core/base/asio_timers.hpp"
 #include "core/base/system_clock.hpp"
+#include "core/base/system_random.hpp"
 #include "core/cache/standalone.hpp"
 #include "core/controller/controller.hpp"
 
@@ -37,11 +38,19 @@ class clock_reader final : public controller::reconciler {
 struct daemon_parts {
   explicit daemon_parts(boost::asio::io_context& loop, cache::standalone& cluster)
       : events({loop.get_executor(), &cluster.client(), &clock, &timers, &cluster.metrics(), "b"}),
-        subject({"bench", "bench", deployments, {}, {}, 16, {}},
-                {loop.get_executor(), lane.get_executor(), &cluster.client(), &cluster.cache(),
-                 &events, &plan, &clock, &timers, &cluster.metrics()}) {}
+        subject({"bench", "bench", deployments, {}, {}, 16, {}}, {.loop = loop.get_executor(),
+                                                                  .lane = lane.get_executor(),
+                                                                  .client = &cluster.client(),
+                                                                  .cache = &cluster.cache(),
+                                                                  .events = &events,
+                                                                  .plan = &plan,
+                                                                  .clock_source = &clock,
+                                                                  .timer_source = &timers,
+                                                                  .metrics = &cluster.metrics(),
+                                                                  .random = &random}) {}
   system_clock clock;
   asio_timers timers;
+  system_random random;
   boost::asio::thread_pool lane{lane_threads};
   controller::event_recorder events;
   clock_reader plan;
