@@ -321,12 +321,12 @@ debian_packages() {
   command_test packages tutorial 600 tests/tutorial/run.sh build/release/packages
 }
 
-lints_and_go() {
+lints_and_go() { # PRESET
   section "lint"
   command_test lint clang-format 120 tools/format.sh --check
   lint_scripts
   outside_project
-  command_test lint sdk-gcc12 300 tests/sdk/compile.sh build/dev
+  command_test lint sdk-gcc12 300 tests/sdk/compile.sh "build/$1"
   section "go"
   go_tests go deploy/devcluster units
   go_style core/package/helper
@@ -372,9 +372,9 @@ e2e() {
 
 # --- what make calls ---
 
-run_check() { # [MORE-BUILD-TARGETS...]
-  if build "$@" dev; then units dev "$(nproc)"; fi
-  lints_and_go
+run_check() {
+  if build dev; then units dev "$(nproc)"; fi
+  lints_and_go dev
 }
 
 run_api() {
@@ -437,8 +437,10 @@ run_all() {
   started=$(now_ms)
   limited_shown 2400 tools/deps.sh build go node rust registry ||
     record packages deps 0 1 0 "$started" "see above"
-  run_check devcluster fetch
-  if build cosign release; then
+  # The sanitizers' presets have the asserts of dev: it is not built a fourth time.
+  if build devcluster fetch cosign release; then
+    units release "$(nproc)"
+    lints_and_go release
     go_tests e2e core/package/helper e2e -count=1
     integration release
     crds types build/bin/oarlock short 600
