@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds OUTDIR/devcluster, the link OUTDIR/kubectl and the programs of the images in
 # OUTDIR/devcluster.d. Needs nothing but Go; does nothing when all is up to date. With a version
-# (vX.Y.Z) it holds that Kubernetes instead of the one of go.mod, and no CoreDNS, which is of one
-# Kubernetes; kubectl is then of that version too.
+# (vX.Y.Z) it holds that Kubernetes instead of the one of go.mod, and neither CoreDNS nor the
+# provisioner, which are of one Kubernetes; kubectl is then of that version too.
 set -eu
 [ $# -eq 1 ] || [ $# -eq 2 ] || { echo "usage: $0 OUTDIR [vX.Y.Z]" >&2; exit 2; }
 mkdir -p "$1"
@@ -19,7 +19,7 @@ version=$(sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' go.mod)
 modfile=go.mod tags=
 if [ -n "${2:-}" ]; then
     mkdir -p "$out/devcluster.d"
-    version=$2 modfile=$out/devcluster.d/go.mod tags=nocoredns
+    version=$2 modfile=$out/devcluster.d/go.mod tags=noaddons
 fi
 major=${version#v}; major=${major%%.*}
 minor=${version#v*.}; minor=${minor%%.*}

@@ -1,5 +1,5 @@
-// Command probe is the client in a pod of the node test: it fetches each URL of its arguments and
-// prints the answer, or resolves each plain name and prints its addresses.
+// Command probe is the client in a pod of the node tests. Its arguments are URLs to fetch, plain
+// names to resolve, paths of files to read, or PATH=TEXT to write; it prints what it gets.
 package main
 
 import (
@@ -32,6 +32,14 @@ func main() {
 func probe(arg string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	if strings.HasPrefix(arg, "/") {
+		path, text, write := strings.Cut(arg, "=")
+		if write {
+			return "", os.WriteFile(path, []byte(text), 0o600)
+		}
+		data, err := os.ReadFile(path)
+		return string(data), err
+	}
 	if !strings.HasPrefix(arg, "http://") {
 		addrs, err := net.DefaultResolver.LookupHost(ctx, arg)
 		return strings.Join(addrs, " "), err

@@ -28,6 +28,7 @@ rules:
   - system:kube-scheduler
   - system:kube-proxy
   - devcluster:coredns
+  - devcluster:provisioner
 - level: Metadata
 `
 

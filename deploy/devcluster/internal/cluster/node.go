@@ -151,8 +151,9 @@ func nodeClients(node string) map[string]pki.Leaf {
 		kubelet: {
 			CommonName: "system:node:" + node, Organizations: []string{"system:nodes"},
 		},
-		kubeProxy: {CommonName: "system:kube-proxy"},
-		coreDNS:   {CommonName: dnsUser},
+		kubeProxy:   {CommonName: "system:kube-proxy"},
+		coreDNS:     {CommonName: dnsUser},
+		provisioner: {CommonName: provisionerUser},
 	}
 }
 
@@ -210,7 +211,10 @@ func (c *Cluster) startNodeLevel(timeout time.Duration) error {
 	if err := c.startComponents(rest...); err != nil {
 		return err
 	}
-	return c.waitReady(timeout, rest...)
+	if err := c.waitReady(timeout, rest...); err != nil {
+		return err
+	}
+	return c.startComponents(provisioner) // claims wait for it, `up` need not
 }
 
 func (c *Cluster) connectNode(node NodeRef) error {

@@ -11,6 +11,8 @@ const (
 	pauseImage = "devcluster-pause:1"
 	dnsUser    = "devcluster:coredns"
 	dnsPort    = 1053 // of CoreDNS on the node; the Service maps 53 to it
+
+	provisionerUser = "devcluster:provisioner"
 )
 
 // insideNode is the path of a node's file as its components see it.
@@ -185,6 +187,8 @@ func (c *Cluster) nodeSpec(name string) (supervisor.Spec, error) {
 			"--iptables-min-sync-period=200ms"), nil
 	case coreDNS:
 		return c.own(name, "-conf", c.insideNode("Corefile"), "-quiet"), nil
+	case provisioner:
+		return c.own(name, config, "--nodes="+c.inside("nodes")), nil
 	}
 	return supervisor.Spec{}, c.unknownComponent(name)
 }

@@ -269,13 +269,14 @@ const (
 	kubelet           = "kubelet"
 	kubeProxy         = "kube-proxy"
 	coreDNS           = "coredns"
+	provisioner       = "provisioner" // of the volumes of the default StorageClass
 )
 
 // Components lists what this cluster is made of.
 func (c *Cluster) Components() []string {
 	if c.State.Level == Node {
 		return []string{registry, containerd, etcd, apiServer, controllerManager, scheduler,
-			kubelet, kubeProxy, coreDNS}
+			kubelet, kubeProxy, coreDNS, provisioner}
 	}
 	out := []string{etcd, apiServer}
 	for _, name := range []string{controllerManager, scheduler} {

@@ -1,4 +1,4 @@
-//go:build !nocoredns
+//go:build !noaddons
 
 package component
 
