@@ -24,7 +24,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"up", "--dir DIR [--level control-plane|node] [--kubeconfig FILE] [--name NAME]\n" +
-			"        [--with controller-manager,scheduler] [--timeout 3m]",
+			"        [--nodes N] [--with controller-manager,scheduler] [--timeout 3m]",
 			"start a cluster, or what of it does not run, and wait until it is ready", up},
 		{"down", "--dir DIR [--purge]", "stop a cluster; --purge removes its data too", down},
 		{"status", "--dir DIR [-o json]", "show components; exit code 0 only if ready", status},
@@ -33,6 +33,8 @@ func commands() []command {
 		{"start", "--dir DIR COMPONENT", "start again: same ports, same data", fault(start)},
 		{"pause", "--dir DIR COMPONENT", "SIGSTOP", fault(pause)},
 		{"resume", "--dir DIR COMPONENT", "SIGCONT", fault(resume)},
+		{"node", "--dir DIR stop|kill|freeze|start NODE",
+			"a whole further node with its pods: shut down, cut off, held, run again", node},
 		{"kubeconfig", "--dir DIR --user NAME [--group G ...] [--key-type ecdsa|rsa] [--files]",
 			"print a kubeconfig with a new client certificate", mintKubeconfig},
 		{"kubectl", "--dir DIR -- ARGS...", "run kubectl as the cluster's admin", kubectl},

@@ -35,6 +35,7 @@ func up(args []string) error {
 	level := set.String("level", "", "control-plane (default) or node")
 	kubeconfig := set.String("kubeconfig", "", "write the admin's kubeconfig here too")
 	name := set.String("name", "", "name of the cluster (default: that of the folder)")
+	nodes := set.Int("nodes", 0, "how many nodes, at level node (default: as it has; first one)")
 	with := set.String("with", "", "extra components: controller-manager,scheduler")
 	timeout := set.Duration("timeout", defaultTimeout, "bound of each wait")
 	if _, err := parse(set, args, 0); err != nil {
@@ -46,6 +47,7 @@ func up(args []string) error {
 	}
 	opts := cluster.UpOptions{
 		Level: cluster.Level(*level), Name: *name, Kubeconfig: *kubeconfig, Timeout: *timeout,
+		Nodes: *nodes,
 	}
 	if *with != "" {
 		opts.With = strings.Split(*with, ",")
@@ -119,6 +121,35 @@ func pause(c *cluster.Cluster, name string) error  { return c.Pause(name) }
 func resume(c *cluster.Cluster, name string) error { return c.ResumeComponent(name) }
 func start(c *cluster.Cluster, name string) error {
 	return c.StartComponent(name, defaultTimeout)
+}
+
+// node changes the state of a whole node.
+func node(args []string) error {
+	set, dir := flags("node")
+	rest, err := parse(set, args, 2)
+	if err != nil {
+		return err
+	}
+	c, err := open(*dir)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 2 {
+		return usageError{errors.New("expected stop, kill, freeze or start, and a node; " +
+			"`devcluster status` lists the nodes")}
+	}
+	switch verb, name := rest[0], rest[1]; verb {
+	case "stop":
+		return c.StopNode(name)
+	case "kill":
+		return c.KillNode(name)
+	case "freeze":
+		return c.FreezeNode(name)
+	case "start":
+		return c.StartNode(name, defaultTimeout)
+	default:
+		return usageError{fmt.Errorf("expected stop, kill, freeze or start, found %q", verb)}
+	}
 }
 
 func mintKubeconfig(args []string) error {

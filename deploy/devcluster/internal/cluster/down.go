@@ -26,7 +26,7 @@ func (c *Cluster) Down(purge bool) error {
 		return err
 	}
 	defer lock.Close()
-	if err := c.supervisor().Kill(); err != nil {
+	if err := c.killAll(); err != nil {
 		return err
 	}
 	if err := c.releaseHost(); err != nil {

@@ -19,17 +19,21 @@ func (c *Cluster) onComponent(name string, change func() error) error {
 	if !slices.Contains(c.Components(), name) {
 		return c.unknownComponent(name)
 	}
+	if node := c.nodeOf(name); !c.supervisorAt(node).Alive() {
+		return fmt.Errorf("%s: expected its node to run, found it stopped; start it with "+
+			"`devcluster node start --dir %s %s`", name, c.Dir, node.Name)
+	}
 	return c.withLock(change)
 }
 
 // StopComponent ends a component gracefully if it can.
 func (c *Cluster) StopComponent(name string) error {
-	return c.onComponent(name, func() error { return c.supervisor().Stop(name, stopGrace) })
+	return c.onComponent(name, func() error { return c.supervisorOf(name).Stop(name, stopGrace) })
 }
 
 // KillComponent ends a component at once, as a crash would.
 func (c *Cluster) KillComponent(name string) error {
-	return c.onComponent(name, func() error { return c.supervisor().Stop(name, 0) })
+	return c.onComponent(name, func() error { return c.supervisorOf(name).Stop(name, 0) })
 }
 
 // StartComponent starts a stopped component with its old ports and data and waits until it is
@@ -47,7 +51,7 @@ func (c *Cluster) StartComponent(name string, timeout time.Duration) error {
 func (c *Cluster) waitOne(name string, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for {
-		status, err := c.supervisor().Get(name)
+		status, err := c.supervisorOf(name).Get(name)
 		if err != nil {
 			return err
 		}
@@ -69,7 +73,7 @@ func (c *Cluster) waitOne(name string, timeout time.Duration) error {
 // Pause freezes a component: it keeps its connections and answers nothing.
 func (c *Cluster) Pause(name string) error {
 	return c.onComponent(name, func() error {
-		return c.supervisor().Signal(name, syscall.SIGSTOP)
+		return c.supervisorOf(name).Signal(name, syscall.SIGSTOP)
 	})
 }
 
@@ -80,5 +84,5 @@ func (c *Cluster) ResumeComponent(name string) error {
 
 // Resume is ResumeComponent for callers that hold the cluster's lock.
 func (c *Cluster) Resume(name string) error {
-	return c.supervisor().Signal(name, syscall.SIGCONT)
+	return c.supervisorOf(name).Signal(name, syscall.SIGCONT)
 }

@@ -94,51 +94,57 @@ func sidecar(name string) (string, error) {
 	return path, nil
 }
 
-// allocateNode picks a network for the first node, or keeps the one it has while it is free.
-// A device that an earlier run of this cluster left behind is removed first, so that its own
-// address does not count as taken.
-func (c *Cluster) allocateNode() error {
-	if err := c.releaseHost(); err != nil {
-		return err
+// allocateNodes picks a network for each node, or keeps the one it has while it is free; nodes of a
+// running cluster keep theirs. A device that an earlier run of this cluster left behind is removed
+// first, so that its own address does not count as taken.
+func (c *Cluster) allocateNodes(count int, running bool) error {
+	if have := len(c.State.Nodes); count != 0 && count < have {
+		return fmt.Errorf("--nodes: expected %d or more, as many as the cluster in %s has, found "+
+			"%d; `devcluster node stop` stops one", have, c.Dir, count)
+	}
+	if !running {
+		if err := c.releaseHost(); err != nil {
+			return err
+		}
 	}
 	used, err := netplan.UsedNetworks()
 	if err != nil {
 		return err
 	}
-	if len(c.State.Nodes) == 0 {
-		c.State.Nodes = []NodeRef{{Name: "node-1", Index: 1}}
+	for i := len(c.State.Nodes) + 1; i <= max(1, count); i++ {
+		c.State.Nodes = append(c.State.Nodes, NodeRef{Name: fmt.Sprintf("node-%d", i), Index: i})
+	}
+	seed, err := strconv.ParseUint(c.State.ID, 16, 32)
+	if err != nil {
+		return err
 	}
 	for i := range c.State.Nodes {
 		n := &c.State.Nodes[i]
-		n.HostDevice = hostDevice(c.State.ID, n.Index)
-		n.CgroupRoot = cgroupRoot(c.State.ID, n.Index)
-		seed, err := strconv.ParseUint(c.State.ID, 16, 32)
-		if err != nil {
-			return err
+		if !running || n.CgroupRoot == "" {
+			if n.Link, err = netplan.PickLink(uint32(seed), used); err != nil {
+				return err
+			}
 		}
-		if n.Link, err = netplan.PickLink(uint32(seed), used); err != nil {
-			return err
+		n.CgroupRoot = cgroupRoot(c.State.ID, n.Index)
+		if n.Index == 1 {
+			n.HostDevice = hostDevice(c.State.ID, n.Index)
 		}
 		used = append(used, n.Link.Prefix())
 	}
 	return nil
 }
 
-// releaseHost removes what a node leaves on the host after its init has died. It needs no state.
+// releaseHost removes what nodes leave on the host after their inits have died. It needs no state.
 func (c *Cluster) releaseHost() error {
 	if os.Geteuid() != 0 {
 		return nil // then there never was a node
 	}
-	nodes := c.State.Nodes
-	if len(nodes) == 0 {
-		id := clusterID(c.Dir)
-		nodes = []NodeRef{{HostDevice: hostDevice(id, 1), CgroupRoot: cgroupRoot(id, 1)}}
+	id := clusterID(c.Dir)
+	if err := supervisor.RemoveLink(hostDevice(id, 1), releaseLimit); err != nil {
+		return err
 	}
-	for _, n := range nodes {
-		if err := supervisor.RemoveLink(n.HostDevice, releaseLimit); err != nil {
-			return err
-		}
-		if err := cgroups.Remove(n.CgroupRoot, releaseLimit); err != nil {
+	for i := 1; i <= maxNodes; i++ {
+		if err := cgroups.Remove(cgroupRoot(id, i), releaseLimit); err != nil {
 			return err
 		}
 	}
@@ -146,34 +152,36 @@ func (c *Cluster) releaseHost() error {
 }
 
 // nodeClients are the identities of a node's components.
-func nodeClients(node string) map[string]pki.Leaf {
-	return map[string]pki.Leaf{
-		kubelet: {
-			CommonName: "system:node:" + node, Organizations: []string{"system:nodes"},
+func nodeClients(node NodeRef) map[string]pki.Leaf {
+	out := map[string]pki.Leaf{
+		node.component(kubelet): {
+			CommonName: "system:node:" + node.Name, Organizations: []string{"system:nodes"},
 		},
-		kubeProxy:   {CommonName: "system:kube-proxy"},
-		coreDNS:     {CommonName: dnsUser},
-		provisioner: {CommonName: provisionerUser},
+		node.component(kubeProxy): {CommonName: "system:kube-proxy"},
 	}
+	if node.Index == 1 {
+		out[coreDNS] = pki.Leaf{CommonName: dnsUser}
+		out[provisioner] = pki.Leaf{CommonName: provisionerUser}
+	}
+	return out
 }
 
-// prepareNode writes the certificates and configuration files of the first node.
-func (c *Cluster) prepareNode() error {
-	node := c.State.Nodes[0]
+// prepareNode writes the certificates and configuration files of a node.
+func (c *Cluster) prepareNode(node NodeRef) error {
 	ca, err := c.pki.Load("ca")
 	if err != nil {
 		return err
 	}
-	for name, leaf := range nodeClients(node.Name) {
+	for name, leaf := range nodeClients(node) {
 		if err := c.writeClientConfig(ca, name, leaf); err != nil {
 			return err
 		}
 	}
 	serving := pki.Leaf{
 		CommonName: "system:node:" + node.Name, Organizations: []string{"system:nodes"},
-		Hosts: []string{node.Name, node.Link.Node.String()},
+		Hosts: []string{node.Name, node.address()},
 	}
-	if _, err := c.pki.Ensure(ca, "kubelet", serving); err != nil {
+	if _, err := c.pki.Ensure(ca, node.component(kubelet), serving); err != nil {
 		return err
 	}
 	for name, text := range c.nodeFiles(node) {
@@ -187,12 +195,21 @@ func (c *Cluster) prepareNode() error {
 
 // startNodeLevel starts everything, in waves that follow the dependencies.
 func (c *Cluster) startNodeLevel(timeout time.Duration) error {
-	if err := c.connectNode(c.State.Nodes[0]); err != nil {
+	if err := c.connectToHost(c.State.Nodes[0]); err != nil {
 		return err
 	}
 	c.log("starting etcd, kube-apiserver at %s, containerd and the image registry", c.URL())
 	if err := c.startComponents(registry, containerd, etcd, apiServer); err != nil {
 		return err
+	}
+	first := []string{apiServer, containerd}
+	rest := []string{controllerManager, scheduler, kubelet, kubeProxy, coreDNS}
+	for _, node := range c.furtherNodes() {
+		if err := c.bootNode(node); err != nil {
+			return err
+		}
+		first = append(first, node.component(containerd))
+		rest = append(rest, node.component(kubelet), node.component(kubeProxy))
 	}
 	if err := c.waitReady(timeout, registry); err != nil {
 		return err
@@ -200,14 +217,13 @@ func (c *Cluster) startNodeLevel(timeout time.Duration) error {
 	if err := c.pushPauseImage(); err != nil {
 		return err
 	}
-	if err := c.waitReady(timeout, apiServer, containerd); err != nil {
+	if err := c.waitReady(timeout, first...); err != nil {
 		return err
 	}
 	c.log("starting kube-controller-manager, kube-scheduler, kubelet, kube-proxy and DNS")
 	if err := c.applyAddons(); err != nil {
 		return err
 	}
-	rest := []string{controllerManager, scheduler, kubelet, kubeProxy, coreDNS}
 	if err := c.startComponents(rest...); err != nil {
 		return err
 	}
@@ -217,7 +233,8 @@ func (c *Cluster) startNodeLevel(timeout time.Duration) error {
 	return c.startComponents(provisioner) // claims wait for it, `up` need not
 }
 
-func (c *Cluster) connectNode(node NodeRef) error {
+// connectToHost links the first node to this machine.
+func (c *Cluster) connectToHost(node NodeRef) error {
 	init, err := c.supervisor().Identity()
 	if err != nil {
 		return err
@@ -232,8 +249,10 @@ func (c *Cluster) connectNode(node NodeRef) error {
 		Device: nodeDevice, Address: node.Link.Node.String() + bits,
 		// Without a route the node itself could not reach a Service: the kernel looks for one
 		// before kube-proxy's rules replace the address.
-		Routes:  []string{netplan.ServiceCIDR},
+		Routes:  []supervisor.Route{{To: netplan.ServiceCIDR}},
 		Sysctls: []string{"net/ipv4/ip_forward=1"},
+		// This machine knows no way back to a pod: what pods ask of it comes from the node.
+		Masquerade: netplan.PodCIDR,
 	})
 }
 

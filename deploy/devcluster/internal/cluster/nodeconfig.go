@@ -10,22 +10,23 @@ import (
 const (
 	pauseImage = "devcluster-pause:1"
 	dnsUser    = "devcluster:coredns"
-	dnsPort    = 1053 // of CoreDNS on the node; the Service maps 53 to it
+	dnsPort    = 1053 // of CoreDNS on the first node; the Service maps 53 to it
 
 	provisionerUser = "devcluster:provisioner"
 )
 
 // insideNode is the path of a node's file as its components see it.
-func (c *Cluster) insideNode(name string) string {
-	return c.inside("nodes", c.State.Nodes[0].Name, name)
+func (c *Cluster) insideNode(node NodeRef, name string) string {
+	return c.inside("nodes", node.Name, name)
 }
 
 // nodeFiles are the configuration files of a node by name.
 func (c *Cluster) nodeFiles(node NodeRef) map[string]string {
+	own := mirror(c.RegistryURL())
 	return map[string]string{
-		"containerd.toml":              c.containerdConfig(),
-		"certs.d/_default/hosts.toml":  registryMirror(),
-		"certs.d/docker.io/hosts.toml": registryMirror(),
+		"containerd.toml":              c.containerdConfig(node),
+		"certs.d/_default/hosts.toml":  own,
+		"certs.d/docker.io/hosts.toml": own,
 		"cni/10-devcluster.conflist":   cniConfig(node),
 		"kubelet.yaml":                 c.kubeletConfig(node),
 		"resolv.conf":                  "nameserver " + netplan.DNSIP + "\n",
@@ -35,7 +36,7 @@ func (c *Cluster) nodeFiles(node NodeRef) map[string]string {
 
 // containerdConfig avoids everything that would reach out of the node's namespaces (AppArmor
 // profiles are the host's) or fail without CAP_SYS_RESOURCE (lowering oom_score_adj).
-func (c *Cluster) containerdConfig() string {
+func (c *Cluster) containerdConfig(node NodeRef) string {
 	return fmt.Sprintf(`version = 2
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -73,15 +74,14 @@ disabled_plugins = [
 
 [plugins."io.containerd.grpc.v1.cri".registry]
   config_path = "%s"
-`, pauseImage, cniFolder, c.insideNode("cni"), c.insideNode("certs.d"))
+`, pauseImage, cniFolder, c.insideNode(node, "cni"), c.insideNode(node, "certs.d"))
 }
 
-// registryMirror sends every pull to the cluster's own registry, whatever registry an image names:
-// the node has no way to any other.
-func registryMirror() string {
-	own := fmt.Sprintf("http://127.0.0.1:%d", registryPort)
+// mirror sends every pull to one registry, whatever registry an image names. That is the cluster's
+// own: the nodes have no way to any other.
+func mirror(url string) string {
 	return fmt.Sprintf("server = %q\n\n[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n",
-		own, own)
+		url, url)
 }
 
 // cniConfig routes each pod through a link of its own instead of a bridge: then traffic between
@@ -136,8 +136,9 @@ evictionHard:
   nodefs.inodesFree: 1%%
   imagefs.available: 1%%
   imagefs.inodesFree: 1%%
-`, c.inside("pki", "ca.crt"), c.inside("pki", "kubelet.crt"), c.inside("pki", "kubelet.key"),
-		netplan.DNSIP, c.insideNode("resolv.conf"), node.CgroupRoot)
+`, c.inside("pki", "ca.crt"), c.inside("pki", node.component(kubelet)+".crt"),
+		c.inside("pki", node.component(kubelet)+".key"),
+		netplan.DNSIP, c.insideNode(node, "resolv.conf"), node.CgroupRoot)
 }
 
 // corefile answers for the cluster's names; all others do not exist, said at once rather than
@@ -164,29 +165,29 @@ func (c *Cluster) corefile(node NodeRef) string {
 `, dnsPort, node.Link.Node, c.inside("kubeconfigs", coreDNS))
 }
 
-// nodeSpec says how to run the components of the first node.
+// nodeSpec says how to run a component of a node.
 func (c *Cluster) nodeSpec(name string) (supervisor.Spec, error) {
-	node := c.State.Nodes[0]
+	node := c.nodeOf(name)
 	config := "--kubeconfig=" + c.inside("kubeconfigs", name)
-	switch name {
+	switch node.local(name) {
 	case registry:
 		return c.own(name, "--addr", fmt.Sprintf("0.0.0.0:%d", registryPort),
 			"--dir", c.inside("registry")), nil
 	case containerd:
 		path, err := lookPath("containerd")
-		spec := c.own(name, "--config", c.insideNode("containerd.toml"))
+		spec := c.own(name, "--config", c.insideNode(node, "containerd.toml"))
 		spec.Path = path
 		return spec, err
 	case kubelet:
-		return c.own(name, config, "--config="+c.insideNode("kubelet.yaml"),
-			"--hostname-override="+node.Name, "--node-ip="+node.Link.Node.String()), nil
+		return c.own(name, config, "--config="+c.insideNode(node, "kubelet.yaml"),
+			"--hostname-override="+node.Name, "--node-ip="+node.address()), nil
 	case kubeProxy:
 		return c.own(name, config, "--hostname-override="+node.Name, "--proxy-mode=iptables",
 			"--cluster-cidr="+netplan.PodCIDR, "--conntrack-max-per-core=0",
 			"--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
 			"--iptables-min-sync-period=200ms"), nil
 	case coreDNS:
-		return c.own(name, "-conf", c.insideNode("Corefile"), "-quiet"), nil
+		return c.own(name, "-conf", c.insideNode(node, "Corefile"), "-quiet"), nil
 	case provisioner:
 		return c.own(name, config, "--nodes="+c.inside("nodes")), nil
 	}

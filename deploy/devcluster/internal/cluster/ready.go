@@ -15,6 +15,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
 const requestTimeout = 5 * time.Second
@@ -83,8 +87,9 @@ func firstLines(s string, n int) string {
 // can ask count as ready while they run; the API server's and the node's answers cover them.
 func (c *Cluster) check(client *http.Client, name string) error {
 	var err error
-	base := c.address()
-	switch name {
+	node := c.nodeOf(name)
+	base := node.address()
+	switch node.local(name) {
 	case apiServer:
 		if _, err = get(client, c.URL()+"/readyz"); err == nil {
 			_, err = get(client, c.URL()+"/api/v1/namespaces/default")
@@ -100,20 +105,41 @@ func (c *Cluster) check(client *http.Client, name string) error {
 		_, err = get(client, fmt.Sprintf("http://%s:10256/healthz", base))
 	case coreDNS:
 		_, err = get(client, fmt.Sprintf("http://%s:8181/ready", base))
+	case containerd:
+		err = c.checkRuntime(node)
 	case kubelet:
-		err = c.checkNode(client)
+		err = c.checkNode(client, node)
 	}
 	return err
 }
 
-// checkNode asks for the condition Ready of the first node, as this run of the kubelet reported it:
-// the API server remembers that of an earlier run for a while.
-func (c *Cluster) checkNode(client *http.Client) error {
-	run, err := c.supervisor().Get(kubelet)
+// checkRuntime asks a node's containerd as the kubelet will, which ends when it gets no answer.
+func (c *Cluster) checkRuntime(node NodeRef) error {
+	init, err := c.supervisorAt(node).Identity()
 	if err != nil {
 		return err
 	}
-	data, err := get(client, c.URL()+"/api/v1/nodes/"+c.State.Nodes[0].Name)
+	socket := fmt.Sprintf("unix:///proc/%d/root/run/containerd/containerd.sock", init.PID)
+	conn, err := grpc.NewClient(socket,
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	_, err = cri.NewRuntimeServiceClient(conn).Version(ctx, &cri.VersionRequest{})
+	return err
+}
+
+// checkNode asks for the condition Ready of a node, as this run of the kubelet reported it: the API
+// server remembers that of an earlier run for a while.
+func (c *Cluster) checkNode(client *http.Client, ref NodeRef) error {
+	run, err := c.supervisorAt(ref).Get(ref.component(kubelet))
+	if err != nil {
+		return err
+	}
+	data, err := get(client, c.URL()+"/api/v1/nodes/"+ref.Name)
 	if err != nil {
 		return err
 	}
@@ -137,11 +163,11 @@ func (c *Cluster) checkNode(client *http.Client) error {
 			return errors.New("the kubelet has not reported since its start")
 		}
 		if cond.Status != "True" {
-			return fmt.Errorf("node %s: %s", c.State.Nodes[0].Name, cond.Message)
+			return fmt.Errorf("node %s: %s", ref.Name, cond.Message)
 		}
 		for _, taint := range node.Spec.Taints {
 			if strings.HasPrefix(taint.Key, "node.kubernetes.io/") {
-				return fmt.Errorf("node %s: taint %s", c.State.Nodes[0].Name, taint.Key)
+				return fmt.Errorf("node %s: taint %s", ref.Name, taint.Key)
 			}
 		}
 		return nil
@@ -187,7 +213,7 @@ var errEnded = errors.New("a component ended early")
 
 // endedComponents describes those of the named components that have been started and run no more.
 func (c *Cluster) endedComponents(names []string) []string {
-	list, err := c.supervisor().List()
+	list, err := c.list()
 	if err != nil {
 		return []string{err.Error()}
 	}

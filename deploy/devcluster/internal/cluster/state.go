@@ -55,12 +55,13 @@ type State struct {
 	Kubeconfigs       []string  `json:"kubeconfigs,omitempty"` // copies to keep current
 }
 
-// NodeRef is what is allocated on the host for one node.
+// NodeRef is what is allocated for one node. The first one holds the control plane too; its link
+// goes to the host, the links of the others go to it.
 type NodeRef struct {
 	Name       string       `json:"name"`
-	Index      int          `json:"index"` // selects the pod subnet
+	Index      int          `json:"index"` // from 1; selects the pod subnet
 	Link       netplan.Link `json:"link"`
-	HostDevice string       `json:"hostDevice"`
+	HostDevice string       `json:"hostDevice,omitempty"` // of the first node
 	CgroupRoot string       `json:"cgroupRoot"`
 }
 
@@ -175,26 +176,33 @@ func (c *Cluster) ensureState(opts UpOptions, running bool) error {
 	}
 	if !running {
 		s.KubernetesVersion = version.Get().GitVersion
-		if err := c.allocate(); err != nil {
-			return err
-		}
+	}
+	if err := c.allocate(opts.Nodes, running); err != nil {
+		return err
 	}
 	return c.saveState()
 }
 
 // recoverLost ends what a cluster whose cluster.json is lost may still run.
 func (c *Cluster) recoverLost() error {
-	if err := c.supervisor().Kill(); err != nil {
+	if err := c.killAll(); err != nil {
 		return err
 	}
 	return c.releaseHost()
 }
 
 // allocate picks what the host must have free, and keeps an earlier choice while it is free.
-func (c *Cluster) allocate() error {
+func (c *Cluster) allocate(nodes int, running bool) error {
 	if c.State.Level == Node {
 		c.State.Ports = nodeLevelPorts
-		return c.allocateNode()
+		return c.allocateNodes(nodes, running)
+	}
+	if nodes != 0 {
+		return fmt.Errorf("--nodes: expected --level %s with it, found level %s", Node,
+			c.State.Level)
+	}
+	if running {
+		return nil
 	}
 	p := &c.State.Ports
 	all := []*int{&p.Etcd, &p.EtcdPeer, &p.APIServer, &p.ControllerManager, &p.Scheduler}
@@ -246,12 +254,7 @@ func (c *Cluster) inside(elem ...string) string {
 }
 
 // address is where the control plane is reached from this machine.
-func (c *Cluster) address() string {
-	if c.State.Level == Node && len(c.State.Nodes) > 0 {
-		return c.State.Nodes[0].Link.Node.String()
-	}
-	return "127.0.0.1"
-}
+func (c *Cluster) address() string { return c.nodeOf(apiServer).address() }
 
 // URL is the API server's.
 func (c *Cluster) URL() string {
@@ -275,8 +278,12 @@ const (
 // Components lists what this cluster is made of.
 func (c *Cluster) Components() []string {
 	if c.State.Level == Node {
-		return []string{registry, containerd, etcd, apiServer, controllerManager, scheduler,
+		out := []string{registry, containerd, etcd, apiServer, controllerManager, scheduler,
 			kubelet, kubeProxy, coreDNS, provisioner}
+		for _, node := range c.furtherNodes() {
+			out = append(out, node.components()...)
+		}
+		return out
 	}
 	out := []string{etcd, apiServer}
 	for _, name := range []string{controllerManager, scheduler} {

@@ -157,6 +157,47 @@ func TestResolveGivesOneNameToOneFolder(t *testing.T) {
 	}
 }
 
+func TestFurtherNodesAreAddedAndKept(t *testing.T) {
+	c := openAt(t, t.TempDir())
+	c.State = State{ID: clusterID(c.Dir), Level: Node}
+	if err := c.allocateNodes(1, false); err != nil {
+		t.Fatal(err)
+	}
+	first := c.State.Nodes[0]
+	if err := c.allocateNodes(3, true); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.State.Nodes) != 3 || c.State.Nodes[0] != first {
+		t.Fatalf("a running node has changed: %+v, then %+v", first, c.State.Nodes)
+	}
+	seen := map[string]bool{}
+	for _, node := range c.State.Nodes {
+		seen[node.address()], seen[node.CgroupRoot] = true, true
+		if got := c.nodeOf(node.component(kubelet)); got != node {
+			t.Errorf("%s: found %s", node.component(kubelet), got.Name)
+		}
+		if got := node.local(node.component(kubelet)); got != kubelet {
+			t.Errorf("%s: found %s", node.Name, got)
+		}
+	}
+	if len(seen) != 6 || c.State.Nodes[1].HostDevice != "" {
+		t.Errorf("expected three networks and one host device, found %+v", c.State.Nodes)
+	}
+	if got := c.Components(); len(got) != 16 || got[15] != "node-3/kube-proxy" {
+		t.Errorf("components: %v", got)
+	}
+	if err := c.allocateNodes(2, false); err == nil || !strings.Contains(err.Error(), "3 or more") {
+		t.Errorf("fewer nodes: %v", err)
+	}
+	if err := (&UpOptions{Nodes: maxNodes + 1}).validate(); err == nil {
+		t.Error("too many nodes must be refused")
+	}
+	flat := openAt(t, t.TempDir())
+	if err := flat.ensureState(UpOptions{Level: ControlPlane, Nodes: 2}, false); err == nil {
+		t.Error("nodes without level node must be refused")
+	}
+}
+
 // The kubelet and the tools that read these names depend on their form.
 func TestHostNamesFit(t *testing.T) {
 	id := clusterID("/some/where")

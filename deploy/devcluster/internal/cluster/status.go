@@ -21,7 +21,17 @@ type Status struct {
 	Kubeconfig string            `json:"kubeconfig"`
 	AuditLog   string            `json:"auditLog"`
 	Ready      bool              `json:"ready"`
+	Nodes      []NodeStatus      `json:"nodes,omitempty"`
 	Components []ComponentStatus `json:"components"`
+	// HostAddress is where nodes and pods reach programs of this machine.
+	HostAddress string `json:"hostAddress,omitempty"`
+}
+
+// NodeStatus is one node of a cluster of level node.
+type NodeStatus struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	State   string `json:"state"` // running, frozen or stopped
 }
 
 // ComponentStatus is one line of it.
@@ -44,11 +54,14 @@ func (c *Cluster) Status() (*Status, error) {
 		Registry: c.RegistryURL(), Kubeconfig: c.Kubeconfig(), AuditLog: c.inHost("audit.log"),
 		Ready: true,
 	}
-	var list []supervisor.Status
-	if c.supervisor().Alive() {
-		var err error
-		if list, err = c.supervisor().List(); err != nil {
-			c.log("%v", err)
+	list, err := c.list()
+	if err != nil {
+		c.log("%v", err)
+	}
+	if c.State.Level == Node && len(c.State.Nodes) > 0 {
+		st.HostAddress = c.State.Nodes[0].Link.Host.String()
+		for _, node := range c.State.Nodes {
+			st.Nodes = append(st.Nodes, c.nodeStatus(node, list))
 		}
 	}
 	pids := c.hostPIDs(list)
@@ -96,11 +109,12 @@ func (c *Cluster) probe(name string) error {
 // hostPIDs translates the supervisor's pids to those that `ps` shows on the host.
 func (c *Cluster) hostPIDs(list []supervisor.Status) map[string]int {
 	out := map[string]int{}
-	init, err := c.supervisor().Identity()
 	for _, s := range list {
 		pid := s.Process.PID
-		if c.State.Level == Node && err == nil {
-			pid = proc.OutsidePID(init.PID, s.Process)
+		if c.State.Level == Node {
+			if init, err := c.supervisorOf(s.Name).Identity(); err == nil {
+				pid = proc.OutsidePID(init.PID, s.Process)
+			}
 		}
 		out[s.Name] = pid
 	}
@@ -117,11 +131,21 @@ func (st *Status) Print(w io.Writer) error {
 	fmt.Fprintf(t, "cluster\t%s (level %s)\nversion\t%s\nAPI\t%s\n",
 		st.Name, st.Level, st.Version, st.URL)
 	if st.Registry != "" {
-		fmt.Fprintf(t, "registry\t%s\n", st.Registry)
+		fmt.Fprintf(t, "registry\t%s\nthis machine\t%s (as nodes and pods reach it)\n",
+			st.Registry, st.HostAddress)
 	}
 	fmt.Fprintf(t, "kubeconfig\t%s\naudit log\t%s\nstate\t%s\n", st.Kubeconfig, st.AuditLog, ready)
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if len(st.Nodes) > 0 {
+		fmt.Fprintf(t, "\nNODE\tADDRESS\tSTATE\n")
+		for _, n := range st.Nodes {
+			fmt.Fprintf(t, "%s\t%s\t%s\n", n.Name, n.Address, n.State)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(t, "\nCOMPONENT\tPID\tSTATE\tREADY\tMESSAGE\n")
 	for _, c := range st.Components {

@@ -19,6 +19,7 @@ type UpOptions struct {
 	Name       string
 	Kubeconfig string
 	With       []string
+	Nodes      int // at level node; 0: as many as there are, at first one
 	Timeout    time.Duration
 }
 
@@ -70,6 +71,9 @@ func (o *UpOptions) validate() error {
 	if o.Level != "" && o.Level != ControlPlane && o.Level != Node {
 		return fmt.Errorf("--level: expected %s or %s, found %q", ControlPlane, Node, o.Level)
 	}
+	if o.Nodes < 0 || o.Nodes > maxNodes {
+		return fmt.Errorf("--nodes: expected 1 to %d, found %d", maxNodes, o.Nodes)
+	}
 	known := []string{"controller-manager", "scheduler"}
 	for _, name := range o.With {
 		if !slices.Contains(known, name) {
@@ -102,7 +106,7 @@ func (c *Cluster) startTwice(opts UpOptions) error {
 	}
 	c.log("%v", err)
 	c.log("starting once more")
-	if err := c.supervisor().Kill(); err != nil {
+	if err := c.killAll(); err != nil {
 		return err
 	}
 	if err := c.ensureState(opts, false); err != nil {
@@ -116,8 +120,10 @@ func (c *Cluster) start(timeout time.Duration) error {
 		return err
 	}
 	if c.State.Level == Node {
-		if err := c.prepareNode(); err != nil {
-			return err
+		for _, node := range c.State.Nodes {
+			if err := c.prepareNode(node); err != nil {
+				return err
+			}
 		}
 	}
 	if err := c.startSupervisor(); err != nil {
@@ -161,10 +167,10 @@ func (c *Cluster) startComponents(names ...string) error {
 		if err != nil {
 			return err
 		}
-		if err := c.supervisor().Start(spec); err != nil {
+		if err := c.supervisorOf(name).Start(spec); err != nil {
 			return err
 		}
-		if status, err := c.supervisor().Get(name); err == nil && status.Paused {
+		if status, err := c.supervisorOf(name).Get(name); err == nil && status.Paused {
 			if err := c.Resume(name); err != nil {
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // An Identity names one process for ever: the kernel reuses a pid, but not a pid together with its
@@ -94,6 +96,19 @@ func (id Identity) Signal(sig syscall.Signal) error {
 		return nil
 	}
 	return err
+}
+
+// Open returns a file (a pidfd) that becomes readable when exactly this process ends.
+func (id Identity) Open() (*os.File, error) {
+	fd, err := unix.PidfdOpen(id.PID, 0)
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", id.PID, err)
+	}
+	if !id.Alive() {
+		unix.Close(fd) //nolint:errcheck // nothing to do about it
+		return nil, fmt.Errorf("process %d: expected it to run, found it gone", id.PID)
+	}
+	return os.NewFile(uintptr(fd), "pidfd"), nil
 }
 
 // WaitGone polls until the process is gone.

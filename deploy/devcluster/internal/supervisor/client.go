@@ -21,6 +21,8 @@ type Options struct {
 	RunDir     string       `json:"runDir"` // below ClusterDir
 	Log        string       `json:"-"`
 	Node       *NodeOptions `json:"node,omitempty"` // nil: no namespaces
+	// The supervisor ends when this process does; the zero value is no process.
+	Owner proc.Identity `json:"owner"`
 }
 
 // NodeOptions are set for the init of a node.
@@ -33,6 +35,7 @@ const Command = "__supervise"
 
 const (
 	lockFD       = 3 // first of exec.Cmd.ExtraFiles
+	ownerFD      = 4 // the second, if there is an owner
 	spawnTimeout = 30 * time.Second
 )
 
@@ -121,6 +124,14 @@ func spawn(opts Options, lock *os.File) error {
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{lock}
+	if opts.Owner.PID != 0 {
+		owner, err := opts.Owner.Open()
+		if err != nil {
+			return err
+		}
+		defer owner.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, owner)
+	}
 	// An own session: a Ctrl-C that ends the command must not reach the cluster.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if opts.Node != nil {
@@ -164,6 +175,26 @@ func (c Client) Start(spec Spec) error {
 func (c Client) Signal(name string, sig syscall.Signal) error {
 	_, err := exchange(c.RunDir, request{Op: opSignal, Name: name, Signal: int(sig)})
 	return err
+}
+
+// SignalAll sends a signal to every process of a node but the supervisor, those of pods too.
+func (c Client) SignalAll(sig syscall.Signal) error {
+	_, err := exchange(c.RunDir, request{Op: opSignalAll, Signal: int(sig)})
+	return err
+}
+
+// ShutDown asks the supervisor to end everything gracefully, and ends what is left after a while.
+func (c Client) ShutDown() error {
+	id, err := c.Identity()
+	if err != nil {
+		return err
+	}
+	if err := id.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	//nolint:errcheck // Kill looks after what takes longer
+	id.WaitGone(shutDownGrace + 5*time.Second)
+	return c.Kill()
 }
 
 // ConfigureNetwork sets up the node's side of its network.

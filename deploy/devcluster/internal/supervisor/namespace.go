@@ -4,14 +4,9 @@ package supervisor
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
-
-	"github.com/vishvananda/netlink"
 )
 
 // InsideDir is where a node's processes find the cluster's folder: a short, fixed path, whatever
@@ -95,96 +90,5 @@ func (m *mounter) mount(from, to, kind string, flags uintptr, data string) {
 func (m *mounter) mkdir(path string) {
 	if m.err == nil {
 		m.err = os.MkdirAll(path, 0o755)
-	}
-}
-
-// configureNetwork brings up the node's end of its link to the host. It may be repeated.
-func configureNetwork(cfg *NetworkConfig) error {
-	if cfg == nil {
-		return fmt.Errorf("network: expected a configuration, found none")
-	}
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return err
-	}
-	if err := netlink.LinkSetUp(lo); err != nil {
-		return err
-	}
-	device, err := netlink.LinkByName(cfg.Device)
-	if err != nil {
-		return fmt.Errorf("network device %s: %w", cfg.Device, err)
-	}
-	addr, err := netlink.ParseAddr(cfg.Address)
-	if err != nil {
-		return err
-	}
-	if err := netlink.AddrReplace(device, addr); err != nil {
-		return err
-	}
-	if err := netlink.LinkSetUp(device); err != nil {
-		return err
-	}
-	for _, cidr := range cfg.Routes {
-		_, dst, err := net.ParseCIDR(cidr)
-		if err != nil {
-			return err
-		}
-		route := &netlink.Route{LinkIndex: device.Attrs().Index, Dst: dst}
-		if err := netlink.RouteReplace(route); err != nil {
-			return fmt.Errorf("route %s: %w", cidr, err)
-		}
-	}
-	for _, s := range cfg.Sysctls {
-		key, value, _ := strings.Cut(s, "=")
-		if err := os.WriteFile("/proc/sys/"+key, []byte(value), 0o644); err != nil {
-			return fmt.Errorf("sysctl %s: %w", s, err)
-		}
-	}
-	return nil
-}
-
-// EnsureLink makes the veth pair between the host and the node whose init is pid; the host's end
-// gets the address. It may be repeated, and it replaces a pair whose other end is gone.
-func EnsureLink(hostDevice, nodeDevice, hostAddress string, pid int) error {
-	link, err := netlink.LinkByName(hostDevice)
-	if err != nil {
-		veth := &netlink.Veth{
-			LinkAttrs:     netlink.LinkAttrs{Name: hostDevice},
-			PeerName:      nodeDevice,
-			PeerNamespace: netlink.NsPid(pid),
-		}
-		if err := netlink.LinkAdd(veth); err != nil {
-			return fmt.Errorf("create veth %s: %w", hostDevice, err)
-		}
-		link = veth
-	}
-	addr, err := netlink.ParseAddr(hostAddress)
-	if err != nil {
-		return err
-	}
-	if err := netlink.AddrReplace(link, addr); err != nil {
-		return fmt.Errorf("address %s on %s: %w", hostAddress, hostDevice, err)
-	}
-	return netlink.LinkSetUp(link)
-}
-
-// RemoveLink deletes the host's end of a veth pair, and the pair with it. The kernel does so by
-// itself when the node's namespace ends, but later.
-func RemoveLink(hostDevice string, timeout time.Duration) error {
-	deadline := time.Now().Add(timeout)
-	for {
-		link, err := netlink.LinkByName(hostDevice)
-		if err != nil {
-			if _, missing := err.(netlink.LinkNotFoundError); missing {
-				return nil
-			}
-		} else if err = netlink.LinkDel(link); err == nil {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("remove veth %[1]s: %[2]w; try `ip link delete %[1]s`",
-				hostDevice, err)
-		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }

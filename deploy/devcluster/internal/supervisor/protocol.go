@@ -43,8 +43,16 @@ type Status struct {
 type NetworkConfig struct {
 	Device  string   `json:"device"`
 	Address string   `json:"address"` // with prefix length
-	Routes  []string `json:"routes"`
+	Routes  []Route  `json:"routes"`
 	Sysctls []string `json:"sysctls"` // path=value, below /proc/sys
+	// What comes from this network and leaves by the device gets the device's address.
+	Masquerade string `json:"masquerade,omitempty"`
+}
+
+// A Route leads to a network, by way of a gateway if it has one.
+type Route struct {
+	To  string `json:"to"`
+	Via string `json:"via,omitempty"`
 }
 
 type request struct {
@@ -62,10 +70,11 @@ type response struct {
 
 // The operations of a request.
 const (
-	opList    = "list"
-	opStart   = "start"
-	opSignal  = "signal"
-	opNetwork = "network"
+	opList      = "list"
+	opStart     = "start"
+	opSignal    = "signal"
+	opSignalAll = "signal-all"
+	opNetwork   = "network"
 )
 
 const exchangeTimeout = 20 * time.Second

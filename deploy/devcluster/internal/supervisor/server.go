@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"oarlock.dev/devcluster/internal/files"
 	"oarlock.dev/devcluster/internal/proc"
 )
@@ -51,6 +52,9 @@ type call struct {
 func Serve(opts Options) error {
 	runtime.LockOSThread()
 	syscall.CloseOnExec(lockFD)
+	if opts.Owner.PID != 0 {
+		go endWith(ownerFD)
+	}
 	self, err := proc.Of(0) // before /proc is replaced: the pid that the host sees
 	if err != nil {
 		return err
@@ -72,6 +76,17 @@ func Serve(opts Options) error {
 	go accept(listener, calls)
 	s := &server{runDir: runDir, children: map[string]*child{}, ownPIDs: opts.Node != nil}
 	return s.loop(calls)
+}
+
+// endWith ends this process, and so all that it supervises, when the process of a pidfd has ended.
+func endWith(pidfd int) {
+	syscall.CloseOnExec(pidfd)
+	for {
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		if n, err := unix.Poll(fds, -1); n > 0 || !errors.Is(err, unix.EINTR) {
+			os.Exit(1)
+		}
+	}
 }
 
 func listen(runDir string) (net.Listener, error) {
@@ -125,12 +140,12 @@ func (s *server) loop(calls <-chan call) error {
 		case <-dead:
 			s.reap()
 		case <-end:
-			s.signalAll(syscall.SIGTERM)
-			deadline = time.After(5 * time.Second)
+			s.terminate()
+			deadline = time.After(shutDownGrace)
 		case <-deadline:
 			return nil
 		}
-		if deadline != nil && s.running() == 0 {
+		if deadline != nil && !s.anyLeft() {
 			return nil
 		}
 	}
@@ -144,6 +159,8 @@ func (s *server) handle(req request) response {
 		err = s.start(req.Spec)
 	case opSignal:
 		err = s.signal(req.Name, syscall.Signal(req.Signal))
+	case opSignalAll:
+		err = s.signalNamespace(syscall.Signal(req.Signal))
 	case opNetwork:
 		err = configureNetwork(req.Network)
 	default:
@@ -215,13 +232,41 @@ func (s *server) signal(name string, sig syscall.Signal) error {
 	return syscall.Kill(c.status.Process.PID, sig) // our unreaped child: the pid is surely its own
 }
 
-func (s *server) signalAll(sig syscall.Signal) {
+// shutDownGrace is the time that processes have to end by themselves.
+const shutDownGrace = 5 * time.Second
+
+// terminate asks the children to end; in a pid namespace everybody, as a machine that goes off.
+func (s *server) terminate() {
+	if s.ownPIDs {
+		//nolint:errcheck // there is nobody
+		s.signalNamespace(syscall.SIGTERM)
+		return
+	}
 	for _, c := range s.children {
 		if c.status.Running {
 			//nolint:errcheck // a child that has just died
-			syscall.Kill(c.status.Process.PID, sig)
+			syscall.Kill(c.status.Process.PID, syscall.SIGTERM)
 		}
 	}
+}
+
+// signalNamespace reaches every process of the pid namespace but its init, which this is. The
+// kernel does so in one step: no child that is just being born escapes.
+func (s *server) signalNamespace(sig syscall.Signal) error {
+	if !s.ownPIDs || os.Getpid() != 1 {
+		return errors.New("expected the supervisor of a node, found one without namespaces")
+	}
+	if err := syscall.Kill(-1, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+func (s *server) anyLeft() bool {
+	if s.ownPIDs {
+		return !errors.Is(syscall.Kill(-1, 0), syscall.ESRCH)
+	}
+	return s.running() > 0
 }
 
 // reap collects every dead child, also those inherited as init (containerd's shims).
