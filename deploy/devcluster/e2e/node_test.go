@@ -1,11 +1,17 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"oarlock.dev/devcluster/internal/images"
 )
 
 const deployment = `apiVersion: apps/v1
@@ -48,6 +54,7 @@ func TestNodeRunsPods(t *testing.T) {
 		t.Errorf("kubectl logs: %q", logs)
 	}
 	t.Run("volumes", func(t *testing.T) { devcluster{t, d.binary, d.dir}.testVolumes() })
+	t.Run("registry", func(t *testing.T) { devcluster{t, d.binary, d.dir}.testRegistry() })
 }
 
 const claim = `apiVersion: v1
@@ -103,4 +110,46 @@ func (d devcluster) testVolumes() {
 		out := d.kubectl("get", "pv", "-o", "name")
 		return out, out == ""
 	})
+}
+
+// A plain-HTTP registry of this machine, under the name that this machine calls it.
+func (d devcluster) testRegistry() {
+	t := d.t
+	var status struct{ HostAddress string }
+	if err := json.Unmarshal([]byte(d.run("status", "--dir", d.dir, "-o", "json")),
+		&status); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := images.NewRegistry(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", status.HostAddress+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	go server.Serve(listener) //nolint:errcheck // it ends with the test
+	defer server.Close()
+	img, err := images.Build(images.BuildOptions{Binary: d.buildProbe()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := images.Push("http://"+listener.Addr().String(), "team/elsewhere:1", img); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	d.run("trust-registry", "--dir", d.dir, "localhost:"+port)
+	d.kubectl("run", "elsewhere", "--image=localhost:"+port+"/team/elsewhere:1")
+	d.kubectl("wait", "--for=condition=Ready", "pod/elsewhere", "--timeout=60s")
+	url := "http://" + listener.Addr().String() + "/v2/"
+	if out, err := d.probe("elsewhere", url); err != nil || !strings.HasPrefix(out, "200 ") {
+		t.Errorf("%s from a pod: %q, %v", url, out, err)
+	}
+	for _, bad := range []string{"localhost", "localhost:0", "example.com:5000", "localhost:1"} {
+		out, err := exec.Command(d.binary, "trust-registry", "--dir", d.dir, bad).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "expected") {
+			t.Errorf("%s: expected a refusal, found %s", bad, out)
+		}
+	}
 }

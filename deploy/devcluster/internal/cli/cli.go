@@ -35,6 +35,8 @@ func commands() []command {
 		{"resume", "--dir DIR COMPONENT", "SIGCONT", fault(resume)},
 		{"node", "--dir DIR stop|kill|freeze|start NODE",
 			"a whole further node with its pods: shut down, cut off, held, run again", node},
+		{"trust-registry", "--dir DIR HOST:PORT",
+			"pull HOST:PORT/... from that plain-HTTP registry of this machine", trustRegistry},
 		{"kubeconfig", "--dir DIR --user NAME [--group G ...] [--key-type ecdsa|rsa] [--files]",
 			"print a kubeconfig with a new client certificate", mintKubeconfig},
 		{"kubectl", "--dir DIR -- ARGS...", "run kubectl as the cluster's admin", kubectl},

@@ -152,6 +152,26 @@ func node(args []string) error {
 	}
 }
 
+func trustRegistry(args []string) error {
+	set, dir := flags("trust-registry")
+	rest, err := parse(set, args, 1)
+	if err != nil {
+		return err
+	}
+	c, err := open(*dir)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return usageError{errors.New("trust-registry: expected HOST:PORT, found nothing")}
+	}
+	endpoint, err := c.TrustRegistry(rest[0])
+	if err == nil {
+		progress("images named %s/... come from %s", rest[0], endpoint)
+	}
+	return err
+}
+
 func mintKubeconfig(args []string) error {
 	set, dir := flags("kubeconfig")
 	var groups list

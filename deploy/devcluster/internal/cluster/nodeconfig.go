@@ -23,7 +23,7 @@ func (c *Cluster) insideNode(node NodeRef, name string) string {
 // nodeFiles are the configuration files of a node by name.
 func (c *Cluster) nodeFiles(node NodeRef) map[string]string {
 	own := mirror(c.RegistryURL())
-	return map[string]string{
+	out := map[string]string{
 		"containerd.toml":              c.containerdConfig(node),
 		"certs.d/_default/hosts.toml":  own,
 		"certs.d/docker.io/hosts.toml": own,
@@ -32,6 +32,10 @@ func (c *Cluster) nodeFiles(node NodeRef) map[string]string {
 		"resolv.conf":                  "nameserver " + netplan.DNSIP + "\n",
 		"Corefile":                     c.corefile(node),
 	}
+	for _, name := range c.State.Registries {
+		out["certs.d/"+name+"/hosts.toml"] = mirror(c.registryEndpoint(name))
+	}
+	return out
 }
 
 // containerdConfig avoids everything that would reach out of the node's namespaces (AppArmor
@@ -77,8 +81,8 @@ disabled_plugins = [
 `, pauseImage, cniFolder, c.insideNode(node, "cni"), c.insideNode(node, "certs.d"))
 }
 
-// mirror sends every pull to one registry, whatever registry an image names. That is the cluster's
-// own: the nodes have no way to any other.
+// mirror sends every pull to one registry, whatever registry an image names. By default that is the
+// cluster's own: the nodes have no way to any other.
 func mirror(url string) string {
 	return fmt.Sprintf("server = %q\n\n[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n",
 		url, url)

@@ -52,6 +52,7 @@ type State struct {
 	KubernetesVersion string    `json:"kubernetesVersion"`
 	Ports             Ports     `json:"ports"`
 	Nodes             []NodeRef `json:"nodes,omitempty"`
+	Registries        []string  `json:"registries,omitempty"`  // trusted beside the own one
 	Kubeconfigs       []string  `json:"kubeconfigs,omitempty"` // copies to keep current
 }
 

@@ -198,6 +198,28 @@ func TestFurtherNodesAreAddedAndKept(t *testing.T) {
 	}
 }
 
+func TestRegistriesOfThisMachineHaveItsAddressInTheNodes(t *testing.T) {
+	c := openAt(t, t.TempDir())
+	c.State = State{ID: clusterID(c.Dir), Level: Node}
+	if err := c.allocateNodes(1, false); err != nil {
+		t.Fatal(err)
+	}
+	host := c.State.Nodes[0].Link.Host.String()
+	for name, want := range map[string]string{
+		"localhost:5001": host + ":5001", "127.0.0.1:5001": host + ":5001",
+		host + ":5001": host + ":5001", "192.0.2.1:5001": "192.0.2.1:5001",
+	} {
+		if got := c.registryEndpoint(name); got != "http://"+want {
+			t.Errorf("%s: expected http://%s, found %s", name, want, got)
+		}
+	}
+	c.State.Registries = []string{"localhost:5001"}
+	files := c.nodeFiles(c.State.Nodes[0])
+	if got := files["certs.d/localhost:5001/hosts.toml"]; !strings.Contains(got, host+":5001") {
+		t.Errorf("hosts.toml: %q", got)
+	}
+}
+
 // The kubelet and the tools that read these names depend on their form.
 func TestHostNamesFit(t *testing.T) {
 	id := clusterID("/some/where")

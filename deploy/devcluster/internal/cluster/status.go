@@ -23,8 +23,10 @@ type Status struct {
 	Ready      bool              `json:"ready"`
 	Nodes      []NodeStatus      `json:"nodes,omitempty"`
 	Components []ComponentStatus `json:"components"`
-	// HostAddress is where nodes and pods reach programs of this machine.
-	HostAddress string `json:"hostAddress,omitempty"`
+	// HostAddress is where nodes and pods reach programs of this machine, and Registries are those
+	// that `devcluster trust-registry` was given.
+	HostAddress string   `json:"hostAddress,omitempty"`
+	Registries  []string `json:"registries,omitempty"`
 }
 
 // NodeStatus is one node of a cluster of level node.
@@ -59,7 +61,7 @@ func (c *Cluster) Status() (*Status, error) {
 		c.log("%v", err)
 	}
 	if c.State.Level == Node && len(c.State.Nodes) > 0 {
-		st.HostAddress = c.State.Nodes[0].Link.Host.String()
+		st.HostAddress, st.Registries = c.State.Nodes[0].Link.Host.String(), c.State.Registries
 		for _, node := range c.State.Nodes {
 			st.Nodes = append(st.Nodes, c.nodeStatus(node, list))
 		}
@@ -133,6 +135,9 @@ func (st *Status) Print(w io.Writer) error {
 	if st.Registry != "" {
 		fmt.Fprintf(t, "registry\t%s\nthis machine\t%s (as nodes and pods reach it)\n",
 			st.Registry, st.HostAddress)
+	}
+	for _, name := range st.Registries {
+		fmt.Fprintf(t, "trusted registry\t%s\n", name)
 	}
 	fmt.Fprintf(t, "kubeconfig\t%s\naudit log\t%s\nstate\t%s\n", st.Kubeconfig, st.AuditLog, ready)
 	if err := t.Flush(); err != nil {
