@@ -6,6 +6,7 @@
 #   devcluster          build/bin/devcluster, the Kubernetes for tests and demo (Go)
 #   fetch               build/bin/oarlock-fetch, the helper that pulls plugin images (Go)
 #   cosign              build/tools/cosign, which the tests of that helper compare with (Go)
+#   mysql               build/mysql/root, a root file system with MySQL servers for tests
 #   products            build/bin and build/plugins: what users run (preset release, no tests)
 #   dev release asan tsan   everything of that preset, tests included
 set -euo pipefail
@@ -28,6 +29,7 @@ build_one() {
     devcluster) deploy/devcluster/build.sh build/bin ;;
     fetch) core/package/helper/build.sh build/bin ;;
     cosign) core/package/helper/e2e/cosign/build.sh build/tools ;;
+    mysql) plugins/mysql-cluster/image/build.sh root build/mysql/root ;;
     products) build_preset release --target oarlockd oarlock oarlock-plugin-host \
       install_files plugins/all ;;
     *) build_preset "$1" ;;
@@ -35,9 +37,9 @@ build_one() {
 }
 
 check_target() {
-  [[ $1 =~ ^(devcluster|fetch|cosign|products|dev|release|asan|tsan)$ ]] ||
-    fail "unknown target '$1'; expected devcluster, fetch, cosign, products, dev, release, asan" \
-      "or tsan"
+  [[ $1 =~ ^(devcluster|fetch|cosign|mysql|products|dev|release|asan|tsan)$ ]] ||
+    fail "unknown target '$1'; expected devcluster, fetch, cosign, mysql, products, dev," \
+      "release, asan or tsan"
 }
 
 main() {
@@ -54,7 +56,7 @@ main() {
   jobs_trap
   for target in "$@"; do
     check_target "$target"
-    if [[ $target =~ ^(devcluster|fetch|cosign)$ ]]; then
+    if [[ $target =~ ^(devcluster|fetch|cosign|mysql)$ ]]; then
       job_start "$target" "$logs/build-$target.log" tools/build.sh --job "$target"
     else
       cpp+=("$target")

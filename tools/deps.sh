@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the project needs from Debian, and nothing when it is all there.
 #
-#   tools/deps.sh [--list] [GROUP...]      groups: build go node (the default) rust registry
+#   tools/deps.sh [--list] [GROUP...]      groups: build go node (the default) rust registry mysql
 #
 #   --list  only prints the names of the packages that are missing
 #
@@ -10,6 +10,7 @@
 #   rust    a Rust compiler for the plugins of the tests; only if PATH has none
 #   node    what a Kubernetes node needs on this machine: containerd, CNI plugins, iptables
 #   registry   a container registry for the tests of plugin images
+#   mysql   what makes a root file system with MySQL, and runs servers in it
 #
 # On Debian 12 two suites are added beside the ones the machine already uses, from the same mirror:
 # bookworm-backports, and trixie pinned so low that a package comes from it only when named here.
@@ -80,6 +81,8 @@ packages_rust() {
 }
 
 packages_registry() { echo docker-registry; }
+
+packages_mysql() { printf '%s\n' bubblewrap mmdebstrap; }
 
 packages_node() {
   cat <<'LIST'
@@ -263,8 +266,8 @@ main() {
   fi
   [[ $# -gt 0 ]] || set -- build go node
   for group in "$@"; do
-    [[ $group =~ ^(build|go|node|rust|registry)$ ]] ||
-      die "unknown group '$group'; expected: build, go, node, rust, registry"
+    [[ $group =~ ^(build|go|node|rust|registry|mysql)$ ]] ||
+      die "unknown group '$group'; expected: build, go, node, rust, registry, mysql"
   done
   if [[ $list == yes ]]; then
     wanted_packages "$@" | missing_packages | awk '{print $1}' | xargs
