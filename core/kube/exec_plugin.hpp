@@ -33,13 +33,17 @@ struct exec_credential {
 /// provideClusterInfo only.
 [[nodiscard]] std::string exec_info(const cluster_config& config, const std::string& ca_pem);
 
-/// A program to run: without a terminal and without standard input.
+/// A program to run, without a terminal.
 struct exec_command {
   std::string program;  ///< with a slash: a path; else looked up in PATH
   std::vector<std::string> args;
   std::vector<std::pair<std::string, std::string>> env;  ///< on top of the process's own
   duration limit;                                        ///< then it is killed, children included
   std::size_t output_bytes_max;
+  std::string input = {};      ///< its standard input
+  bool only_this_env = false;  ///< `env` is all there is
+  /// What it printed is the answer, whatever its exit code is; a signal is still an error.
+  bool any_exit_code = false;
 };
 /// Runs a program and returns its standard output. An error says how it ended, with the end of its
 /// standard error. Thread: the loop.

@@ -226,9 +226,11 @@ class process_runner_test : public ::testing::Test {
  protected:
   result<std::string> run(const std::string& script, duration limit = 20s,
                           std::size_t bytes_max = 1000) {
+    return run(exec_command{"sh", {"-c", script}, {{"GREETING", "hello"}}, limit, bytes_max});
+  }
+  result<std::string> run(exec_command command) {
     result<std::string> out;
     const auto runner = make_process_runner(io_.get_executor(), timers_);
-    exec_command command{"sh", {"-c", script}, {{"GREETING", "hello"}}, limit, bytes_max};
     boost::asio::co_spawn(io_, runner(std::move(command)),
                           [&](std::exception_ptr, result<std::string> got) { out = got; });
     io_.restart();
@@ -242,6 +244,23 @@ class process_runner_test : public ::testing::Test {
 TEST_F(process_runner_test, returns_what_was_printed) {
   EXPECT_EQ(*run("printf \"$GREETING\"; echo noise >&2"), "hello");
   EXPECT_EQ(*run("cat"), "") << "standard input is empty";
+}
+
+TEST_F(process_runner_test, hands_over_input_and_no_more_of_the_environment_than_is_said) {
+  exec_command command{"/bin/sh", {"-c", "cat; echo $GREETING$HOME"}, {}, 20s, 1U << 20U};
+  command.input = std::string(300000, 'x');
+  command.env = {{"GREETING", "hello"}};
+  command.only_this_env = true;
+  EXPECT_EQ(*run(command), command.input + "hello\n");
+}
+
+TEST_F(process_runner_test, takes_an_answer_with_a_bad_exit_code_where_that_is_asked_for) {
+  exec_command command{"sh", {"-c", "echo no; exit 3"}, {}, 20s, 100};
+  EXPECT_FALSE(run(command));
+  command.any_exit_code = true;
+  EXPECT_EQ(*run(command), "no\n");
+  command.args = {"-c", "echo no; kill -9 $$"};
+  EXPECT_THAT(run(command).error().message, HasSubstr("signal 9"));
 }
 
 TEST_F(process_runner_test, says_how_it_ended) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <boost/asio/as_tuple.hpp>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <map>
@@ -58,7 +60,8 @@ struct child {
 
 std::vector<std::string> environment(const exec_command& command) {
   std::map<std::string, std::string> all;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+  char** own = command.only_this_env ? nullptr : environ;
+  for (char** entry = own; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const auto equals = std::min(text.find('='), text.size());
     all[std::string(text.substr(0, equals))] = text;
@@ -79,13 +82,32 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-int spawn_with(const exec_command& command, int out, int err, pid_t* pid) {
+// A file in memory with the input of a program; -1: it has none, or errno says why not.
+int input_file(const std::string& input) {
+  if (input.empty()) return -1;
+  const int file = ::memfd_create("input", MFD_CLOEXEC);
+  std::size_t written = 0;
+  while (file >= 0 && written < input.size()) {
+    const auto n = ::write(file, input.data() + written, input.size() - written);
+    if (n < 0 && errno != EINTR) break;
+    written += n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+  if (file >= 0 && written == input.size() && ::lseek(file, 0, SEEK_SET) == 0) return file;
+  if (file >= 0) ::close(file);
+  return -1;
+}
+
+int spawn_with(const exec_command& command, int in, int out, int err, pid_t* pid) {
   std::vector<std::string> args{command.program};
   args.insert(args.end(), command.args.begin(), command.args.end());
   auto env = environment(command);
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  if (in >= 0) {
+    posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
   posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
   posix_spawnattr_t how;
@@ -117,7 +139,10 @@ result<> start(child& c, const exec_command& command) {
     return error{kube_error::unavailable, "could not open a pipe: " + std::string(strerror(errno))};
   }
   c.err.assign(err[0]);
-  const int failed = spawn_with(command, out[1], err[1], &c.pid);
+  const int in = input_file(command.input);
+  const bool has_input = in >= 0 || command.input.empty();
+  const int failed = has_input ? spawn_with(command, in, out[1], err[1], &c.pid) : errno;
+  if (in >= 0) ::close(in);
   ::close(out[1]);
   ::close(err[1]);
   if (failed == 0) return {};
@@ -187,7 +212,7 @@ task<result<std::string>> run(executor loop, timers* timer_source, exec_command 
                                              std::to_string(command.output_bytes_max) +
                                              " bytes on standard output, found more"};
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) co_return printed;
+  if (WIFEXITED(status) && (command.any_exit_code || WEXITSTATUS(status) == 0)) co_return printed;
   const auto how = WIFEXITED(status) ? "exit code " + std::to_string(WEXITSTATUS(status))
                                      : "signal " + std::to_string(WTERMSIG(status));
   co_return error{kube_error::unauthorized, "expected it to succeed, found " + how + said};
