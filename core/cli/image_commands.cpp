@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "core/cli/inspect.hpp"
+#include "core/plugin/programs.hpp"
 
 namespace oarlock::cli {
 
@@ -26,44 +27,22 @@ error failed(const std::string& message, std::errc code = std::errc::no_such_fil
           message};
 }
 
-result<fs::path> fetch_program() {
-  std::error_code ignored;
-  const auto self = fs::read_symlink("/proc/self/exe", ignored);
-  const auto folder = self.parent_path();
-  for (const auto& program :
-       {folder / program_name, folder.parent_path() / "libexec/oarlock" / program_name}) {
-    if (fs::exists(program, ignored)) return program;
-  }
-  return failed(
-      fmt::format("expected {} beside this program ({}), found none; make build builds it",
-                  program_name, folder.string()));
-}
-
 int report_failure(const error& e) {
   fmt::print(stderr, "oarlock: {}\n", e.message);
   return 1;
 }
 
-// A folder of this process, removed with all that is in it.
-class scratch_folder {
- public:
-  scratch_folder() {
-    std::string name = (fs::temp_directory_path() / "oarlock-inspect-XXXXXX").string();
-    if (const char* made = ::mkdtemp(name.data()); made != nullptr) path_ = made;
-  }
-  ~scratch_folder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  scratch_folder(const scratch_folder&) = delete;
-  scratch_folder& operator=(const scratch_folder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 }  // namespace
+
+scratch_folder::scratch_folder() {
+  std::string name = (fs::temp_directory_path() / "oarlock-image-XXXXXX").string();
+  if (const char* made = ::mkdtemp(name.data()); made != nullptr) path_ = made;
+}
+
+scratch_folder::~scratch_folder() {
+  std::error_code ignored;
+  if (!path_.empty()) fs::remove_all(path_, ignored);
+}
 
 image_commands::image_commands(CLI::App& plugin) {
   const auto add = [&](const char* name, const char* what) {
@@ -103,7 +82,7 @@ bool is_image(const std::string& target) {
 }
 
 result<int> run_fetch(const std::vector<std::string>& arguments) {
-  const auto program = fetch_program();
+  const auto program = plugin::own_program(program_name);
   if (!program) return program.error();
   std::vector<std::string> words{program->string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -127,6 +106,16 @@ result<int> run_fetch(const std::vector<std::string>& arguments) {
   }
   constexpr int killed_base = 128;  // as shells say it
   return WIFEXITED(status) ? WEXITSTATUS(status) : killed_base + WTERMSIG(status);
+}
+
+result<> unpack_image(const std::string& image, const fs::path& folder,
+                      const std::vector<std::string>& options) {
+  std::vector<std::string> arguments{"inspect", image, "-o", folder.string(), "--quiet"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  const auto code = run_fetch(arguments);
+  if (!code) return code.error();
+  if (*code != 0) return failed(image + ": expected a plugin image that can be pulled");
+  return {};
 }
 
 int inspect_image(const std::string& image, const std::vector<std::string>& options) {

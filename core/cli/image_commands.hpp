@@ -1,6 +1,7 @@
 #pragma once
 // The commands for plugin images: `oarlock plugin build|push|sign|keygen`, and `inspect` of an
 // image. The work is done by oarlock-fetch (core/package/helper), which keeps their flags.
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,25 @@ class image_commands {
 /// Runs oarlock-fetch, found beside this program or where an installation has it, on the same
 /// terminal; its exit code.
 [[nodiscard]] result<int> run_fetch(const std::vector<std::string>& arguments);
+
+/// A folder of this process, removed with all that is in it.
+class scratch_folder {
+ public:
+  scratch_folder();
+  ~scratch_folder();
+  scratch_folder(const scratch_folder&) = delete;
+  scratch_folder& operator=(const scratch_folder&) = delete;
+  /// Empty when it could not be made.
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Unpacks an image into `folder`, which must not exist. `options` are those of
+/// `oarlock-fetch inspect`, which prints what went wrong.
+[[nodiscard]] result<> unpack_image(const std::string& image, const std::filesystem::path& folder,
+                                    const std::vector<std::string>& options);
 
 /// Prints what is in the image, then what inspect() says of the plugin in it; the exit code.
 /// `options` are those of `oarlock-fetch inspect`.

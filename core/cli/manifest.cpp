@@ -1,15 +1,13 @@
 #include "core/cli/manifest.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <fstream>
 #include <map>
-#include <sstream>
-#include <vector>
 
+#include "core/base/limits.hpp"
+#include "core/json/parse.hpp"
 #include "core/plugin/errors.hpp"
-#include "core/plugin/grants.hpp"
+#include "core/plugin/file.hpp"
 #include "core/plugin/yaml.hpp"
 
 namespace oarlock::cli {
@@ -17,10 +15,7 @@ namespace oarlock::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using plugin::grant;
 using plugin::plugin_error;
-
-constexpr const char* rbac_version = "rbac.authorization.k8s.io/v1";
 
 // A plugin's files as the build puts them: crds/x.yaml, and the same as crds/x.json.
 std::map<std::string, fs::path> crd_files(const fs::path& folder) {
@@ -36,153 +31,32 @@ std::map<std::string, fs::path> crd_files(const fs::path& folder) {
   return found;
 }
 
+// JSON may come from an image, whose bytes never reach the YAML parser.
+result<std::string> kind_of(const fs::path& file, const std::string& text) {
+  if (file.extension() == ".json") {
+    const auto document = json::parse(text);
+    if (!document) return document.error().within(file.string());
+    return std::string(json::string_at(*document, "/kind"));
+  }
+  const auto document = plugin::load_yaml(file);
+  if (!document) return document.error();
+  return document->IsMap() ? (*document)["kind"].as<std::string>("") : std::string();
+}
+
 result<> add_crds(const fs::path& folder, std::string& out) {
   for (const auto& [stem, file] : crd_files(folder)) {
-    const auto document = plugin::load_yaml(file);
-    if (!document) return document.error();
-    const auto kind = document->IsMap() ? (*document)["kind"].as<std::string>("") : std::string();
-    if (kind != "CustomResourceDefinition") {
+    const auto text = plugin::read_file(file, limits::yaml_file_bytes_max);
+    if (!text) return text.error();
+    const auto kind = kind_of(file, *text);
+    if (!kind) return kind.error();
+    if (*kind != "CustomResourceDefinition") {
       return error{plugin_error::bad_manifest,
                    fmt::format("{}: expected a CustomResourceDefinition, found \"{}\"; crds/ holds "
                                "nothing else",
-                               file.string(), kind)};
+                               file.string(), *kind)};
     }
-    std::ifstream in(file, std::ios::binary);
-    std::ostringstream text;
-    text << in.rdbuf();
-    out += "---\n" + std::move(text).str();
+    out += "---\n" + *text;
     if (!out.ends_with('\n')) out += '\n';
-  }
-  return {};
-}
-
-// Everything after the CRDs is rendered here. Names come from checked manifests and flags: plain
-// scalars of letters, digits and "-./", which need no quotes but where the text is empty.
-class renderer {
- public:
-  renderer(std::string plugin, const manifest_options& o, std::string& out)
-      : plugin_(std::move(plugin)), o_(o), out_(out) {}
-
-  void service_account() {
-    begin("v1", "ServiceAccount", plugin::service_account_name(plugin_), o_.ns);
-    // It is for TokenRequest: no pod gets it by itself.
-    out_ += "automountServiceAccountToken: false\n";
-  }
-
-  /// A role for `grants`, and its binding: a Role where a namespace will do.
-  void grants(const std::string& name, const std::vector<grant>& all, const std::string& subject) {
-    std::vector<grant> inside;
-    std::vector<grant> everywhere;
-    for (const auto& one : all) {
-      (one.namespaced && !o_.scope_ns.empty() ? inside : everywhere).push_back(one);
-    }
-    if (!everywhere.empty()) role("ClusterRole", name, {}, everywhere, subject);
-    if (!inside.empty()) role("Role", name, o_.scope_ns, inside, subject);
-  }
-
-  /// The daemon may ask for tokens of this one account.
-  void token_grant(const std::string& subject) {
-    const auto name = "oarlock-token-" + plugin_;
-    begin(rbac_version, "Role", name, o_.ns);
-    out_ += fmt::format(
-        "rules:\n  - apiGroups: [\"\"]\n    resources: [serviceaccounts/token]\n"
-        "    resourceNames: [{}]\n    verbs: [create]\n",
-        plugin::service_account_name(plugin_));
-    binding("Role", name, o_.ns, subject);
-  }
-
-  [[nodiscard]] std::string plugin_subject() const {
-    return account(o_.ns, plugin::service_account_name(plugin_));
-  }
-  [[nodiscard]] std::string daemon_subject() const {
-    if (!o_.daemon_user.empty()) {
-      return "  - apiGroup: rbac.authorization.k8s.io\n    kind: User\n    name: " +
-             o_.daemon_user + "\n";
-    }
-    const auto slash = o_.daemon_service_account.find('/');
-    if (slash == std::string::npos) return account(o_.ns, o_.daemon_service_account);
-    return account(o_.daemon_service_account.substr(0, slash),
-                   o_.daemon_service_account.substr(slash + 1));
-  }
-
- private:
-  static std::string account(const std::string& ns, const std::string& name) {
-    return fmt::format("  - kind: ServiceAccount\n    name: {}\n    namespace: {}\n", name, ns);
-  }
-
-  void begin(const char* api_version, const char* kind, const std::string& name,
-             const std::string& ns) {
-    out_ += fmt::format("---\napiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n", api_version, kind,
-                        name);
-    if (!ns.empty()) out_ += fmt::format("  namespace: {}\n", ns);
-    out_ += fmt::format(
-        "  labels:\n    app.kubernetes.io/part-of: oarlock\n    oarlock.dev/plugin: \"{}\"\n",
-        plugin_);
-  }
-
-  void role(const char* kind, const std::string& name, const std::string& ns,
-            const std::vector<grant>& rules, const std::string& subject) {
-    begin(rbac_version, kind, name, ns);
-    out_ += "rules:\n";
-    for (const auto& rule : rules) {
-      out_ += fmt::format("  - apiGroups: [{}]\n    resources: [{}]\n    verbs: [{}]\n",
-                          rule.group.empty() ? "\"\"" : rule.group, rule.resource,
-                          fmt::join(rule.verbs, ", "));
-    }
-    binding(kind, name, ns, subject);
-  }
-
-  void binding(const std::string& role_kind, const std::string& name, const std::string& ns,
-               const std::string& subject) {
-    begin(rbac_version, (role_kind + "Binding").c_str(), name, ns);
-    out_ += fmt::format("roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {}\n  name: {}\n",
-                        role_kind, name);
-    out_ += "subjects:\n" + subject;
-  }
-
-  const std::string plugin_;
-  const manifest_options& o_;
-  std::string& out_;
-};
-
-// The manifest of a plugin's folder, plugin.yaml or library.
-fs::path manifest_file(const fs::path& path) {
-  std::error_code none;
-  if (fs::is_directory(path, none)) return path / "plugin.yaml";
-  return path.filename() == "plugin.yaml" ? path : path.parent_path() / "plugin.yaml";
-}
-
-bool is_label(const std::string& s) {
-  return !s.empty() && s.size() <= 63 && s.front() != '-' && s.back() != '-' &&
-         s.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
-}
-
-// A user's name may be anything: what would need quotes or could end the line is refused.
-bool is_plain_user(const std::string& s) {
-  constexpr const char* plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/@:";
-  return s.find_first_not_of(plain) == std::string::npos && s.back() != ':' &&
-         std::string_view("-:@._/").find(s.front()) == std::string_view::npos;
-}
-
-result<> check(const manifest_options& o) {
-  const auto refuse = [](const char* flag, const char* expected, const std::string& found) {
-    return error{plugin_error::bad_manifest,
-                 fmt::format("{}: expected {}, found \"{}\"", flag, expected, found)};
-  };
-  constexpr const char* a_name = "at most 63 lower-case letters, digits and '-'";
-  if (!is_label(o.ns)) return refuse("--namespace", a_name, o.ns);
-  if (!o.scope_ns.empty() && !is_label(o.scope_ns)) {
-    return refuse("--scope-namespace", a_name, o.scope_ns);
-  }
-  const auto& account = o.daemon_service_account;
-  const auto slash = account.find('/');
-  const bool in_ns = slash == std::string::npos || is_label(account.substr(0, slash));
-  if (!in_ns || !is_label(slash == std::string::npos ? account : account.substr(slash + 1))) {
-    return refuse("--daemon-service-account", "[NAMESPACE/]NAME", account);
-  }
-  if (!o.daemon_user.empty() && !is_plain_user(o.daemon_user)) {
-    return refuse("--daemon-user", "letters, digits and '-._/@:'", o.daemon_user);
   }
   return {};
 }
@@ -190,23 +64,23 @@ result<> check(const manifest_options& o) {
 }  // namespace
 
 result<std::string> plugin_manifest(const fs::path& path, const manifest_options& options) {
-  if (auto ok = check(options); !ok) return ok.error();
-  const auto file = manifest_file(path);
+  if (auto ok = plugin::check(options); !ok) return ok.error();
+  const auto file = plugin::manifest_beside(path);
   const auto declared = plugin::read_manifest(file);
   if (!declared) return declared.error();
   std::string out;
   if (auto done = add_crds(file.parent_path(), out); !done) return done.error();
-  renderer render(declared->name, options, out);
-  const auto daemon = render.daemon_subject();
-  if (options.identity == plugin_identity::daemon) {
-    render.grants("oarlock-daemon-" + declared->name, plugin::plugin_grants(*declared), daemon);
-    return out;
-  }
-  render.service_account();
-  render.grants(plugin::service_account_name(declared->name), plugin::plugin_grants(*declared),
-                render.plugin_subject());
-  render.grants("oarlock-watch-" + declared->name, plugin::read_grants(*declared), daemon);
-  render.token_grant(daemon);
+  return out + plugin::rbac_yaml(*declared, options);
+}
+
+std::string plugin_object_yaml(const plugin_object_options& options) {
+  auto out = fmt::format(
+      "---\napiVersion: oarlock.dev/v1alpha1\nkind: Plugin\nmetadata:\n  name: {}\nspec:\n"
+      "  image: \"{}\"\n  runtime: {}\n  home: {}\n",
+      options.name, options.image, options.runtime, options.home);
+  if (!options.pull_secrets.empty()) out += "  imagePullSecrets:\n";
+  for (const auto& secret : options.pull_secrets)
+    out += fmt::format("    - name: {}\n", secret);
   return out;
 }
 

@@ -110,6 +110,14 @@ std::string own_libc_version() {
   return ::gnu_get_libc_version();
 }
 
+result<> check_fingerprint(const candidate& found, const std::string& verified) {
+  if (verified.empty() || found.fingerprint() == verified) return {};
+  return error{plugin_error::not_a_library,
+               fmt::format("{}: expected the bytes of the image that was verified, found others; "
+                           "somebody else writes to this folder",
+                           found.library_file.string())};
+}
+
 result<> check_core_home(const candidate& found) {
   if (!found.library->has_go_runtime) return {};
   return error{plugin_error::needs_child,

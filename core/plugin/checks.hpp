@@ -33,6 +33,9 @@ void warn_of_extra_exports(const candidate& found);
 /// as far as the checks came.
 [[nodiscard]] result<> check_plugin(const std::filesystem::path& path, candidate& found);
 
+/// Whether these are the bytes that were verified; an empty `verified` asks for none.
+[[nodiscard]] result<> check_fingerprint(const candidate& found, const std::string& verified);
+
 /// What is wrong with a plugin built for ABI `major`.`minor`; `where` says who claims that.
 [[nodiscard]] result<> check_abi(const std::string& where, std::uint32_t major,
                                  std::uint32_t minor);

@@ -13,6 +13,7 @@
 #include "core/plugin/checks.hpp"
 #include "core/plugin/child_home.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/programs.hpp"
 #include "core/plugin/sealed_file.hpp"
 #include "core/plugin/version.hpp"
 
@@ -123,20 +124,6 @@ std::int32_t lowest_log_level() {
   return OARLOCK_LOG_ERROR;
 }
 
-// Beside this program, as a build has it, or where an installation keeps programs that nobody
-// types.
-result<std::filesystem::path> host_program() {
-  std::error_code failed;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
-  if (failed) {
-    return error{plugin_error::no_host, "expected /proc/self/exe, found: " + failed.message()};
-  }
-  const auto beside = self.parent_path() / "oarlock-plugin-host";
-  const auto installed = self.parent_path().parent_path() / "libexec/oarlock/oarlock-plugin-host";
-  const bool is_beside = std::filesystem::exists(beside, failed);
-  return is_beside || !std::filesystem::exists(installed, failed) ? beside : installed;
-}
-
 }  // namespace
 
 result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesystem::path& path,
@@ -146,12 +133,13 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
                                                             metric_registry& metrics) {
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
+  if (auto ok = check_fingerprint(found, settings.fingerprint); !ok) return ok.error();
   warn_of_extra_exports(found);
   auto library = sealed_file(found.library_file.filename().string(), found.library_bytes);
   if (!library) return library.error().within(found.library_file.string());
   auto chosen = settings;
   if (chosen.program.empty()) {
-    auto beside = host_program();
+    auto beside = own_program("oarlock-plugin-host");
     if (!beside) return beside.error();
     chosen.program = *beside;
   }

@@ -29,7 +29,8 @@ struct child_settings {
   duration watch_period = std::chrono::seconds(1);
   /// A key whose plans ended so many children in a row is left alone until its object changes.
   int crashes_per_key = 3;
-  std::string note;  ///< why it is in a child although it was not asked for; else empty
+  std::string note;         ///< why it is in a child although it was not asked for; else empty
+  std::string fingerprint;  ///< other bytes than these are refused; empty: whatever is there
   const quota_table* quotas = nullptr;  ///< null: nothing is limited; outlives the plugin
   const lease_page* lease = nullptr;    ///< null: nobody leads; outlives the plugin
 };

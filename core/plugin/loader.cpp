@@ -234,6 +234,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& 
                                                    const host_services& host) {
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
+  if (auto ok = check_fingerprint(found, host.fingerprint); !ok) return ok.error();
   if (auto ok = check_core_home(found); !ok) return ok.error();
   warn_of_extra_exports(found);
   const process_state before;

@@ -389,6 +389,15 @@ result<manifest> read_manifest(const std::filesystem::path& file) {
   }
 }
 
+std::filesystem::path manifest_beside(const std::filesystem::path& path) {
+  std::error_code none;
+  if (path.filename() == "plugin.yaml" || path.filename() == "plugin.json") return path;
+  const auto folder = std::filesystem::is_directory(path, none) ? path : path.parent_path();
+  const bool is_image = !std::filesystem::exists(folder / "plugin.yaml", none) &&
+                        std::filesystem::exists(folder / "plugin.json", none);
+  return folder / (is_image ? "plugin.json" : "plugin.yaml");
+}
+
 std::vector<std::string> controllers_of(const manifest& declared) {
   std::vector<std::string> out;
   for (const auto& c : declared.controllers)

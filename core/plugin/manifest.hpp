@@ -25,6 +25,10 @@ struct manifest {
 /// errors. Errors carry the file, of YAML also line and column.
 [[nodiscard]] result<manifest> read_manifest(const std::filesystem::path& file);
 
+/// Where the manifest of a plugin is: of its folder, of the file itself or of a library beside it;
+/// plugin.yaml, or the plugin.json of an image that has no other.
+[[nodiscard]] std::filesystem::path manifest_beside(const std::filesystem::path& path);
+
 /// The names of its controllers.
 [[nodiscard]] std::vector<std::string> controllers_of(const manifest& declared);
 

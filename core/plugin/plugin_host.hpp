@@ -45,6 +45,7 @@ struct host_services {
   const clock* clock_source = nullptr;
   metric_registry* metrics = nullptr;
   const lease_limit* lease = nullptr;  ///< null: nobody leads
+  std::string fingerprint = {};  ///< other bytes than these are refused; empty: whatever is there
 
   [[nodiscard]] log_limit::parts log_limits(const std::string& plugin) const;
   [[nodiscard]] event_inbox::parts inbox_of(const std::string& plugin,
