@@ -41,14 +41,16 @@ type call struct {
 	caFile       string
 	timeout      time.Duration
 	architecture string
+	quiet        bool
 }
 
 var commands = map[string]command{
-	"build":   {"build DIR -o FILE.tar", runBuild},
-	"push":    {"push FILE.tar REF", runPush},
-	"sign":    {"sign REF --key FILE [--password-file FILE] [--sig-tag]", runSign},
-	"keygen":  {"keygen PREFIX [--password-file FILE]", runKeygen},
-	"inspect": {"inspect REF|FILE.tar [--key PUBLIC] [--architecture NAME] [-o DIR]", runInspect},
+	"build":  {"build DIR -o FILE.tar", runBuild},
+	"push":   {"push FILE.tar REF", runPush},
+	"sign":   {"sign REF --key FILE [--password-file FILE] [--sig-tag]", runSign},
+	"keygen": {"keygen PREFIX [--password-file FILE]", runKeygen},
+	"inspect": {"inspect REF|FILE.tar [--key PUBLIC] [--architecture NAME] [-o DIR] [--quiet]",
+		runInspect},
 }
 
 const registryFlags = "With a registry also: --plain-http, --ca-file FILE, --timeout 5m\n"
@@ -67,6 +69,7 @@ func newCall(name string) *call {
 	c.flags.StringVar(&c.caFile, "ca-file", "", "")
 	c.flags.DurationVar(&c.timeout, "timeout", 5*time.Minute, "")
 	c.flags.StringVar(&c.architecture, "architecture", "", "")
+	c.flags.BoolVar(&c.quiet, "quiet", false, "")
 	return c
 }
 
@@ -264,6 +267,9 @@ func runInspect(ctx context.Context, c *call) error {
 		view.Key = string(data)
 	}
 	out := bufio.NewWriter(os.Stdout)
+	if c.quiet { // for -o
+		out = bufio.NewWriter(io.Discard)
+	}
 	if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() {
 		if c.key != "" {
 			return fmt.Errorf("%s is a file: expected --key with an image in a registry only",

@@ -9,10 +9,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/logs"
 
+	"oarlock.dev/fetch/internal/confine"
 	"oarlock.dev/fetch/internal/protocol"
 	"oarlock.dev/fetch/internal/pull"
 )
@@ -42,7 +44,7 @@ func run(ctx context.Context, arguments []string) int {
 			fmt.Fprint(os.Stderr, usageText())
 			return exitUsage
 		}
-		return runPull(ctx, os.Stdin, os.Stdout)
+		return runPull(ctx, os.Stdin, os.Stdout, confineTo)
 	case "help", "-h", "--help":
 		fmt.Print(usageText())
 		return exitDone
@@ -54,9 +56,34 @@ func run(ctx context.Context, arguments []string) int {
 	return exitUsage
 }
 
-// runPull always answers; the exit code says no more than the answer.
-func runPull(ctx context.Context, in io.Reader, out io.Writer) int {
+// confineTo the folders of a request, for good.
+func confineTo(request *protocol.Request) error {
+	own := []string{filepath.Dir(request.OutputDir)}
+	if request.Registry.StoreDir != "" {
+		own = append(own, request.Registry.StoreDir)
+	}
+	for _, folder := range own[1:] {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return err
+		}
+	}
+	var readable []string
+	for _, variable := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if path := os.Getenv(variable); path != "" {
+			readable = append(readable, filepath.SplitList(path)...)
+		}
+	}
+	return confine.Process(own, readable)
+}
+
+// runPull always answers; the exit code says no more than the answer. Nothing is asked of a
+// registry before `walls` stand.
+func runPull(ctx context.Context, in io.Reader, out io.Writer,
+	walls func(*protocol.Request) error) int {
 	request, err := protocol.ReadRequest(in)
+	if err == nil {
+		err = walls(request)
+	}
 	var answer *protocol.Answer
 	if err != nil {
 		answer = &protocol.Answer{Version: protocol.Version, Error: protocol.AsError(err)}

@@ -20,7 +20,8 @@ func TestABadRequestIsAnsweredWithoutItsSecrets(t *testing.T) {
 			`"policy":{"rules":[{"name":"all","match":"**","mode":"none"}]}}`,
 	} {
 		var out bytes.Buffer
-		if code := runPull(t.Context(), strings.NewReader(text), &out); code != exitFailed {
+		if code := runPull(t.Context(), strings.NewReader(text), &out,
+			func(*protocol.Request) error { return nil }); code != exitFailed {
 			t.Fatalf("expected exit code %d, found %d", exitFailed, code)
 		}
 		var answer protocol.Answer
