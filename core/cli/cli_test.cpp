@@ -8,8 +8,10 @@
 #include "core/cli/generate.hpp"
 #include "core/cli/image_commands.hpp"
 #include "core/cli/inspect.hpp"
+#include "core/cli/install.hpp"
 #include "core/cli/manifest.hpp"
 #include "core/cli/plugin_json.hpp"
+#include "core/json/parse.hpp"
 
 namespace oarlock::cli {
 namespace {
@@ -268,6 +270,63 @@ TEST_F(cli, manifest_begins_with_the_crds_once_each_in_the_order_of_their_names)
   ASSERT_TRUE(text) << text.error().message;
   EXPECT_EQ(*text, std::string("---\n{\"kind\": \"CustomResourceDefinition\"}\n---\n# b\n") + crd +
                        granted);
+}
+
+TEST_F(cli, manifest_of_an_image_is_json_and_never_read_as_yaml) {
+  write("plugin.json", *plugin_json(write("plugin.yaml", manifest)));
+  fs::remove(folder_ / "plugin.yaml");
+  fs::create_directory(folder_ / "crds");
+  write("crds/a.json", R"({"kind": "CustomResourceDefinition"})");
+  const auto text = plugin_manifest(folder_, {});
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(*text, std::string("---\n{\"kind\": \"CustomResourceDefinition\"}\n") + granted);
+  write("crds/a.json", "kind: CustomResourceDefinition\n");
+  EXPECT_FALSE(plugin_manifest(folder_, {}));
+}
+
+TEST(plugin_object_yaml, says_what_the_daemon_is_to_run) {
+  plugin_object_options o;
+  o.name = "cat";
+  o.image = "r/cat:1";
+  EXPECT_EQ(plugin_object_yaml(o),
+            "---\napiVersion: oarlock.dev/v1alpha1\nkind: Plugin\nmetadata:\n  name: cat\nspec:\n"
+            "  image: \"r/cat:1\"\n  runtime: oarlock\n  home: child\n");
+  o.pull_secrets = {"a", "b"};
+  EXPECT_THAT(plugin_object_yaml(o),
+              HasSubstr("  imagePullSecrets:\n    - name: a\n    - name: b\n"));
+}
+
+// Why plugin "cat" may not replace the CRD `live`.
+std::string refusal(const std::string& live, bool adopt = false) {
+  const auto wanted = json::parse(R"({"spec":{"versions":[{"name":"v1"},{"name":"v2"}]}})");
+  const auto found = json::parse(live);
+  EXPECT_TRUE(found) << live;
+  return crd_refusal("cat", *wanted, *found, adopt);
+}
+
+TEST(crd_refusal, a_crd_of_somebody_else_is_adopted_only_when_that_is_said) {
+  const std::pair<const char*, const char*> owned[] = {
+      {R"({"metadata":{"labels":{"app.kubernetes.io/managed-by":"Helm"}}})", "found one of Helm"},
+      {R"({"metadata":{"annotations":{"meta.helm.sh/release-name":"r"}}})", "Helm release r"},
+      {R"({"metadata":{"ownerReferences":[{"name":"x"}]}})", "another object, its owner"},
+      {R"({"metadata":{"labels":{"oarlock.dev/plugin":"dog"}}})", "found plugin dog"},
+  };
+  for (const auto& [live, says] : owned) {
+    EXPECT_THAT(refusal(live), AllOf(HasSubstr(says), HasSubstr("--adopt-crds"))) << live;
+    EXPECT_EQ(refusal(live, true), "") << live;
+  }
+  EXPECT_EQ(refusal(R"({"metadata":{}})"), "");
+  EXPECT_EQ(refusal(R"({"metadata":{"labels":{"oarlock.dev/plugin":"cat",)"
+                    R"("app.kubernetes.io/managed-by":"Helm"}}})"),
+            "");
+}
+
+TEST(crd_refusal, a_version_in_which_objects_are_stored_is_never_dropped) {
+  EXPECT_EQ(refusal(R"({"status":{"storedVersions":["v1","v2"]}})"), "");
+  for (const bool adopt : {false, true}) {
+    EXPECT_THAT(refusal(R"({"status":{"storedVersions":["v1alpha1","v1"]}})", adopt),
+                HasSubstr("to have version v1alpha1"));
+  }
 }
 
 TEST_F(cli, manifest_takes_nothing_else_from_crds) {

@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -12,7 +11,7 @@
 #include "core/cli/generate.hpp"
 #include "core/cli/image_commands.hpp"
 #include "core/cli/inspect.hpp"
-#include "core/cli/manifest.hpp"
+#include "core/cli/install_commands.hpp"
 #include "core/cli/plugin_json.hpp"
 #include "core/cli/project_commands.hpp"
 #include "core/plugin/version.hpp"
@@ -68,43 +67,6 @@ int print_dump(const std::string& socket_path) {
   return 0;
 }
 
-int print_manifest(const std::string& path, const oarlock::cli::manifest_options& options) {
-  const auto text = oarlock::cli::plugin_manifest(path, options);
-  if (!text) {
-    fmt::print(stderr, "oarlock: {}\n", text.error().message);
-    return 1;
-  }
-  fmt::print("{}", *text);
-  return 0;
-}
-
-CLI::App* add_manifest(CLI::App* plugin, std::string& path, oarlock::cli::manifest_options& o) {
-  using oarlock::cli::plugin_identity;
-  static const std::map<std::string, plugin_identity> identities{
-      {"serviceaccount", plugin_identity::service_account}, {"daemon", plugin_identity::daemon}};
-  auto* manifest = plugin->add_subcommand(
-      "manifest", "Print what to apply before a plugin may work: CRDs, ServiceAccount, Roles");
-  manifest->add_option("PATH", path, "A plugin's folder or library")->required();
-  manifest->add_option("--namespace", o.ns, "Namespace of the plugin's ServiceAccount")
-      ->capture_default_str();
-  manifest->add_option("--scope-namespace", o.scope_ns,
-                       "Grant this namespace only, for oarlockd --namespace");
-  auto* account = manifest
-                      ->add_option("--daemon-service-account", o.daemon_service_account,
-                                   "[NAMESPACE/]NAME of the daemon's ServiceAccount")
-                      ->capture_default_str();
-  manifest
-      ->add_option("--daemon-user", o.daemon_user,
-                   "The daemon is this user, as its client certificate says")
-      ->excludes(account);
-  manifest
-      ->add_option("--plugin-identity", o.identity,
-                   "serviceaccount, or daemon: grant the daemon all that the plugin needs")
-      ->transform(CLI::CheckedTransformer(identities))
-      ->default_str("serviceaccount");
-  return manifest;
-}
-
 CLI::App* add_types(CLI::App& app, oarlock::cli::types_options& o) {
   auto* generate = app.add_subcommand("generate", "Make code of schemas");
   generate->require_subcommand(1);
@@ -144,8 +106,7 @@ int main(int argc, char** argv) {
   const oarlock::cli::image_commands images(*plugin);
   auto* json = plugin->add_subcommand("json", "Print plugin.yaml, or a CRD, as JSON");
   json->add_option("FILE", path, "A YAML file")->required();
-  oarlock::cli::manifest_options granted;
-  auto* manifest = add_manifest(plugin, path, granted);
+  const oarlock::cli::install_commands install(*plugin);
   auto* debug = app.add_subcommand("debug", "Look into a running oarlockd");
   debug->require_subcommand(1);
   auto* dump = debug->add_subcommand("dump", "Print its queues, caches and lease as JSON");
@@ -158,7 +119,7 @@ int main(int argc, char** argv) {
     if (*types) return write_types(types_of);
     if (const auto code = project.run()) return *code;
     if (*debug) return print_dump(path);
-    if (*manifest) return print_manifest(path, granted);
+    if (const auto code = install.run()) return *code;
     if (const auto code = images.run()) return *code;
     if (*inspect) return print_inspection(path, inspect->remaining());
     return print_json(path);
