@@ -378,7 +378,7 @@ run_check() {
 }
 
 run_api() {
-  if build devcluster dev; then integration dev; fi
+  if build devcluster fetch dev; then integration dev; fi
 }
 
 # The integration tests on another Kubernetes than that of go.mod.

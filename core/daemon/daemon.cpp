@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
 #include <csignal>
+#include <deque>
 #include <fstream>
 #include <mutex>
 
@@ -22,6 +23,7 @@
 #include "core/daemon/debug_socket.hpp"
 #include "core/daemon/health.hpp"
 #include "core/daemon/loop_thread.hpp"
+#include "core/daemon/plugin_objects.hpp"
 #include "core/election/elector.hpp"
 #include "core/metrics/access.hpp"
 #include "core/metrics/http_server.hpp"
@@ -91,6 +93,7 @@ struct daemon::state {
   std::unique_ptr<api_monitor> api;
   std::unique_ptr<cache::informer_cache> informers;
   plugin_set plugins;
+  std::unique_ptr<plugin_objects> objects;  // null: no Plugin objects are looked at
   std::unique_ptr<election::elector> elector;
   std::unique_ptr<metrics::access_check> access;
   std::unique_ptr<metrics::http_server> probes_server;
@@ -114,6 +117,7 @@ struct daemon::state {
   bool api_answered = false;
   std::optional<options> wanted;  // what a reload has read
   bool move_wanted = false;
+  std::deque<std::function<void()>> orders;  // of Plugin objects
   std::atomic<bool> moved{false};
   std::atomic<bool> stopping{false};
   std::atomic<bool> started{false};
@@ -138,6 +142,8 @@ struct daemon::state {
   void start_election();
   void await_stop();
   void reload_plugins();
+  plugin_set::reach reach();
+  result<> prepare_objects();
   void begin_to_lead();
   void move_to_children();
   // Stop, in this order.
@@ -186,7 +192,11 @@ task<metrics::http_answer> daemon::state::readyz() {
   auto of_plugins = co_await ask<std::vector<check>>(
       stream.get_executor(),
       [this] {
-        if (plugins_shown) return plugins.checks();
+        if (plugins_shown) {
+          auto all = plugins.checks();
+          if (objects) all.push_back(objects->health());
+          return all;
+        }
         return std::vector<check>{{.name = "plugins", .trouble = "not loaded"}};
       },
       readiness_timeout);
@@ -313,7 +323,7 @@ result<> daemon::state::connect() {
   // A connection of its own: the lease must not queue behind a list of 100,000 objects.
   auto for_probe = p.connect(probe.get_executor());
   if (!for_probe) return for_probe.error();
-  if (o.plugin_identity == identity_kind::service_account) {
+  if (o.plugin_identity == identity_kind::service_account || o.plugin_objects) {
     auto for_plugins = p.connect_anonymous(stream.get_executor());
     if (!for_plugins) return for_plugins.error();
     plugin_api = std::move(*for_plugins);
@@ -388,7 +398,8 @@ void daemon::state::start_monitors() {
 }
 
 void daemon::state::load_plugins() {
-  if (o.plugins.empty()) log_warn("no plugin is configured: nothing to do; see --plugin");
+  if (o.plugins.empty() && !o.plugin_objects)
+    log_warn("no plugin is configured: nothing to do; see --plugin");
   plugins.load(o, p.load_plugin);
   stream.call([this] { plugins_shown = true; });
 }
@@ -402,27 +413,27 @@ bool daemon::state::await_api() {
 
 void daemon::state::await_stop() {
   for (;;) {
-    bool is_move = false;
+    std::function<void()> next_work;
     {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [this] { return stopping || move_wanted || wanted; });
+      changed.wait(lock, [this] { return stopping || move_wanted || wanted || !orders.empty(); });
       if (stopping) return;
-      is_move = std::exchange(move_wanted, false);
-      if (!is_move) {
-        const auto next = std::exchange(wanted, std::nullopt);
+      if (std::exchange(move_wanted, false)) {
+        next_work = [this] { move_to_children(); };
+      } else if (const auto next = std::exchange(wanted, std::nullopt)) {
         o.plugins = next->plugins;
         o.plugin_quotas = next->plugin_quotas;
+        next_work = [this] { reload_plugins(); };
+      } else {
+        next_work = std::move(orders.front());
+        orders.pop_front();
       }
     }
-    if (is_move) {
-      move_to_children();
-    } else {
-      reload_plugins();
-    }
+    next_work();
   }
 }
 
-void daemon::state::reload_plugins() {
+plugin_set::reach daemon::state::reach() {
   plugin_set::reach to;
   to.on_loop = [this](const std::function<void()>& work) { stream.call(work); };
   to.begin = [this](task<> work) { return stream.begin(std::move(work)); };
@@ -431,8 +442,30 @@ void daemon::state::reload_plugins() {
     return !changed.wait_for(lock, reload_poll, [this] { return stopping.load(); });
   };
   to.clock_source = p.clock_source;
-  if (p.take_quotas) p.take_quotas(o.plugin_quotas);
-  plugins.reload(o, p.load_plugin, to);
+  return to;
+}
+
+result<> daemon::state::prepare_objects() {
+  if (!o.plugin_objects) return {};
+  objects = std::make_unique<plugin_objects>(
+      o, plugin_objects::parts{.loop = stream.get_executor(),
+                               .plugins = &plugins,
+                               .on_main =
+                                   [this](std::function<void()> work) {
+                                     const std::lock_guard lock(mutex);
+                                     orders.push_back(std::move(work));
+                                     changed.notify_all();
+                                   },
+                               .reach = reach(),
+                               .load_image = p.load_image,
+                               .take_quotas = p.take_quotas});
+  return objects->prepare(p.host_name);
+}
+
+void daemon::state::reload_plugins() {
+  if (objects) objects->take_config(o);
+  if (p.take_quotas) p.take_quotas(objects ? objects->quotas() : o.plugin_quotas);
+  plugins.reload(o, p.load_plugin, reach());
 }
 
 // A leader that did not give up its lease may have died of a plugin, and of an object that comes to
@@ -473,12 +506,13 @@ void daemon::state::start_controllers() {
     shared.timer_source = p.timer_source;
     shared.metrics = p.metrics;
     shared.random = p.random;
-    plugins.start_controllers(
-        o, shared,
-        {{stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(),
-          p.clock_source, p.timer_source, p.metrics, &window, nullptr, api_rate.get()},
-         plugin_api.transport.get(),
-         p.host_name});
+    const plugin_access::parts with{
+        {stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(),
+         p.clock_source, p.timer_source, p.metrics, &window, nullptr, api_rate.get()},
+        plugin_api.transport.get(),
+        p.host_name};
+    plugins.start_controllers(o, shared, with);
+    if (objects) objects->start(shared, with);
   });
   started = true;
 }
@@ -489,8 +523,10 @@ void daemon::state::set_leading(bool leads) {
     if (leads && elector && !elector->leading()) return;  // it was lost meanwhile
     if (leads) {
       plugins.lead();
+      if (objects) objects->lead();
     } else {
       plugins.follow();
+      if (objects) objects->follow();
     }
   });
 }
@@ -560,6 +596,7 @@ bool daemon::state::drain() {
 void daemon::state::end_caches() {
   stream.call([this] {
     plugins_shown = false;
+    if (objects) objects->stop();
     plugins.destroy_controllers();
   });
   if (informers) stream.begin(informers->stop()).wait_for(caches_grace);
@@ -600,6 +637,10 @@ int daemon::state::run() {
   if (auto listening = start_servers(); !listening) {
     log_error("cannot start", {{"error", listening.error().message}});
     return exit_failed;  // no thread runs yet
+  }
+  if (auto prepared = prepare_objects(); !prepared) {
+    log_error("cannot start", {{"error", prepared.error().message}});
+    return exit_failed;
   }
   bool may_work = false;
   try {

@@ -29,6 +29,8 @@ class daemon {
     std::function<result<kube::connection>(executor)> connect_anonymous;
     plugin_set::loader load_plugin;
     plugin_set::loader load_in_child;
+    /// Of a verified image: its home, and the fingerprint of its bytes.
+    std::function<plugin_set::loader(bool in_core, const std::string& fingerprint)> load_image;
     /// For what is loaded after a reload; may be empty.
     std::function<void(const plugin::quota_table&)> take_quotas;
     /// Where plugins read until when this process leads; null: nowhere.

@@ -162,6 +162,7 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--metrics-secure=false", "--metrics-bind-address=0.0.0.0:1"}, "0.0.0.0:1 can be reached"},
       {{"--metrics-secure=false", "--metrics-bind-address=127.0.0.1:1", "--metrics-cert-dir=/c"},
        "metrics-cert-dir: expected none"},
+      {{"--plugin-objects"}, "plugin-objects: expected plugin-store or state-dir"},
       {{"--config", "/nowhere/x.yaml"}, "expected a readable file, found none at /nowhere/x.yaml"},
       {{"--leader-election-lease-duration=15"}, "expected a duration such as 15s, 1m30s or 500ms"},
       {{"--leader-election-lease-duration=10500ms"}, "expected whole seconds, at least one"},
@@ -289,6 +290,12 @@ TEST_F(config_file, printed_control_characters_read_back) {
   const auto again = with(first.out, {"--print-config"});
   EXPECT_TRUE(again.err.empty()) << again.err;
   EXPECT_EQ(again.out, first.out);
+}
+
+TEST(flags, plugin_images_are_kept_in_the_state_dir_unless_it_is_said) {
+  EXPECT_EQ(parse({"--plugin-objects", "--state-dir=/s"}).run->plugin_store, "/s/plugins");
+  EXPECT_EQ(parse({"--plugin-objects", "--state-dir=/s", "--plugin-store=/p"}).run->plugin_store,
+            "/p");
 }
 
 TEST_F(config_file, print_config_reads_back) {

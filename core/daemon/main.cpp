@@ -104,6 +104,10 @@ int main(int argc, char** argv) {
        .load_plugin = homes.as_configured(),
        .load_in_child =
            homes.in_children("in a child, as the last leader did not give up its lease"),
+       .load_image =
+           [&](bool in_core, const std::string& fingerprint) {
+             return homes.of_image(in_core, fingerprint);
+           },
        .take_quotas = [&](const oarlock::plugin::quota_table& q) { homes.take_quotas(q); },
        .lease_limit = &(*lease)->limit(),
        .crash_explained = crashed.has_value(),

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 
 #include "core/daemon/duration_text.hpp"
@@ -292,6 +293,21 @@ std::vector<setting> rate_settings() {
   };
 }
 
+std::vector<setting> image_settings() {
+  return {
+      {"plugin-objects", "", "Install the plugins that Plugin objects of this runtime ask for",
+       setting_kind::boolean, into<set_bool>(&options::plugin_objects),
+       show_bool(&options::plugin_objects)},
+      {"plugin-store", "DIR", "Folder of their images (default: plugins in --state-dir)",
+       setting_kind::text, into<set_path>(&options::plugin_store),
+       show_text(&options::plugin_store)},
+      {"image-policy", "FILE",
+       "YAML: which plugin images are trusted, and how registries are reached (default: none is)",
+       setting_kind::text, into<set_path>(&options::image_policy),
+       show_text(&options::image_policy)},
+  };
+}
+
 std::vector<setting> work_settings() {
   return {
       {"kubeconfig", "FILE", "Cluster to use (default: KUBECONFIG, in-cluster, ~/.kube/config)",
@@ -374,8 +390,8 @@ const std::vector<setting>& all_settings() {
   static const std::vector<setting> made = [] {
     auto all = work_settings();
     all.push_back(events_setting());
-    for (auto&& more :
-         {rate_settings(), home_settings(), election_settings(), endpoint_settings()}) {
+    for (auto&& more : {rate_settings(), home_settings(), image_settings(), election_settings(),
+                        endpoint_settings()}) {
       all.insert(all.end(), more.begin(), more.end());
     }
     return all;
@@ -420,6 +436,14 @@ result<> complete(options& o, const std::string& pod_namespace) {
   const auto own_namespace = pod_namespace.empty() ? default_namespace : pod_namespace;
   if (o.leader_election_namespace.empty()) o.leader_election_namespace = own_namespace;
   if (o.plugin_namespace.empty()) o.plugin_namespace = own_namespace;
+  if (o.plugin_objects && o.plugin_store.empty()) {
+    if (o.state_dir.empty()) {
+      return error{option_error::bad_value,
+                   "plugin-objects: expected plugin-store or state-dir, where verified images are "
+                   "kept; found neither"};
+    }
+    o.plugin_store = (std::filesystem::path(o.state_dir) / "plugins").string();
+  }
   if (auto times = check_election_times(o); !times) return times;
   if (o.metrics && !o.metrics_secure && !o.metrics->is_loopback()) {
     return error{option_error::bad_value,

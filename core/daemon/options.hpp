@@ -47,6 +47,9 @@ struct options {
   std::string runtime_name = "oarlock";
   identity_kind plugin_identity = identity_kind::daemon;
   plugin::quota_table plugin_quotas;
+  bool plugin_objects = false;   ///< install what Plugin objects of this runtime ask for
+  std::string plugin_store;      ///< of their images; the state_dir's unless set
+  std::string image_policy;      ///< file; empty: no image may be installed
   std::string plugin_namespace;  ///< the pod's, else oarlock-system, unless set
 };
 

@@ -5,8 +5,8 @@
 #include <array>
 
 #include "core/base/log.hpp"
-#include "core/json/parse.hpp"
 #include "core/kube/service_account_identity.hpp"
+#include "core/package/access_reviews.hpp"
 #include "core/plugin/grants.hpp"
 #include "core/plugin/plugin_writes.hpp"
 
@@ -18,30 +18,6 @@ using namespace std::chrono_literals;
 
 constexpr duration review_period = 2min;
 constexpr duration trouble_period = 5s;
-
-const kube::resource own_access{"authorization.k8s.io", "v1", "SelfSubjectAccessReview",
-                                "selfsubjectaccessreviews", false};
-const kube::resource own_name{"authentication.k8s.io", "v1", "SelfSubjectReview",
-                              "selfsubjectreviews", false};
-
-std::string access_review(const plugin::grant& read, const std::string& verb,
-                          const std::string& ns) {
-  rapidjson::Document doc(rapidjson::kObjectType);
-  auto& memory = doc.GetAllocator();
-  rapidjson::Value asked(rapidjson::kObjectType);
-  asked.AddMember("group", rapidjson::Value(read.group, memory), memory);
-  asked.AddMember("resource", rapidjson::Value(read.resource, memory), memory);
-  asked.AddMember("verb", rapidjson::Value(verb, memory), memory);
-  if (read.namespaced && !ns.empty()) {
-    asked.AddMember("namespace", rapidjson::Value(ns, memory), memory);
-  }
-  rapidjson::Value spec(rapidjson::kObjectType);
-  spec.AddMember("resourceAttributes", asked, memory);
-  doc.AddMember("apiVersion", "authorization.k8s.io/v1", memory);
-  doc.AddMember("kind", "SelfSubjectAccessReview", memory);
-  doc.AddMember("spec", spec, memory);
-  return json::write(doc);
-}
 
 // Of the user name that the API server knows us by: the flags that grant to it.
 std::string subject_flag(const std::string& user) {
@@ -114,17 +90,11 @@ task<std::string> plugin_access::state::review(std::shared_ptr<state> self, std:
   const std::array<std::pair<kube::client*, std::string>, 2> who{
       {{self->reviewer.get(), account}, {self->as_daemon.get(), "the daemon"}}};
   for (const auto& [asks, name] : who) {
-    for (const auto& read : plugin::read_grants(self->declared)) {
-      for (const auto& verb : read.verbs) {
-        const auto answer =
-            co_await asks->create(own_access, {}, access_review(read, verb, self->scope_ns), stop);
-        if (!answer) co_return answer.error().message;
-        const auto parsed = json::parse(answer->body);
-        if (parsed && json::bool_at(*parsed, "/status/allowed").value_or(false)) continue;
-        co_return fmt::format("expected {} to be allowed to {} {}{}{}, found it forbidden", name,
-                              verb, read.resource, read.group.empty() ? "" : "." + read.group,
-                              self->scope_ns.empty() ? "" : " in namespace " + self->scope_ns);
-      }
+    const auto lacks = co_await package::first_forbidden(asks, plugin::read_grants(self->declared),
+                                                         self->scope_ns, stop);
+    if (!lacks) co_return lacks.error().message;
+    if (!lacks->empty()) {
+      co_return fmt::format("expected {} to be allowed to {}, found it forbidden", name, *lacks);
     }
   }
   co_return std::string();
@@ -133,14 +103,8 @@ task<std::string> plugin_access::state::review(std::shared_ptr<state> self, std:
 task<std::string> plugin_access::state::remedy(std::shared_ptr<state> self, std::stop_token stop) {
   auto command = "oarlock plugin manifest " + self->path + " --namespace=" + self->account_ns;
   if (!self->scope_ns.empty()) command += " --scope-namespace=" + self->scope_ns;
-  const auto answer = co_await self->as_daemon->create(
-      own_name, {}, R"({"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"})",
-      stop);
-  if (answer) {
-    const auto parsed = json::parse(answer->body);
-    const auto user = parsed ? json::string_at(*parsed, "/status/userInfo/username") : "";
-    if (!user.empty()) command += subject_flag(std::string(user));
-  }
+  const auto user = co_await package::own_user_name(self->as_daemon.get(), stop);
+  if (!user.empty()) command += subject_flag(user);
   co_return command + " | kubectl apply -f -";
 }
 

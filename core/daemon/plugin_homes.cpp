@@ -36,24 +36,41 @@ plugin_set::loader plugin_homes::in_children(std::string why) {
 
 plugin_homes::loaded plugin_homes::load(const std::filesystem::path& path,
                                         const std::string& config_json) {
-  const auto folder = std::filesystem::is_directory(path) ? path : path.parent_path();
   // One that cannot be read is refused below, with the reason.
-  const auto declared = plugin::read_manifest(folder / "plugin.yaml");
+  const auto declared = plugin::read_manifest(plugin::manifest_beside(path));
   const auto said = declared ? homes_.find(declared->name) : homes_.end();
   const bool in_child = said == homes_.end() ? in_children_ : said->second;
-  if (in_child) return load_in_child(path, config_json, {});
+  return in_child ? load_in_child(path, config_json, {}) : load_in_core(path, config_json, {});
+}
+
+plugin_set::loader plugin_homes::of_image(bool in_core, const std::string& fingerprint) {
+  return [this, in_core, fingerprint](const std::filesystem::path& path,
+                                      const std::string& config_json) {
+    return in_core ? load_in_core(path, config_json, fingerprint)
+                   : load_in_child(path, config_json, {}, fingerprint);
+  };
+}
+
+plugin_homes::loaded plugin_homes::load_in_core(const std::filesystem::path& path,
+                                                const std::string& config_json,
+                                                std::string fingerprint) {
+  const auto declared = plugin::read_manifest(plugin::manifest_beside(path));
   const auto why = declared ? demoted_.why(declared->name, declared->version) : std::nullopt;
   if (!why) {
-    return plugin::load_plugin(path, config_json, {&quotas_, &clock_, &metrics_, &lease_.limit()});
+    return plugin::load_plugin(
+        path, config_json, {&quotas_, &clock_, &metrics_, &lease_.limit(), std::move(fingerprint)});
   }
   log_warn("plugin runs in a child: it crashed the daemon from inside",
            {{"plugin", declared->name}, {"version", declared->version}, {"how", *why}});
-  return load_in_child(path, config_json, "in a child, as it crashed the daemon: " + *why);
+  return load_in_child(path, config_json, "in a child, as it crashed the daemon: " + *why,
+                       std::move(fingerprint));
 }
 
 plugin_homes::loaded plugin_homes::load_in_child(const std::filesystem::path& path,
-                                                 const std::string& config_json, std::string why) {
+                                                 const std::string& config_json, std::string why,
+                                                 std::string fingerprint) {
   auto settings = settings_;
+  settings.fingerprint = std::move(fingerprint);
   settings.note = std::move(why);
   auto made = plugin::load_plugin_in_child(path, config_json, settings, clock_, metrics_);
   if (made && !settings.note.empty()) {

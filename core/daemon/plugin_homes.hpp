@@ -24,14 +24,19 @@ class plugin_homes {
   [[nodiscard]] plugin_set::loader as_configured();
   /// Of what is loaded from now on.
   void take_quotas(const plugin::quota_table& quotas) { quotas_ = quotas; }
+  /// Of a verified image, whose bytes have this fingerprint.
+  [[nodiscard]] plugin_set::loader of_image(bool in_core, const std::string& fingerprint);
   /// All in children; /readyz says why.
   [[nodiscard]] plugin_set::loader in_children(std::string why);
 
  private:
   using loaded = result<std::unique_ptr<plugin::loaded_plugin>>;
   [[nodiscard]] loaded load(const std::filesystem::path& path, const std::string& config_json);
+  [[nodiscard]] loaded load_in_core(const std::filesystem::path& path,
+                                    const std::string& config_json, std::string fingerprint);
   [[nodiscard]] loaded load_in_child(const std::filesystem::path& path,
-                                     const std::string& config_json, std::string why);
+                                     const std::string& config_json, std::string why,
+                                     std::string fingerprint = {});
 
   const bool in_children_;
   const std::map<std::string, bool> homes_;

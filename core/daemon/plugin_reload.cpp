@@ -26,14 +26,15 @@ void plugin_set::reload(const options& o, const loader& load_it, const reach& to
     return std::find(o.plugins.begin(), o.plugins.end(), path) != o.plugins.end();
   };
   for (std::size_t i = 0; i < running_.size();) {
-    if (!is_wanted(running_[i]->path) && remove(i, to)) continue;
+    if (!running_[i]->of_image && !is_wanted(running_[i]->path) && remove(i, to)) continue;
     if (!to.pause()) return;
     ++i;
   }
   to.on_loop([&] { failed_.clear(); });
   for (const auto& path : o.plugins) {
-    const auto found = std::find_if(running_.begin(), running_.end(),
-                                    [&](const auto& one) { return one->path == path; });
+    const auto found = std::find_if(running_.begin(), running_.end(), [&](const auto& one) {
+      return !one->of_image && one->path == path;
+    });
     if (found == running_.end()) {
       add(o, path, load_it, to);
     } else if (is_changed(o, **found, to)) {
@@ -61,13 +62,49 @@ void plugin_set::add(const options& o, const std::string& path, const loader& lo
       note_failure(path, loaded.error());
       return;
     }
-    auto& one = **loaded;
-    start_one(one, o);
-    one.in_service = true;
-    direct(one);
-    note_loaded(one);
-    running_.push_back(std::move(*loaded));
+    put_in_service(o, std::move(*loaded));
   });
+}
+
+// On the stream loop.
+void plugin_set::put_in_service(const options& o, running_ptr one) {
+  start_one(*one, o);
+  one->in_service = true;
+  direct(*one);
+  note_loaded(*one);
+  running_.push_back(std::move(one));
+}
+
+result<> plugin_set::install(const options& o, const image_plugin& wanted, const reach& to) {
+  auto one = std::make_unique<running>();
+  one->path = wanted.folder.string();
+  one->said = wanted.image;
+  one->config = wanted.config;
+  one->of_image = true;
+  one->load_in_child = wanted.load_in_child;
+  const auto found = std::find_if(running_.begin(), running_.end(), [&](const auto& other) {
+    return other->of_image && other->code->declared().name == wanted.name;
+  });
+  if (found != running_.end()) {
+    auto done = replace(o, *found, std::move(one), wanted.load_it, to);
+    if (!done) refuse(**found, done.error().message, to);
+    return done;
+  }
+  auto loaded = wanted.load_it(wanted.folder, wanted.config);
+  if (!loaded) return loaded.error();
+  if (auto ok = admit(wanted.image, **loaded); !ok) return ok;
+  if (auto started = (*loaded)->start(); !started) return started;
+  one->code = std::move(*loaded);
+  to.on_loop([&] { put_in_service(o, std::move(one)); });
+  return {};
+}
+
+void plugin_set::uninstall(const std::string& name, const reach& to) {
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    if (!running_[i]->of_image || running_[i]->code->declared().name != name) continue;
+    (void)remove(i, to);
+    return;
+  }
 }
 
 // False: the daemon stops.
@@ -88,14 +125,25 @@ bool plugin_set::remove(std::size_t index, const reach& to) {
 
 void plugin_set::upgrade(const options& o, running_ptr& old, const loader& load_it,
                          const reach& to) {
-  auto fresh = beside(o, *old, load_it, to);
-  if (!fresh) return refuse(*old, fresh.error().message, to);
+  auto fresh = std::make_unique<running>();
+  fresh->path = fresh->said = old->path;
+  if (auto done = replace(o, old, std::move(fresh), load_it, to); !done) {
+    refuse(*old, done.error().message, to);
+  }
+}
+
+result<> plugin_set::replace(const options& o, running_ptr& old, running_ptr fresh,
+                             const loader& load_it, const reach& to) {
+  if (auto started = start_beside(o, *old, fresh, load_it, to); !started) return started;
   // From here on there is no way back: what drains takes no keys any more.
   const auto how = drain(*old, to);
-  if (how == drained::cut_short) return dispose(std::move(*fresh), to);
+  if (how == drained::cut_short) {
+    dispose(std::move(fresh), to);
+    return {};
+  }
   const auto before = old->code->declared();
   to.on_loop([&] {
-    std::swap(old, *fresh);
+    std::swap(old, fresh);
     old->in_service = true;
     // All keys are planned again, so that nothing is lost between the two.
     direct(*old);
@@ -106,7 +154,8 @@ void plugin_set::upgrade(const options& o, running_ptr& old, const loader& load_
       "plugin upgraded",
       {{"plugin", before.name}, {"from", before.version}, {"to", old->code->declared().version}});
   count_upgrade(before.name, "switched");
-  put_away(std::move(*fresh), how, to);
+  put_away(std::move(fresh), how, to);
+  return {};
 }
 
 void plugin_set::put_away(running_ptr one, drained how, const reach& to) {
@@ -117,9 +166,9 @@ void plugin_set::put_away(running_ptr one, drained how, const reach& to) {
 }
 
 // The new version, started and with its caches filled; it takes no keys yet.
-result<plugin_set::running_ptr> plugin_set::beside(const options& o, const running& old,
-                                                   const loader& load_it, const reach& to) {
-  auto loaded = load_it(old.path, "{}");
+result<> plugin_set::start_beside(const options& o, const running& old, running_ptr& fresh,
+                                  const loader& load_it, const reach& to) {
+  auto loaded = load_it(fresh->path, fresh->config);
   if (!loaded) return loaded.error();
   const auto& name = old.code->declared().name;
   if ((*loaded)->declared().name != name) {
@@ -128,16 +177,14 @@ result<plugin_set::running_ptr> plugin_set::beside(const options& o, const runni
                              "a --plugin of its own",
                              old.path, name, (*loaded)->declared().name)};
   }
-  if (auto started = (*loaded)->start(); !started) return started.error();
-  auto fresh = std::make_unique<running>();
-  fresh->path = old.path;
+  if (auto started = (*loaded)->start(); !started) return started;
   fresh->code = std::move(*loaded);
   to.on_loop([&] { start_one(*fresh, o); });
   if (auto filled = await_caches(*fresh, to); !filled) {
     dispose(std::move(fresh), to);
-    return filled.error();
+    return filled;
   }
-  return fresh;
+  return {};
 }
 
 result<> plugin_set::await_caches(const running& one, const reach& to) const {

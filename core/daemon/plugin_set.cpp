@@ -67,20 +67,23 @@ bool plugin_set::is_taken(const std::string& name) const {
                      [&](const auto& one) { return one->code->declared().name == name; });
 }
 
+result<> plugin_set::admit(const std::string& path, const plugin::loaded_plugin& loaded) const {
+  const auto& name = loaded.declared().name;
+  if (!is_taken(name)) return {};
+  return error{plugin::plugin_error::bad_manifest,
+               fmt::format("{}: expected each plugin once, found a second one named {}; remove "
+                           "one --plugin",
+                           path, name)};
+}
+
 result<plugin_set::running_ptr> plugin_set::load_one(const std::string& path,
                                                      const loader& load_it) const {
-  auto loaded = load_it(path, "{}");
-  if (!loaded) return loaded.error();
-  const auto& name = (*loaded)->declared().name;
-  if (is_taken(name)) {
-    return error{plugin::plugin_error::bad_manifest,
-                 fmt::format("{}: expected each plugin once, found a second one named {}; remove "
-                             "one --plugin",
-                             path, name)};
-  }
-  if (auto started = (*loaded)->start(); !started) return started.error();
   auto one = std::make_unique<running>();
-  one->path = path;
+  one->path = one->said = path;
+  auto loaded = load_it(path, one->config);
+  if (!loaded) return loaded.error();
+  if (auto ok = admit(path, **loaded); !ok) return ok.error();
+  if (auto started = (*loaded)->start(); !started) return started.error();
   one->code = std::move(*loaded);
   return one;
 }
@@ -88,7 +91,7 @@ result<plugin_set::running_ptr> plugin_set::load_one(const std::string& path,
 void plugin_set::note_loaded(const running& one) {
   const auto& declared = one.code->declared();
   log_info("plugin loaded",
-           {{"plugin", declared.name}, {"version", declared.version}, {"path", one.path}});
+           {{"plugin", declared.name}, {"version", declared.version}, {"path", one.said}});
   metrics_.make_gauge(loaded_name, loaded_help, {{"plugin", declared.name}}).set(1);
   metrics_.make_gauge(info_name, info_help, info_labels(declared)).set(1);
 }
@@ -133,7 +136,7 @@ void plugin_set::start_controllers(const options& o, const controller::controlle
 }
 
 void plugin_set::start_one(running& one, const options& o) {
-  accesses_.push_back(std::make_unique<plugin_access>(one.code->declared(), o, one.path, api_));
+  accesses_.push_back(std::make_unique<plugin_access>(one.code->declared(), o, one.said, api_));
   one.access = accesses_.back().get();
   auto specs = one.code->declared().controllers;
   std::size_t most = 1;
@@ -247,29 +250,48 @@ std::vector<controller::controller*> plugin_set::controllers() {
   return out;
 }
 
+check plugin_set::check_of(const running& one) const {
+  check c{.name = "plugin/" + one.code->declared().name, .note = one.code->note()};
+  if (!one.refused.empty()) c.note += (c.note.empty() ? "" : "; ") + one.refused;
+  if (one.controllers.empty() && !one.code->declared().controllers.empty()) {
+    c.trouble = "waiting for the API server";
+  }
+  for (const auto& made : one.controllers) {
+    auto why = made->trouble();
+    if (why.empty() && !made->synced()) why = "the caches are not filled yet";
+    if (const auto hung = made->hung_plans(); !hung.empty()) {
+      c.note += (c.note.empty() ? "" : "; ") + hung;
+    }
+    if (!why.empty()) c.trouble += (c.trouble.empty() ? "" : "; ") + why;
+  }
+  if (auto why = one.parked(); !why.empty()) c.trouble = std::move(why);
+  return c;
+}
+
+std::optional<check> plugin_set::check_of(const std::string& name) const {
+  for (const auto& one : running_) {
+    if (one->code->declared().name == name) return check_of(*one);
+  }
+  return std::nullopt;
+}
+
+std::vector<const plugin::manifest*> plugin_set::manifests() const {
+  std::vector<const plugin::manifest*> out;
+  for (const auto& one : running_)
+    out.push_back(&one->code->declared());
+  return out;
+}
+
 std::vector<check> plugin_set::checks() const {
   std::vector<check> out;
   // A plugin that waits for its grants takes nothing out of service, unless there is no other.
   const bool all_parked = std::all_of(running_.begin(), running_.end(),
                                       [](const auto& one) { return !one->parked().empty(); });
   for (const auto& one : running_) {
-    check c{.name = "plugin/" + one->code->declared().name, .note = one->code->note()};
-    if (!one->refused.empty()) c.note += (c.note.empty() ? "" : "; ") + one->refused;
-    if (one->controllers.empty() && !one->code->declared().controllers.empty()) {
-      c.trouble = "waiting for the API server";
-    }
-    for (const auto& made : one->controllers) {
-      auto why = made->trouble();
-      if (why.empty() && !made->synced()) why = "the caches are not filled yet";
-      if (const auto hung = made->hung_plans(); !hung.empty()) {
-        c.note += (c.note.empty() ? "" : "; ") + hung;
-      }
-      if (!why.empty()) c.trouble += (c.trouble.empty() ? "" : "; ") + why;
-    }
-    if (auto why = one->parked(); !why.empty()) {
-      c.trouble = std::move(why);
-      c.gates = all_parked;
-    }
+    auto c = check_of(*one);
+    // What people install while it runs takes nothing out of service.
+    if (one->of_image) c.gates = false;
+    if (!one->parked().empty()) c.gates = c.gates && all_parked;
     out.push_back(std::move(c));
   }
   // A refused plugin takes nothing out of service, unless there is no other.
@@ -300,7 +322,8 @@ void plugin_set::move_to_children(
     const loader& load_child, const std::function<void(const std::function<void()>&)>& on_loop) {
   for (const auto& one : running_) {
     if (!one->code->in_core()) continue;
-    auto next = load_child(one->path, "{}");
+    const auto& load_it = one->load_in_child ? one->load_in_child : load_child;
+    auto next = load_it(one->path, one->config);
     auto started = next ? (*next)->start() : result<>(next.error());
     if (!started) {
       log_error("plugin stays in the core: it could not be moved to a child",

@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,21 @@ class plugin_set {
   /// when the daemon stops. Blocks. Thread: main, after start_controllers().
   void reload(const options& o, const loader& load_one, const reach& to);
 
+  /// A plugin of a Plugin object, which `load_it` makes of its verified image.
+  struct image_plugin {
+    std::string name;
+    std::string image;  ///< by digest: what people are told
+    std::filesystem::path folder;
+    std::string config;  ///< JSON, for create()
+    loader load_it;
+    loader load_in_child;
+  };
+  /// Runs it beside the others; another version of it is replaced as in reload(), and goes on after
+  /// an error. Blocks. Thread: main, after start_controllers().
+  [[nodiscard]] result<> install(const options& o, const image_plugin& wanted, const reach& to);
+  /// Ends it, if it was installed. Blocks. Thread: main.
+  void uninstall(const std::string& name, const reach& to);
+
   /// Makes and starts every controller; `shared` is completed with the plugin's lane, reconciler,
   /// client and events. Thread: the stream loop, like the next five.
   void start_controllers(const options& o, const controller::controller::parts& shared,
@@ -80,6 +96,10 @@ class plugin_set {
   void lead();
   void follow();
   [[nodiscard]] std::vector<check> checks() const;
+  /// Of the plugin of this name; nullopt: it does not run.
+  [[nodiscard]] std::optional<check> check_of(const std::string& name) const;
+  /// What all that runs declares.
+  [[nodiscard]] std::vector<const plugin::manifest*> manifests() const;
   [[nodiscard]] std::vector<controller::controller*> controllers();
   /// Waits until the events of all plugins are sent, at most until `deadline`.
   task<> flush_events(steady_time deadline);
@@ -102,7 +122,11 @@ class plugin_set {
 
  private:
   struct running {
-    std::string path;
+    std::string path;  // of --plugin, or of the files of an image
+    std::string said;  // what people know it by: the path, or the image
+    std::string config = "{}";
+    bool of_image = false;  // a Plugin object's: reload() leaves it alone
+    loader load_in_child;   // of an image
     std::unique_ptr<plugin::loaded_plugin> code;
     std::unique_ptr<lane_pool> lane;
     std::vector<std::unique_ptr<controller::controller>> controllers;
@@ -130,6 +154,8 @@ class plugin_set {
   };
 
   [[nodiscard]] result<running_ptr> load_one(const std::string& path, const loader& load_it) const;
+  [[nodiscard]] result<> admit(const std::string& path, const plugin::loaded_plugin& loaded) const;
+  [[nodiscard]] check check_of(const running& one) const;
   [[nodiscard]] std::vector<running*> all() const;
   [[nodiscard]] bool is_taken(const std::string& name) const;
   void note_loaded(const running& one);
@@ -144,11 +170,15 @@ class plugin_set {
 
   // Steps of reload().
   void add(const options& o, const std::string& path, const loader& load_it, const reach& to);
+  void put_in_service(const options& o, running_ptr one);
   [[nodiscard]] bool is_changed(const options& o, const running& one, const reach& to) const;
   void upgrade(const options& o, running_ptr& old, const loader& load_it, const reach& to);
+  [[nodiscard]] result<> replace(const options& o, running_ptr& old, running_ptr fresh,
+                                 const loader& load_it, const reach& to);
   [[nodiscard]] bool remove(std::size_t index, const reach& to);
-  [[nodiscard]] result<running_ptr> beside(const options& o, const running& old,
-                                           const loader& load_it, const reach& to);
+  /// Fills `fresh`, which says where it is.
+  [[nodiscard]] result<> start_beside(const options& o, const running& old, running_ptr& fresh,
+                                      const loader& load_it, const reach& to);
   [[nodiscard]] result<> await_caches(const running& one, const reach& to) const;
   enum class drained { wholly, stuck, cut_short };  // a plan() that hangs; the daemon stops
   [[nodiscard]] drained drain(running& one, const reach& to);

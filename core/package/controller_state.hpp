@@ -1,0 +1,112 @@
+#pragma once
+// The inside of plugin_controller, shared by its sources.
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/package/errors.hpp"
+#include "core/package/fetch.hpp"
+#include "core/package/plugin_controller.hpp"
+#include "core/package/plugin_object.hpp"
+#include "core/plugin/checks.hpp"
+
+namespace oarlock::package {
+
+/// An image that was pulled and looked at.
+struct revision {
+  std::string ref;  ///< by digest, as the Plugin's repository calls it
+  fetched_image image;
+  std::filesystem::path folder;
+  plugin::manifest declared;
+  std::string fingerprint;
+  std::vector<std::string> crds;  ///< JSON
+  std::string settings;           ///< what of the Plugin besides the image it runs with
+
+  [[nodiscard]] bool has_finalizers() const;
+};
+
+/// What is known of one Plugin.
+struct tracked_plugin {
+  explicit tracked_plugin(std::string n) : name(std::move(n)) {}
+  const std::string name;
+  plugin_object want;
+  std::string resolved_from;
+  std::string resolved_image;
+  std::optional<revision> running;
+  std::optional<revision> next;  ///< pulled, and not running yet
+  std::optional<error> failure;  ///< why not what is wanted runs
+  std::string missing;           ///< YAML that would help
+  bool is_granted = false;       ///< `next` has its rights and CRDs
+  bool went_back = false;        ///< what ran before was brought up again, or could not be
+  int failures = 0;              ///< in a row, of this generation
+  int looks = 0;                 ///< in a row at one that is not well yet
+  std::int64_t generation = 0;   ///< that `failures` are about
+  plugin_status told;            ///< what was written last
+  std::string written;           ///< the same as it was sent; empty: nothing yet
+  bool is_dirty = false;         ///< changed while it was worked on
+  bool is_over = false;
+  std::stop_source nap;
+};
+using tracked_ptr = std::shared_ptr<tracked_plugin>;
+
+struct plugin_controller::state : std::enable_shared_from_this<state> {
+  explicit state(parts given) : p(std::move(given)), daemon(p.daemon), asks(ungated(p.daemon)) {}
+  using self_ptr = std::shared_ptr<state>;
+
+  const parts p;
+  kube::client daemon;
+  kube::client asks;  ///< reviews and tokens, which a follower needs too: they change nothing
+  std::unique_ptr<cache::subscription> plugins;
+  std::map<std::string, tracked_ptr> tracked;
+  std::map<std::string, std::string> claims;  ///< kind to plugin, of what runs or is about to
+  std::stop_source stopping;
+  bool leads = false;
+  int pulls = 0;  ///< under way
+  int next_folder = 0;
+
+  [[nodiscard]] static kube::client::parts ungated(kube::client::parts of) {
+    of.gate = nullptr;
+    return of;
+  }
+
+  // plugin_controller.cpp
+  void track(const cache::change& change);
+  void wake_all();
+  static task<> drive(self_ptr self, tracked_ptr t);
+  static task<duration> step(self_ptr self, tracked_ptr t);
+  static task<duration> depart(self_ptr self, tracked_ptr t);
+  static task<> end(self_ptr self, tracked_ptr t);
+  static task<result<>> set_finalizer(self_ptr self, tracked_ptr t, bool is_there);
+
+  // plugin_install.cpp
+  /// Makes `ref` the revision that runs; nothing to do if it is. After an error what ran goes on.
+  static task<result<>> bring(self_ptr self, tracked_ptr t, std::string ref);
+  static task<result<>> pull(self_ptr self, tracked_ptr t, std::string ref);
+  static task<result<std::string>> credentials_for(self_ptr self, tracked_ptr t,
+                                                   std::vector<std::string> names);
+  [[nodiscard]] result<> claim(const tracked_plugin& t, const plugin::manifest& declared);
+  /// What it runs is claimed by it, and nothing else.
+  void settle_claims(const tracked_plugin& t);
+  void discard(std::optional<revision>& gone);
+
+  // plugin_grants.cpp
+  /// Whether CRDs and rights of `t->next` are there; else `t->missing` is what to apply.
+  static task<result<>> await_grants(self_ptr self, tracked_ptr t);
+  static task<result<std::string>> crd_missing(self_ptr self, std::string wanted,
+                                               std::stop_token stop);
+  static task<std::string> right_missing(self_ptr self, plugin::manifest declared,
+                                         std::stop_token stop);
+
+  // plugin_report.cpp
+  [[nodiscard]] plugin_status status_of(const tracked_plugin& t) const;
+  static task<> report(self_ptr self, tracked_ptr t);
+  void tell(const tracked_plugin& t, const plugin_status& before, const plugin_status& now);
+  void count(const tracked_plugin& t, const plugin_status& now);
+};
+
+/// What of a Plugin besides its image decides how it runs.
+[[nodiscard]] std::string settings_of(const plugin_object& want);
+
+}  // namespace oarlock::package

@@ -1,0 +1,42 @@
+#pragma once
+// docker-registry as a process of this test, with a key that its images are signed with.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.hpp"
+
+namespace oarlock::testing {
+
+class image_registry {
+ public:
+  /// Starts one on a loopback port, and makes the key. Throws when a program is not there.
+  image_registry();
+
+  /// "127.0.0.1:PORT/NAME".
+  [[nodiscard]] std::string ref(const std::string& name) const { return address_ + "/" + name; }
+  [[nodiscard]] const std::string& address() const { return address_; }
+  /// The folder with ours.key, ours.pub and the images.
+  [[nodiscard]] const std::filesystem::path& folder() const { return dir_.path(); }
+  /// Builds an image of a plugin's folder and pushes it.
+  void push(const std::filesystem::path& plugin, const std::string& ref) const;
+  /// With ours.key, or with `key`.key.
+  void sign(const std::string& ref, const std::string& key = "ours") const;
+  void make_key(const std::string& name) const;
+  /// On the same port as before, with the images that it had.
+  void start();
+  void stop() { process_.reset(); }
+
+ private:
+  void fetch(std::vector<std::string> args) const;
+
+  scratch_dir dir_;
+  std::string address_;
+  std::unique_ptr<background> process_;
+};
+
+/// build/bin/oarlock-fetch, also beside the programs of the preset under test: they look there.
+std::filesystem::path fetch_tool();
+
+}  // namespace oarlock::testing
