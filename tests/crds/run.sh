@@ -55,20 +55,33 @@ samples() { # OUTDIR LEFT-OUT FOLDER...
   rm -rf "$out/yaml"
 }
 
-# A program that knows every kind whose header is below a folder.
-program() { # FOLDER
-  local header space
-  printf '#include "tests/crds/round_trip.hpp"\n'
+# The sources of a program that knows every kind whose header is below a folder: one for each kind,
+# as those of some projects need gigabytes to compile together.
+sources() { # TYPES OUTDIR
+  local header space number=0
+  mkdir -p "$2"
   while IFS= read -r header; do
-    printf '#include "%s"\n' "${header#"$1"/}"
-  done < <(find "$1" -name '*.hpp' | sort)
-  printf 'int main(int argc, char** argv) {\n  using oarlock::crds::of;\n'
-  printf '  const oarlock::crds::kind kinds[] = {\n'
-  while IFS= read -r header; do
+    number=$((number + 1))
     space=$(sed -n 's/^namespace \(.*[^ ]\) {$/\1/p' "$header" | head -n 1)
-    printf '      of<%s::%s>(),\n' "$space" "$(basename "$header" .hpp)"
+    cat >"$2/$number.cpp" <<EOF
+#include "tests/crds/round_trip.hpp"
+#include "${header#"$1"/}"
+namespace oarlock::crds {
+kind kind_$number();
+kind kind_$number() {
+  return of<$space::$(basename "$header" .hpp)>();
+}
+}  // namespace oarlock::crds
+EOF
   done < <(find "$1" -name '*.hpp' | sort)
-  printf '  };\n  return oarlock::crds::run(kinds, argc, argv);\n}\n'
+  {
+    printf '#include "tests/crds/round_trip.hpp"\nnamespace oarlock::crds {\n'
+    seq -f 'kind kind_%.0f();' "$number"
+    printf '}  // namespace oarlock::crds\nint main(int argc, char** argv) {\n'
+    printf '  const oarlock::crds::kind kinds[] = {\n'
+    seq -f '      oarlock::crds::kind_%.0f(),' "$number"
+    printf '  };\n  return oarlock::crds::run(kinds, argc, argv);\n}\n'
+  } >"$2/main.cpp"
 }
 
 check_module() { # MODULE VERSION HASH CRDS SAMPLES LEFT-OUT
@@ -81,12 +94,13 @@ check_module() { # MODULE VERSION HASH CRDS SAMPLES LEFT-OUT
   done
   for pattern in $5; do sample_folders+=("$folder/$pattern"); done
   "$oarlock" generate types "${files[@]}" -o "$here/types" >/dev/null
-  program "$here/types" >"$here/program.cpp"
+  sources "$here/types" "$here/sources"
   kinds="^kind: *($(grep -rhoP '::string_view kind = "\K[A-Za-z0-9]+' "$here/types" | sort -u |
     paste -sd '|')) *\$"
   [[ $5 == - ]] || samples "$here/samples" "$6" "${sample_folders[@]}"
-  "${launcher[@]}" "$cxx" "${flags[@]}" "-I$here/types" -c "$here/program.cpp" -o "$here/program.o"
-  "$cxx" "$here/program.o" -o "$here/program"
+  printf '%s\0' "$here"/sources/*.cpp | xargs -0 -P "$(nproc)" -I '{}' "${launcher[@]}" "$cxx" \
+    "${flags[@]}" "-I$here/types" -c '{}' -o '{}.o'
+  "$cxx" "$here"/sources/*.o -o "$here/program"
   printf '%s %s, %d CRDs, %d lines of headers: ' "$1" "$2" "${#files[@]}" \
     "$(find "$here/types" -name '*.hpp' -exec cat {} + | wc -l)"
   if [[ $5 == - ]]; then "$here/program"; else "$here/program" "$here"/samples/*.json; fi
