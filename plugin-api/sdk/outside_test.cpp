@@ -109,77 +109,35 @@ TEST(typed_steps, record_effects_with_typed_payloads) {
   EXPECT_EQ(answer.steps[2].json, "");
 }
 
-struct told {
-  oarlock_status returned = OARLOCK_OK;
-  std::string reason, message;
-};
-
-told tell(oarlock_instance* instance, const testing::given_object& lent, std::string_view payload) {
-  const auto primary = testing::detail::lend(lent);
-  const std::string_view seen = R"({"holder":"before"})";
-  const oarlock_effect_view view{sizeof(view),
-                                 OARLOCK_ENCODING_JSON,
-                                 to_view("keeper"),
-                                 to_view("ns"),
-                                 to_view("p"),
-                                 &primary,
-                                 to_view("tell"),
-                                 to_bytes(payload),
-                                 to_bytes(seen),
-                                 OARLOCK_ENCODING_JSON,
-                                 0,
-                                 INT64_MAX};
-  told answer;
-  oarlock_effect_out out{};
-  out.struct_size = sizeof(out);
-  out.ctx = reinterpret_cast<oarlock_effect_ctx*>(&answer);
-  out.fail = [](oarlock_effect_ctx* ctx, oarlock_str_view reason,
-                oarlock_str_view message) -> oarlock_status {
-    auto& into = *reinterpret_cast<told*>(ctx);
-    into.reason = to_text(reason);
-    into.message = to_text(message);
-    return OARLOCK_OK;
-  };
-  answer.returned = plugin.effect(instance, &view, 1000, &out);
-  return answer;
-}
-
-struct made {
-  made() {
-    host.struct_size = sizeof(host);
-    host.extension = [](oarlock_host_ctx*, oarlock_str_view) -> const void* { return nullptr; };
-    const oarlock_create_view view{sizeof(view), OARLOCK_ENCODING_JSON,
-                                   to_bytes(std::string_view(R"({"holder":"first"})"))};
-    const oarlock_error_out error{};
-    EXPECT_EQ(plugin.create(&host, &view, &error, &instance), OARLOCK_OK);
-    EXPECT_EQ(plugin.start(instance, &error), OARLOCK_OK);
-  }
-  ~made() {
-    plugin.stop(instance);
-    plugin.destroy(instance);
-  }
-  made(const made&) = delete;
-  made& operator=(const made&) = delete;
-  oarlock_host host{};
-  oarlock_instance* instance = nullptr;
-};
-
 TEST(planner_with, hands_effects_to_what_is_outside) {
-  const made m;
+  testing::bench_host host(plugin, R"({"holder":"first"})");
   EXPECT_TRUE(servers::last->has_started);
   EXPECT_EQ(servers::last->holder, "first");
-  const auto good =
-      tell(m.instance, lease_of(R"("metadata":{"uid":"u-1"})"), R"({"holderIdentity":"you"})");
-  EXPECT_EQ(good.returned, OARLOCK_OK) << good.message;
+  auto about = given_lease(R"("metadata":{"uid":"u-1"})");
+  about.observation = R"({"holder":"before"})";
+  const auto good = host.effect(about, "tell", R"({"holderIdentity":"you"})");
+  EXPECT_EQ(good.returned, OARLOCK_OK) << good.fail_message;
   EXPECT_EQ(servers::last->holder, "you");
-  EXPECT_EQ(servers::last->done, "tell ns/p of u-1 before");
+  EXPECT_EQ(servers::last->done, "tell default/p of u-1 before");
 
-  const auto other = tell(m.instance, lease_of(R"("metadata":{})"), R"({"holderIdentity":7})");
+  const auto other = host.effect(about, "tell", R"({"holderIdentity":7})");
   EXPECT_EQ(other.returned, OARLOCK_TERMINAL);
-  EXPECT_EQ(other.reason, "InvalidObject");
-  EXPECT_EQ(other.message, "holderIdentity: expected text, found the number 7");
-  const auto none = tell(m.instance, lease_of(R"("metadata":{})"), "");
-  EXPECT_EQ(none.message, "expected a payload of the effect tell, found none");
+  EXPECT_EQ(other.fail_reason, "InvalidObject");
+  EXPECT_EQ(other.fail_message, "holderIdentity: expected text, found the number 7");
+  const auto none = host.effect(about, "tell", "");
+  EXPECT_EQ(none.fail_message, "expected a payload of the effect tell, found none");
+}
+
+TEST(planner_with, hands_what_is_observed_to_the_plan) {
+  testing::bench_host host(plugin, R"({"holder":"first"})");
+  auto about = given_lease(R"("metadata":{},"spec":{"holderIdentity":"first"})");
+  const auto seen = host.observe(about, std::chrono::milliseconds(7));
+  EXPECT_EQ(seen.returned, OARLOCK_OK) << seen.fail_message;
+  EXPECT_EQ(seen.json, R"({"holder":"first","time":7})");
+  about.observation = seen.json;
+  EXPECT_TRUE(host.plan(about).steps.empty());
+  about.name = "unknown";
+  EXPECT_EQ(host.observe(about).json, "");
 }
 
 TEST(planner_with, is_called_for_what_its_class_has) {

@@ -72,6 +72,26 @@ accepted "a plan beside what is outside" '
   void plan(const sdk::input<my_app>&, sdk::output<my_app>&) {}
   struct servers { void effect(const sdk::effect<my_app>&, std::chrono::milliseconds) {} };
   OARLOCK_PLUGIN("a", "1", sdk::planner_with<"a", plan, servers>)'
+accepted "a plan that is configured, and what a class may ask for" '
+  using settings = oarlock::k8s::coordination::v1::lease_spec;
+  void plan(const sdk::input<my_app>& in, const settings& set, sdk::output<my_app>&) {
+    in.log().info("planned", {{"holder", set.holder_identity.value_or("")}, {"n", 3}}); }
+  struct servers {
+    explicit servers(const sdk::setup& s) : with(s), set(s.config_as<settings>()) {}
+    std::optional<sdk::json::value> observe(const sdk::input<my_app>&, std::chrono::milliseconds) {
+      std::size_t found = with.reads.get<lease>("a") ? 1 : 0;
+      for (const lease& one : with.cache.find<lease>({.labels = "a=b"}))
+        found += one.metadata->labels.size();
+      const auto account = with.reads.secret("a");
+      return account ? account->at("password").size() : found; }
+    sdk::setup with; settings set; };
+  OARLOCK_PLUGIN("a", "1", sdk::planner_with<"a", plan, servers>)'
+refused "a configuration that is no struct of a schema" "plan_function" \
+  'void plan(const sdk::input<my_app>&, const int&, sdk::output<my_app>&) {}
+  OARLOCK_PLUGIN("a", "1", sdk::planner<"a", plan>)'
+refused "a read of what is no whole object" "kubernetes_kind" \
+  'auto read(const sdk::setup& s) {
+    return s.reads.get<example_com::v1alpha1::my_app_types::spec>("a"); }'
 refused "a class that reaches nothing outside" "outside_for" \
   'void plan(const sdk::input<my_app>&, sdk::output<my_app>&) {}
   struct servers { void effect(const sdk::effect<lease>&, std::chrono::milliseconds) {} };

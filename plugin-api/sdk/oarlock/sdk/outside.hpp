@@ -73,15 +73,12 @@ concept acts_outside = requires(Outside& o, const effect<Primary>& what,
 namespace detail {
 
 template <auto Plan, class Outside>
-class planned_with : public reconciler {
+class planned_with : public planned<Plan> {
  public:
-  explicit planned_with(const setup& s) : outside_(made(s)) {}
+  using typename planned<Plan>::primary;
 
-  void plan(const plan_input& untyped_input, plan_output& untyped_output) override {
-    const input<primary> in(untyped_input);
-    output<primary> out(untyped_output);
-    with_typed_errors([&] { Plan(in, out); });
-  }
+  explicit planned_with(const setup& s) : planned<Plan>(s), outside_(made(s)) {}
+
   void start() override {
     if constexpr (requires { outside_.start(); }) outside_.start();
   }
@@ -93,8 +90,6 @@ class planned_with : public reconciler {
   }
 
  protected:
-  using primary = typename plan_of<decltype(Plan)>::primary;
-
   Outside outside_;
 
  private:

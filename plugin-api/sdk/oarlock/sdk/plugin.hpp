@@ -29,6 +29,7 @@
 #include "oarlock/sdk/metrics.hpp"
 #include "oarlock/sdk/plan.hpp"
 #include "oarlock/sdk/read.hpp"
+#include "oarlock/sdk/typed/kind.hpp"
 
 namespace oarlock::sdk {
 
@@ -43,6 +44,13 @@ struct setup {
   sdk::cache cache = {};  ///< for observe() and plan()
   sdk::leadership leadership = {};
   sdk::clock clock = {};  ///< not for plan()
+
+  /// The configuration as the struct that is made of configSchema of plugin.yaml. The host has
+  /// checked it against that and filled in what is missing.
+  template <described Config>
+  [[nodiscard]] Config config_as() const {
+    return config.is_object() ? from_json<Config>(*config.raw()) : Config{};
+  }
 };
 
 /// Several threads call plan() at the same time, for different objects: keep it free of state.

@@ -1,6 +1,11 @@
 #pragma once
-// Objects as the API server has them now (extension oarlock.read/1), for observe() and effect().
-#include <algorithm>
+// Objects as the API server has them now (extension oarlock.read/1), for observe() and effect():
+//
+//   const auto settings = s.reads.get<config_map>("settings");
+//   const auto account = s.reads.secret(name + "-root");
+//   if (account) log_in(account->at("password"));
+//
+// A class that keeps `s.reads` says `reads.get<...>` likewise.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,7 +13,9 @@
 #include "oarlock/ext/read.h"
 #include "oarlock/sdk/json.hpp"
 #include "oarlock/sdk/plan.hpp"
+#include "oarlock/sdk/secret.hpp"
 #include "oarlock/sdk/text.hpp"
+#include "oarlock/sdk/typed/kind.hpp"
 
 namespace oarlock::sdk {
 
@@ -35,8 +42,28 @@ class live_reader {
     if (!found.json) return std::nullopt;
     auto parsed = json::parse(*found.json);
     // It may be a secret: only the parsed one is left.
-    std::fill(found.json->begin(), found.json->end(), '\0');
+    detail::wipe(found.json->data(), found.json->size());
     return parsed;
+  }
+  /// The same as a struct. Also throws terminal_error InvalidObject, for an object that is not what
+  /// the struct says.
+  template <kubernetes_kind Kind>
+  [[nodiscard]] std::optional<Kind> get(std::string_view name) const {
+    const auto found = get(Kind::resource, name);
+    if (!found) return std::nullopt;
+    try {
+      return from_json<Kind>(static_cast<const rapidjson::Value&>(*found));
+    } catch (const json::parse_error& e) {
+      throw terminal_error(
+          "InvalidObject",
+          std::string(Kind::resource).append(" ").append(name).append(": ").append(e.what()));
+    }
+  }
+  /// The values of a Secret; `names` or `namesFrom` under `reads` of plugin.yaml has to allow it.
+  [[nodiscard]] std::optional<secret_data> secret(std::string_view name) const {
+    auto found = get("secrets", name);
+    if (!found) return std::nullopt;
+    return secret_data(*found);
   }
 
  private:

@@ -1,9 +1,8 @@
 #pragma once
 // A host of a few lines for tests of plugins: hands a plan its inputs over the C ABI and records
-// what it answers. No cluster, no core.
-#include <algorithm>
+// what it answers; observe() and effect() likewise. No cluster, no core.
+#include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -11,14 +10,11 @@
 #include <vector>
 
 #include "oarlock/oarlock.h"
+#include "oarlock/sdk/testing/bench_world.hpp"
+#include "oarlock/sdk/testing/recorder.hpp"
 #include "oarlock/sdk/text.hpp"
 
 namespace oarlock::sdk::testing {
-
-struct given_object {
-  std::string resource;  ///< "deployments.apps"
-  std::string json;
-};
 
 struct given_failure {
   std::string step, reason, message;
@@ -37,140 +33,88 @@ struct given {
   std::string observation;  ///< JSON; empty: none
 };
 
-struct recorded_condition {
-  oarlock_condition_status status = OARLOCK_CONDITION_UNKNOWN;
-  std::string reason, message;
-};
-
-struct recorded_event {
-  oarlock_event_type type = OARLOCK_EVENT_NORMAL;
-  std::string reason, message;
-};
-
-/// One step beside the apply set.
-struct recorded_step {
-  std::string what;  ///< "apply" (where the apply set stands), "create", "patch", "delete",
-                     ///< "status", "effect"
-  std::string resource, name, uid, resource_version;
-  std::string json;  ///< of create, patch, status and effect
-  std::string kind;  ///< of a patch: "merge", "apply"
-  std::int64_t grace_seconds = -1;
-  std::string propagation;  ///< of a delete: "Background", "Foreground", "Orphan"
-};
-
-/// The answer of one plan.
-struct recorded {
+/// How an effect ended.
+struct done {
   oarlock_status returned = OARLOCK_OK;
   std::string fail_reason, fail_message;
-  std::vector<std::pair<std::uint32_t, std::string>> applied;  ///< group, JSON
-  std::optional<std::string> status_json;
-  std::map<std::string, recorded_condition> conditions;
-  std::vector<recorded_event> events;
-  std::optional<std::int64_t> requeue_after_ms;
-  bool finished = false;
-  std::vector<recorded_step> steps;  ///< in order
+};
+/// The answer of observe().
+struct observed : done {
+  std::string json;  ///< empty: none; else what `given::observation` is for the plan
 };
 
 namespace detail {
 
-inline recorded& to(oarlock_plan_ctx* ctx) {
-  return *reinterpret_cast<recorded*>(ctx);
-}
-inline std::string str(oarlock_str_view v) {
-  return std::string(to_text(v));
+inline oarlock_object_view lend(const given_object& object) {
+  return {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, to_view(object.resource),
+          to_bytes(object.json)};
 }
 
-inline recorded_step step_for(const char* what, const oarlock_target_view& t) {
-  return {what, str(t.resource), str(t.name), str(t.uid), str(t.resource_version), {}, {}, -1, {}};
-}
+// The inputs of a call as the host lends them; the texts are those of `what`.
+struct lent_inputs {
+  explicit lent_inputs(const given& what) : primary(lend(what.primary)) {
+    for (const auto& one : what.owned)
+      owned.push_back(lend(one));
+    for (const auto& one : what.watched)
+      watched.push_back(lend(one));
+    if (what.last_failure) {
+      failure = {sizeof(failure), 0, to_view(what.last_failure->step),
+                 to_view(what.last_failure->reason), to_view(what.last_failure->message)};
+    }
+    view = {sizeof(view),
+            sizeof(oarlock_object_view),
+            to_view(what.controller),
+            to_view(what.ns),
+            to_view(what.name),
+            &primary,
+            owned.data(),
+            owned.size(),
+            watched.data(),
+            watched.size(),
+            what.now_unix_ms,
+            what.last_failure ? &failure : nullptr,
+            what.deleting ? 1 : 0,
+            OARLOCK_ENCODING_JSON,
+            to_bytes(what.observation)};
+  }
+  lent_inputs(const lent_inputs&) = delete;
+  lent_inputs& operator=(const lent_inputs&) = delete;
 
-inline void record_steps(oarlock_plan_out& out) {
-  out.create_once = [](oarlock_plan_ctx* ctx, oarlock_encoding,
-                       oarlock_bytes_view object) -> oarlock_status {
-    recorded_step step{"create", {}, {}, {}, {}, std::string(to_text(object)), {}, -1, {}};
-    to(ctx).steps.push_back(std::move(step));
-    return OARLOCK_OK;
-  };
-  out.patch_existing = [](oarlock_plan_ctx* ctx, const oarlock_target_view* target,
-                          oarlock_patch_kind kind, oarlock_encoding,
-                          oarlock_bytes_view patch) -> oarlock_status {
-    auto step = step_for("patch", *target);
-    step.json = std::string(to_text(patch));
-    step.kind = kind == OARLOCK_PATCH_APPLY ? "apply" : "merge";
-    to(ctx).steps.push_back(std::move(step));
-    return OARLOCK_OK;
-  };
-  out.remove = [](oarlock_plan_ctx* ctx, const oarlock_target_view* target,
-                  std::int64_t grace_seconds, oarlock_propagation how) -> oarlock_status {
-    static constexpr const char* names[] = {"Background", "Foreground", "Orphan"};
-    auto step = step_for("delete", *target);
-    step.grace_seconds = grace_seconds;
-    step.propagation = names[how];
-    to(ctx).steps.push_back(std::move(step));
-    return OARLOCK_OK;
-  };
-  out.swap_status = [](oarlock_plan_ctx* ctx, oarlock_str_view version, oarlock_encoding,
-                       oarlock_bytes_view status) -> oarlock_status {
-    recorded_step step{"status", {}, {}, {}, str(version), std::string(to_text(status)),
-                       {},       -1, {}};
-    to(ctx).steps.push_back(std::move(step));
-    return OARLOCK_OK;
-  };
-  out.effect = [](oarlock_plan_ctx* ctx, oarlock_str_view name, oarlock_encoding,
-                  oarlock_bytes_view payload) -> oarlock_status {
-    recorded_step step{"effect", {}, str(name), {}, {}, std::string(to_text(payload)), {}, -1, {}};
-    to(ctx).steps.push_back(std::move(step));
-    return OARLOCK_OK;
-  };
-}
+  oarlock_object_view primary;
+  std::vector<oarlock_object_view> owned, watched;
+  oarlock_failure_view failure{};
+  oarlock_plan_view view{};
+};
 
-inline oarlock_plan_out recorder(recorded& into) {
-  oarlock_plan_out out{};
+inline oarlock_observe_out observation_taker(observed& into) {
+  oarlock_observe_out out{};
   out.struct_size = sizeof(out);
-  out.ctx = reinterpret_cast<oarlock_plan_ctx*>(&into);
-  out.apply = [](oarlock_plan_ctx* ctx, std::uint32_t group, oarlock_encoding,
-                 oarlock_bytes_view object) -> oarlock_status {
-    if (to(ctx).applied.empty()) to(ctx).steps.push_back({"apply", {}, {}, {}, {}, {}, {}, -1, {}});
-    to(ctx).applied.emplace_back(group, std::string(to_text(object)));
+  out.ctx = reinterpret_cast<oarlock_observe_ctx*>(&into);
+  out.answer = [](oarlock_observe_ctx* ctx, oarlock_encoding,
+                  oarlock_bytes_view json) -> oarlock_status {
+    reinterpret_cast<observed*>(ctx)->json = to_text(json);
     return OARLOCK_OK;
   };
-  record_steps(out);
-  out.status = [](oarlock_plan_ctx* ctx, oarlock_encoding,
-                  oarlock_bytes_view status) -> oarlock_status {
-    if (to(ctx).status_json) return OARLOCK_INVALID;
-    to(ctx).status_json = std::string(to_text(status));
-    return OARLOCK_OK;
-  };
-  out.condition = [](oarlock_plan_ctx* ctx, const oarlock_condition_view* c) -> oarlock_status {
-    to(ctx).conditions[str(c->type)] = {c->status, str(c->reason), str(c->message)};
-    return OARLOCK_OK;
-  };
-  out.event = [](oarlock_plan_ctx* ctx, oarlock_event_type type, oarlock_str_view reason,
-                 oarlock_str_view message) -> oarlock_status {
-    to(ctx).events.push_back({type, str(reason), str(message)});
-    return OARLOCK_OK;
-  };
-  out.requeue_after = [](oarlock_plan_ctx* ctx, std::int64_t delay_ms) -> oarlock_status {
-    auto& kept = to(ctx).requeue_after_ms;
-    kept = kept ? std::min(*kept, delay_ms) : delay_ms;
-    return OARLOCK_OK;
-  };
-  out.finished = [](oarlock_plan_ctx* ctx) -> oarlock_status {
-    to(ctx).finished = true;
-    return OARLOCK_OK;
-  };
-  out.fail = [](oarlock_plan_ctx* ctx, oarlock_str_view reason,
+  out.fail = [](oarlock_observe_ctx* ctx, oarlock_str_view reason,
                 oarlock_str_view message) -> oarlock_status {
-    to(ctx).fail_reason = str(reason);
-    to(ctx).fail_message = str(message);
+    reinterpret_cast<observed*>(ctx)->fail_reason = to_text(reason);
+    reinterpret_cast<observed*>(ctx)->fail_message = to_text(message);
     return OARLOCK_OK;
   };
   return out;
 }
 
-inline oarlock_object_view lend(const given_object& object) {
-  return {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, to_view(object.resource),
-          to_bytes(object.json)};
+inline oarlock_effect_out failure_taker(done& into) {
+  oarlock_effect_out out{};
+  out.struct_size = sizeof(out);
+  out.ctx = reinterpret_cast<oarlock_effect_ctx*>(&into);
+  out.fail = [](oarlock_effect_ctx* ctx, oarlock_str_view reason,
+                oarlock_str_view message) -> oarlock_status {
+    reinterpret_cast<done*>(ctx)->fail_reason = to_text(reason);
+    reinterpret_cast<done*>(ctx)->fail_message = to_text(message);
+    return OARLOCK_OK;
+  };
+  return out;
 }
 
 }  // namespace detail
@@ -179,14 +123,17 @@ inline oarlock_object_view lend(const given_object& object) {
 class bench_host {
  public:
   /// Throws when the plugin cannot be created or started. `config_json`: what an administrator
-  /// would configure.
-  explicit bench_host(const oarlock_plugin& plugin, const std::string& config_json = "{}")
+  /// would configure. `world`: what its extensions show.
+  explicit bench_host(const oarlock_plugin& plugin, const std::string& config_json = "{}",
+                      bench_world world = {})
       : plugin_(&plugin) {
+    state_.world = std::move(world);
     host_.struct_size = sizeof(host_);
     host_.abi_major = OARLOCK_ABI_MAJOR;
     host_.abi_minor = OARLOCK_ABI_MINOR;
     host_.version = to_view("test");
-    host_.extension = [](oarlock_host_ctx*, oarlock_str_view) -> const void* { return nullptr; };
+    host_.ctx = reinterpret_cast<oarlock_host_ctx*>(&state_);
+    host_.extension = &detail::bench_extension;
     std::string error;
     oarlock_error_out error_out{};
     error_out.struct_size = sizeof(error_out);
@@ -212,43 +159,57 @@ class bench_host {
   bench_host& operator=(const bench_host&) = delete;
 
   [[nodiscard]] recorded plan(const given& what) {
-    const auto lend_all = [](const std::vector<given_object>& objects) {
-      std::vector<oarlock_object_view> views;
-      for (const auto& object : objects)
-        views.push_back(detail::lend(object));
-      return views;
-    };
-    const auto primary = detail::lend(what.primary);
-    const auto owned = lend_all(what.owned);
-    const auto watched = lend_all(what.watched);
-    oarlock_failure_view failure{};
-    if (what.last_failure) {
-      failure = {sizeof(failure), 0, to_view(what.last_failure->step),
-                 to_view(what.last_failure->reason), to_view(what.last_failure->message)};
-    }
-    const oarlock_plan_view view{sizeof(view),
-                                 sizeof(oarlock_object_view),
-                                 to_view(what.controller),
-                                 to_view(what.ns),
-                                 to_view(what.name),
-                                 &primary,
-                                 owned.data(),
-                                 owned.size(),
-                                 watched.data(),
-                                 watched.size(),
-                                 what.now_unix_ms,
-                                 what.last_failure ? &failure : nullptr,
-                                 what.deleting ? 1 : 0,
-                                 OARLOCK_ENCODING_JSON,
-                                 to_bytes(what.observation)};
+    const detail::lent_inputs lent(what);
     recorded answer;
     const oarlock_plan_out out = detail::recorder(answer);
-    answer.returned = plugin_->plan(instance_, &view, &out);
+    answer.returned = plugin_->plan(instance_, &lent.view, &out);
+    state_.cursors.clear();
     return answer;
   }
+  /// Throws when the plugin has no observe().
+  [[nodiscard]] observed observe(const given& what,
+                                 std::chrono::milliseconds time_left = std::chrono::seconds(5)) {
+    if (plugin_->observe == nullptr) throw std::logic_error("the plugin has no observe()");
+    const detail::lent_inputs lent(what);
+    observed answer;
+    const oarlock_observe_out out = detail::observation_taker(answer);
+    state_.is_call_under_way = true;
+    answer.returned = plugin_->observe(instance_, &lent.view, time_left.count(), &out);
+    state_.is_call_under_way = false;
+    state_.cursors.clear();
+    return answer;
+  }
+  /// Does one effect, such as a step of recorded whose `what` is "effect", about the primary of
+  /// `about`. Throws when the plugin has no effect().
+  [[nodiscard]] done effect(const given& about, const std::string& name, const std::string& payload,
+                            std::chrono::milliseconds time_left = std::chrono::seconds(30)) {
+    if (plugin_->effect == nullptr) throw std::logic_error("the plugin has no effect()");
+    const auto primary = detail::lend(about.primary);
+    const oarlock_effect_view view{sizeof(view),
+                                   OARLOCK_ENCODING_JSON,
+                                   to_view(about.controller),
+                                   to_view(about.ns),
+                                   to_view(about.name),
+                                   &primary,
+                                   to_view(name),
+                                   to_bytes(payload),
+                                   to_bytes(about.observation),
+                                   OARLOCK_ENCODING_JSON,
+                                   0,
+                                   state_.world.lease_valid_until_ns};
+    done answer;
+    const oarlock_effect_out out = detail::failure_taker(answer);
+    state_.is_call_under_way = true;
+    answer.returned = plugin_->effect(instance_, &view, time_left.count(), &out);
+    state_.is_call_under_way = false;
+    return answer;
+  }
+  /// What the plugin finds through its extensions, and what it did with them.
+  [[nodiscard]] bench_world& world() { return state_.world; }
 
  private:
   const oarlock_plugin* plugin_;
+  detail::bench_state state_;
   oarlock_host host_{};
   oarlock_instance* instance_ = nullptr;
 };

@@ -3,6 +3,7 @@
 // only (needs yaml-cpp). The format:
 //
 //   controller: myapp
+//   config: {replicasMax: 5}        # what an administrator configured, defaults left out
 //   objects:                        # templates, to be varied by `with` (RFC 7386 merge patch)
 //     app: {apiVersion: ..., kind: ..., metadata: {...}, spec: {...}}
 //   cases:
@@ -14,6 +15,7 @@
 //         now: "2026-03-01T12:00:00Z"
 //         last_failure: {step: ..., reason: ..., message: ...}
 //         observation: {...}        # what observe() has found
+//         config: {...}             # instead of the file's
 //       expect:                     # what is not mentioned is not looked at; left out: an error,
 //                                   # until OARLOCK_UPDATE_CASES=1 has written it
 //         match: subset             # default; exact: this is the whole answer, messages too, and
@@ -48,6 +50,7 @@ struct plan_case {
   std::string name;
   given inputs;
   json::value expect;  ///< null: it has none yet
+  std::string config = "{}";
 };
 
 /// YAML as JSON: quoted scalars are text, plain ones null, boolean, integer, number or text.
@@ -146,13 +149,17 @@ class case_reader {
 
  private:
   plan_case read_case(const json::value& one) {
-    plan_case made{file_, text_at(one, {"name"}), {}, {}};
+    plan_case made{file_, text_at(one, {"name"}), {}, {}, "{}"};
     where_ = file_ + ": " + made.name;
     check_keys(one, {"name", "given", "expect"});
     const auto* in = one.find("given");
     const auto* out = one.find("expect");
     if (made.name.empty() || in == nullptr) bad_case(where_, "expected name, given and expect");
-    check_keys(*in, {"primary", "owned", "watched", "now", "last_failure", "observation"});
+    check_keys(*in,
+               {"primary", "owned", "watched", "now", "last_failure", "observation", "config"});
+    const auto* own_config = in->find("config");
+    const auto* config = own_config != nullptr ? own_config : whole_.find("config");
+    if (config != nullptr) made.config = config->text();
     if (out != nullptr && !out->is_null()) check_expect(*out);
     const auto* primary = in->find("primary");
     if (primary == nullptr) bad_case(where_, "expected given.primary");

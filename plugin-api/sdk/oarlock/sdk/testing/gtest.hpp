@@ -37,7 +37,8 @@ inline std::vector<plan_case> cases_or_complaint(const std::filesystem::path& fo
   try {
     return read_all_cases(folder);
   } catch (const std::exception& e) {
-    return {plan_case{folder.string(), std::string("cases that can be read: ") + e.what(), {}, {}}};
+    return {plan_case{
+        folder.string(), std::string("cases that can be read: ") + e.what(), {}, {}, "{}"}};
   }
 }
 
@@ -55,7 +56,7 @@ inline void run_case(const oarlock_plugin& plugin, const std::filesystem::path& 
     ADD_FAILURE() << one.file << ": " << one.name;
     return;
   }
-  bench_host host(plugin);
+  bench_host host(plugin, one.config);
   const auto answer = host.plan(one.inputs);
   EXPECT_EQ(as_expectation(host.plan(one.inputs)), as_expectation(answer))
       << one.file << ": " << one.name << ": plan is not pure: the same inputs gave another answer";
