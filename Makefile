@@ -1,10 +1,14 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build package check demo demo-down test-api test test-long soak bench mutants \
-	fuzz coverage format
+.PHONY: help deps build package check demo demo-down docker-build docker-push test-api \
+	test test-long soak bench mutants fuzz coverage format
+
+# The image of docker-build and docker-push.
+IMG ?= localhost/oarlock:latest
+export IMG
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that are missing (root)
 	@tools/deps.sh
@@ -23,6 +27,13 @@ demo: ## a real Kubernetes here, the daemon, a sample followed to Ready (root)
 
 demo-down: ## stop the demo; PURGE=1 removes everything that was built as well
 	@PURGE=$(PURGE) deploy/demo/demo.sh down
+
+docker-build: ## build the image IMG=...; BUILDER=prebuilt takes what is built here (root)
+	@deploy/images/image.sh build $(IMG)
+	@deploy/images/image.sh size $(IMG)
+
+docker-push: ## push the image IMG=...; PLAIN_HTTP=1 for a registry without TLS
+	@deploy/images/image.sh push $(IMG)
 
 test-api: ## integration tests on a real API server; no root
 	@tests/run.sh api

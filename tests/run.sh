@@ -435,7 +435,7 @@ run_all() {
   local started
   section "packages"
   started=$(now_ms)
-  limited_shown 2400 tools/deps.sh build go node rust registry mysql ||
+  limited_shown 2400 tools/deps.sh build go node rust registry mysql images ||
     record packages deps 0 1 0 "$started" "see above"
   build mysql || true # a row of its own; what needs it says so
   # The sanitizers' presets have the asserts of dev: it is not built a fourth time.
@@ -447,6 +447,7 @@ run_all() {
     crds types build/bin/oarlock short 600
     simulation
     debian_packages
+    command_test packages image 600 tests/images/run.sh
   fi
   run_sanitizer asan
   run_sanitizer tsan

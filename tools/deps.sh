@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the project needs from Debian, and nothing when it is all there.
 #
-#   tools/deps.sh [--list] [GROUP...]      groups: build go node (the default) rust registry mysql
+#   tools/deps.sh [--list] [GROUP...]      groups: build go node (the default) rust registry
+#                                          mysql images
 #
 #   --list  only prints the names of the packages that are missing
 #
@@ -11,6 +12,7 @@
 #   node    what a Kubernetes node needs on this machine: containerd, CNI plugins, iptables
 #   registry   a container registry for the tests of plugin images
 #   mysql   what makes a root file system with MySQL, and runs servers in it
+#   images     what makes container images without an engine or a public registry
 #
 # On Debian 12 two suites are added beside the ones the machine already uses, from the same mirror:
 # bookworm-backports, and trixie pinned so low that a package comes from it only when named here.
@@ -83,6 +85,8 @@ packages_rust() {
 packages_registry() { echo docker-registry; }
 
 packages_mysql() { printf '%s\n' bubblewrap mmdebstrap; }
+
+packages_images() { printf '%s\n' buildah mmdebstrap; }
 
 packages_node() {
   cat <<'LIST'
@@ -266,8 +270,8 @@ main() {
   fi
   [[ $# -gt 0 ]] || set -- build go node
   for group in "$@"; do
-    [[ $group =~ ^(build|go|node|rust|registry|mysql)$ ]] ||
-      die "unknown group '$group'; expected: build, go, node, rust, registry, mysql"
+    [[ $group =~ ^(build|go|node|rust|registry|mysql|images)$ ]] ||
+      die "unknown group '$group'; expected: build, go, node, rust, registry, mysql, images"
   done
   if [[ $list == yes ]]; then
     wanted_packages "$@" | missing_packages | awk '{print $1}' | xargs
