@@ -286,7 +286,8 @@ func runInspect(ctx context.Context, c *call) error {
 
 func usageText() string {
 	var out strings.Builder
-	out.WriteString("usage:\n  oarlock-fetch pull < REQUEST.json > ANSWER.json\n")
+	out.WriteString("usage:\n  oarlock-fetch pull < REQUEST.json > ANSWER.json\n" +
+		"  oarlock-fetch pull --request FILE [--docker-config FILE] > ANSWER.json\n")
 	for _, name := range []string{"build", "push", "sign", "keygen", "inspect"} {
 		fmt.Fprintf(&out, "  oarlock-fetch %s\n", commands[name].usage)
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -40,11 +41,10 @@ func run(ctx context.Context, arguments []string) int {
 	}
 	switch arguments[0] {
 	case "pull":
-		if len(arguments) != 1 {
-			fmt.Fprint(os.Stderr, usageText())
-			return exitUsage
+		if len(arguments) == 1 {
+			return runPull(ctx, os.Stdin, os.Stdout, confineTo)
 		}
-		return runPull(ctx, os.Stdin, os.Stdout, confineTo)
+		return runPullFile(ctx, arguments[1:], os.Stdout, confineTo)
 	case "help", "-h", "--help":
 		fmt.Print(usageText())
 		return exitDone
@@ -81,6 +81,54 @@ func confineTo(request *protocol.Request) error {
 func runPull(ctx context.Context, in io.Reader, out io.Writer,
 	walls func(*protocol.Request) error) int {
 	request, err := protocol.ReadRequest(in)
+	return answerPull(ctx, request, err, out, walls)
+}
+
+// runPullFile is for a container that starts before the daemon's: no shell is there to redirect
+// files, and the plugin that a start before this one has left in outputDir is replaced.
+func runPullFile(ctx context.Context, words []string, out io.Writer,
+	walls func(*protocol.Request) error) int {
+	var requestFile, dockerConfig string
+	flags := flag.NewFlagSet("pull", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&requestFile, "request", "", "")
+	flags.StringVar(&dockerConfig, "docker-config", "", "")
+	err := flags.Parse(words)
+	if err != nil || flags.NArg() != 0 || requestFile == "" {
+		fmt.Fprint(os.Stderr, usageText())
+		return exitUsage
+	}
+	request, err := readRequestFile(requestFile, dockerConfig)
+	if err == nil && isPluginFolder(request.OutputDir) {
+		err = os.RemoveAll(request.OutputDir)
+	}
+	return answerPull(ctx, request, err, out, walls)
+}
+
+func isPluginFolder(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "plugin.json"))
+	return err == nil
+}
+
+func readRequestFile(file, dockerConfig string) (*protocol.Request, error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "--request: %v", err)
+	}
+	defer in.Close() //nolint:errcheck // it was only read
+	request, err := protocol.ReadRequest(in)
+	if err != nil || dockerConfig == "" {
+		return request, err
+	}
+	request.Registry.DockerConfig, err = os.ReadFile(dockerConfig)
+	if err != nil {
+		return nil, protocol.Errorf(protocol.InvalidRequest, "--docker-config: %v", err)
+	}
+	return request, nil
+}
+
+func answerPull(ctx context.Context, request *protocol.Request, err error, out io.Writer,
+	walls func(*protocol.Request) error) int {
 	if err == nil {
 		err = walls(request)
 	}

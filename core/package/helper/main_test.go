@@ -3,11 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"oarlock.dev/fetch/internal/protocol"
+	"oarlock.dev/fetch/internal/testimage"
 )
+
+// noWalls: this process has to go on with the other tests.
+func noWalls(*protocol.Request) error { return nil }
 
 func TestABadRequestIsAnsweredWithoutItsSecrets(t *testing.T) {
 	for _, text := range []string{
@@ -21,7 +28,7 @@ func TestABadRequestIsAnsweredWithoutItsSecrets(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		if code := runPull(t.Context(), strings.NewReader(text), &out,
-			func(*protocol.Request) error { return nil }); code != exitFailed {
+			noWalls); code != exitFailed {
 			t.Fatalf("expected exit code %d, found %d", exitFailed, code)
 		}
 		var answer protocol.Answer
@@ -58,6 +65,85 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		}
 		if code := runCommand(t.Context(), name, []string{"--nonsense"}); code != exitUsage {
 			t.Fatalf("%s: expected exit code %d, found %d", name, exitUsage, code)
+		}
+	}
+}
+
+// requestFile asks for the image of r into dir/out.
+func requestFile(t *testing.T, r *testimage.Registry, dir string) string {
+	t.Helper()
+	file := filepath.Join(dir, "request.json")
+	text := fmt.Sprintf(`{"version":1,"image":"%s/sample:v1","outputDir":"%s/out",`+
+		`"architecture":"amd64","registry":{"insecure":["%[1]s"]},`+
+		`"policy":{"rules":[{"name":"all","match":"**","mode":"none"}]}}`, r.Host, dir)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestARequestFileReplacesThePluginOfTheStartBefore(t *testing.T) {
+	r := testimage.NewRegistry(t, true)
+	r.Push(t, "sample:v1", testimage.Image(t, "amd64", testimage.Gzip(t, testimage.Archive(t,
+		testimage.Plugin()...))))
+	dir := t.TempDir()
+	words := []string{"--request", requestFile(t, r, dir)}
+	stray := filepath.Join(dir, "out", "stray")
+	for range 2 {
+		var out bytes.Buffer
+		if code := runPullFile(t.Context(), words, &out, noWalls); code != exitDone {
+			t.Fatalf("expected exit code %d, found %d: %s", exitDone, code, &out)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "out", "plugin.json")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(stray); err == nil {
+			t.Fatal("expected a new folder, found a file of the one before")
+		}
+		if err := os.WriteFile(stray, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestARequestFileRemovesNothingThatIsNoPlugin(t *testing.T) {
+	r := testimage.NewRegistry(t, true)
+	r.Push(t, "sample:v1", testimage.Image(t, "amd64", testimage.Gzip(t, testimage.Archive(t,
+		testimage.Plugin()...))))
+	dir := t.TempDir()
+	kept := filepath.Join(dir, "out", "somebody's")
+	if err := os.MkdirAll(kept, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	words := []string{"--request", requestFile(t, r, dir)}
+	if code := runPullFile(t.Context(), words, &out, noWalls); code != exitFailed ||
+		!strings.Contains(out.String(), string(protocol.OutputFailed)) {
+		t.Fatalf("expected %s, found %d: %s", protocol.OutputFailed, code, &out)
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFilesThatCannotBeReadAreNamed(t *testing.T) {
+	r := testimage.NewRegistry(t, true)
+	dir := t.TempDir()
+	good := requestFile(t, r, dir)
+	for flag, words := range map[string][]string{
+		"--request":       {"--request", dir + "/none"},
+		"--docker-config": {"--request", good, "--docker-config", dir + "/none"},
+	} {
+		var out bytes.Buffer
+		if code := runPullFile(t.Context(), words, &out, noWalls); code != exitFailed ||
+			!strings.Contains(out.String(), flag+": open "+dir) ||
+			!strings.Contains(out.String(), string(protocol.InvalidRequest)) {
+			t.Fatalf("%s: found %d: %s", flag, code, &out)
+		}
+	}
+	for _, words := range [][]string{{"--request"}, {"--docker-config", good}, {good}} {
+		if code := runPullFile(t.Context(), words, &bytes.Buffer{}, noWalls); code != exitUsage {
+			t.Fatalf("%v: expected exit code %d, found %d", words, exitUsage, code)
 		}
 	}
 }
