@@ -1,9 +1,9 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build package check demo demo-down docker-build docker-push test-api \
-	test test-long soak bench mutants fuzz coverage format
+.PHONY: help deps build package check demo demo-down docker-build docker-push deploy undeploy \
+	install uninstall test-api test test-long soak bench mutants fuzz coverage format
 
-# The image of docker-build and docker-push.
+# The image of docker-build, docker-push and deploy.
 IMG ?= localhost/oarlock:latest
 export IMG
 
@@ -34,6 +34,18 @@ docker-build: ## build the image IMG=...; BUILDER=prebuilt takes what is built h
 
 docker-push: ## push the image IMG=...; PLAIN_HTTP=1 for a registry without TLS
 	@deploy/images/image.sh push $(IMG)
+
+deploy: ## install IMG=... into the cluster of the current kubeconfig context
+	@deploy/deploy.sh deploy
+
+undeploy: ## remove what deploy has installed; CRDs stay
+	@deploy/deploy.sh undeploy
+
+install: ## install only the CRDs of Oarlock itself
+	@deploy/deploy.sh install
+
+uninstall: ## remove those CRDs, and with them all objects of their kinds
+	@deploy/deploy.sh uninstall
 
 test-api: ## integration tests on a real API server; no root
 	@tests/run.sh api

@@ -425,6 +425,16 @@ run_sanitizer() { # PRESET
   integration "$1"
 }
 
+# The Helm chart: by itself, and on an API server.
+chart() {
+  section "chart"
+  build helm || return 0
+  command_test chart rendered 300 tests/chart/run.sh build/tools/helm build/tools/kubeconform \
+    build/bin/oarlock
+  command_test chart api-server 300 tests/chart/cluster.sh build/tools/helm build/bin/devcluster \
+    build/bin/oarlock build/plugins/myapp
+}
+
 # Types of other projects' CustomResourceDefinitions; the short run takes three of them.
 crds() { # SUITE OARLOCK short|long SECONDS
   section "types of CRDs"
@@ -448,6 +458,7 @@ run_all() {
     simulation
     debian_packages
     command_test packages image 600 tests/images/run.sh
+    chart
   fi
   run_sanitizer asan
   run_sanitizer tsan

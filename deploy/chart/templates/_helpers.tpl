@@ -1,0 +1,142 @@
+{{- define "oarlock.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "oarlock.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "oarlock.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "oarlock.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "oarlock.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "oarlock.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "oarlock.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: oarlock
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "oarlock.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "oarlock.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- $why := "serviceAccount.name: expected a name, as serviceAccount.create is false" -}}
+{{- required $why .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Objects of the cluster carry the namespace: two releases of one name do not meet. */ -}}
+{{- define "oarlock.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "oarlock.fullname" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "oarlock.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "oarlock.runtimeName" -}}
+{{- default "oarlock" (get .Values.config "runtime-name") -}}
+{{- end -}}
+
+{{- define "oarlock.leaseName" -}}
+{{- default (include "oarlock.runtimeName" .) (get .Values.config "leader-election-id") -}}
+{{- end -}}
+
+{{- /* The Secret with the certificate of the metrics port, if there is one. */ -}}
+{{- define "oarlock.metricsSecret" -}}
+{{- if .Values.metrics.tls.secretName -}}
+{{- .Values.metrics.tls.secretName -}}
+{{- else if .Values.metrics.tls.certManager.enabled -}}
+{{- printf "%s-metrics-tls" (include "oarlock.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The daemon's configuration file: the user's settings, and those that the pod dictates. */ -}}
+{{- define "oarlock.config" -}}
+{{- $port := int .Values.metrics.port -}}
+{{- $metrics := ternary (printf ":%d" $port) "0" .Values.metrics.enabled -}}
+{{- $own := dict
+  "state-dir" "/var/lib/oarlock"
+  "health-probe-bind-address" (printf ":%d" (int .Values.probes.port))
+  "metrics-bind-address" $metrics
+-}}
+{{- if and .Values.metrics.enabled (include "oarlock.metricsSecret" .) -}}
+{{- $_ := set $own "metrics-cert-dir" "/etc/oarlock/metrics-tls" -}}
+{{- end -}}
+{{- $plugins := list -}}
+{{- range .Values.plugins -}}
+{{- $plugins = append $plugins (printf "/run/oarlock/plugins/%s" .name) -}}
+{{- end -}}
+{{- if .Values.pluginObjects -}}
+{{- $_ := set $own "plugin-objects" true -}}
+{{- $_ := set $own "plugin-store" "/var/lib/oarlock/store" -}}
+{{- $_ := set $own "image-policy" "/etc/oarlock/config/images.yaml" -}}
+{{- end -}}
+{{- if $plugins -}}
+{{- $_ := set $own "plugin" $plugins -}}
+{{- end -}}
+{{- range list "state-dir" "plugin" "health-probe-bind-address" "metrics-bind-address"
+  "metrics-cert-dir" "metrics-secure" "plugin-objects" "plugin-store" "image-policy" -}}
+{{- if hasKey $.Values.config . -}}
+{{- fail (printf "config: %s is set by the chart; leave it out" .) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (merge $own (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{- /* The administrator's rules about plugin images, as the daemon reads them. */ -}}
+{{- define "oarlock.imagePolicy" -}}
+{{- $images := .Values.pluginImages -}}
+{{- $registry := dict -}}
+{{- range $key := list "insecure" "mirrors" -}}
+{{- with get $images $key }}{{ $_ := set $registry $key . }}{{ end -}}
+{{- end -}}
+{{- if $images.caPem }}{{ $_ := set $registry "caFile" "images-ca.crt" }}{{ end -}}
+{{- $policy := dict "rules" $images.rules -}}
+{{- if $registry }}{{ $_ := set $policy "registry" $registry }}{{ end -}}
+{{- if $images.trustedRoot }}{{ $_ := set $policy "trustedRootFile" "trusted_root.json" }}{{ end -}}
+{{- with $images.credentialsSecret -}}
+{{- $_ := set $policy "imagePullSecrets" (list (dict "name" .)) -}}
+{{- end -}}
+{{- toYaml $policy -}}
+{{- end -}}
+
+{{- /* One request of oarlock-fetch, as JSON. Argument: dict "root" $ "plugin" p */ -}}
+{{- define "oarlock.pullRequest" -}}
+{{- $images := .root.Values.pluginImages -}}
+{{- $registry := dict "storeDir" "/var/lib/oarlock/store" -}}
+{{- range $key := list "insecure" "mirrors" -}}
+{{- with get $images $key }}{{ $_ := set $registry $key . }}{{ end -}}
+{{- end -}}
+{{- with $images.caPem }}{{ $_ := set $registry "caPem" . }}{{ end -}}
+{{- $policy := dict "rules" $images.rules -}}
+{{- with $images.trustedRoot }}{{ $_ := set $policy "trustedRoot" (fromJson .) }}{{ end -}}
+{{- $output := printf "/run/oarlock/plugins/%s" .plugin.name -}}
+{{- dict "version" 1 "image" .plugin.image "outputDir" $output "registry" $registry
+  "timeoutMillis" (int $images.timeoutMillis) "policy" $policy | toJson -}}
+{{- end -}}
+
+{{- define "oarlock.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
