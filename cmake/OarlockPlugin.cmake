@@ -4,9 +4,10 @@
 #   Builds <output dir>/<name>/lib<name>.so with one exported symbol and copies crds/, rbac/ and
 #   samples/ beside it, and plugin.yaml when the library is there, so that a new manifest never
 #   stands beside an old library: a folder ready for `oarlockd --plugin`. The `oarlock` tool makes
-#   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml, and the C++ structs of the CRDs:
-#   #include "example.com/v1/my_app.hpp". Without OUTPUT_DIR the folder is
-#   OARLOCK_PLUGIN_DIR/<name>, or the build folder itself where that is not set.
+#   plugin.json from plugin.yaml and crds/*.json from crds/*.yaml, and C++ structs of the CRDs and
+#   of configSchema of plugin.yaml: "example.com/v1/my_app.hpp", "myapp/config.hpp". Without
+#   OUTPUT_DIR the folder is OARLOCK_PLUGIN_DIR/<name>, or the build folder itself where that is not
+#   set.
 function(oarlock_add_plugin name)
   cmake_parse_arguments(ARG "" "OUTPUT_DIR" "SOURCES;LIBS" ${ARGN})
   if(ARG_OUTPUT_DIR)
@@ -61,9 +62,10 @@ function(oarlock_add_plugin name)
     oarlock_plugin_json("${CMAKE_CURRENT_SOURCE_DIR}/${item}" "${json}")
     list(APPEND stamps "${json}")
   endforeach()
-  file(GLOB crds CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/crds/*.yaml")
-  if(crds)
-    oarlock_generate_types(${target} CRDS ${crds})
+  # plugin.yaml may have a configSchema.
+  file(GLOB described CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/crds/*.yaml" "${manifest}")
+  if(described)
+    oarlock_generate_types(${target} CRDS ${described})
   endif()
   add_custom_target(${target}_files ALL DEPENDS ${stamps})
   add_dependencies(${target} ${target}_files)
@@ -81,10 +83,11 @@ function(oarlock_plugin_json yaml json)
 endfunction()
 
 # oarlock_generate_types(<target> CRDS <files>)
-#   C++ structs of CRDs, made before <target> is compiled, which finds them as
-#   <group>/<version>/<kind>.hpp. Other targets that include them link <target>_types. Whatever
-#   includes one is compiled anew when one has changed, in the same build: all of them include the
-#   stamp, which is an output that the build knows; the headers' names it does not know.
+#   C++ structs of CRDs, and of the configSchema of a plugin.yaml, made before <target> is compiled,
+#   which finds them as <group>/<version>/<kind>.hpp and <plugin>/config.hpp. Other targets that
+#   include them link <target>_types. Whatever includes one is compiled anew when one has changed,
+#   in the same build: all of them include the stamp, which is an output that the build knows; the
+#   headers' names it does not know.
 function(oarlock_generate_types target)
   cmake_parse_arguments(ARG "" "" "CRDS" ${ARGN})
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${target}-types")

@@ -27,9 +27,10 @@ void include_stamp(std::vector<codegen::generated_file>& files, const types_opti
 
 result<std::string> generate_types(const types_options& options) {
   if (options.files.empty() && options.openapi.empty()) {
-    return error{codegen::codegen_error::bad_document,
-                 "expected a file with a CustomResourceDefinition, found none; try "
-                 "`oarlock generate types crds/x.yaml -o include`"};
+    return error{
+        codegen::codegen_error::bad_document,
+        "expected a file with a CustomResourceDefinition or a plugin.yaml, found none; try "
+        "`oarlock generate types crds/x.yaml -o include`"};
   }
   std::vector<codegen::generated_file> files;
   const auto add = [&](result<std::vector<codegen::generated_file>> made) -> result<> {
@@ -38,7 +39,7 @@ result<std::string> generate_types(const types_options& options) {
     return {};
   };
   for (const auto& file : options.files) {
-    if (const auto added = add(codegen::types_of_crd(file)); !added) return added.error();
+    if (const auto added = add(codegen::types_of_file(file)); !added) return added.error();
   }
   if (!options.openapi.empty()) {
     const auto added = add(codegen::types_of_openapi(options.openapi, options.kinds));

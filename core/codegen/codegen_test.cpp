@@ -116,6 +116,20 @@ TEST_F(codegen, makes_the_same_of_the_same_a_file_for_each_version) {
   }
 }
 
+TEST_F(codegen, makes_a_struct_of_what_may_be_configured) {
+  const fs::path folder = fs::path(OARLOCK_SOURCE_DIR) / "core/codegen/testdata";
+  const auto made = types_of_file(folder / "sailor.yaml");
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_EQ(made->size(), 1U);
+  EXPECT_EQ(made->at(0).name, "sea-sailor/config.hpp");
+  EXPECT_EQ(types_of_file(folder / "widgets.yaml")->size(), 2U);
+  EXPECT_THAT(types_of_manifest(folder / "widgets.yaml").error().message,
+              HasSubstr("expected manifest.apiVersion"));
+  const auto none = types_of_file(fs::path(OARLOCK_SOURCE_DIR) / "plugins/myapp/plugin.yaml");
+  ASSERT_TRUE(none) << none.error().message;
+  EXPECT_TRUE(none->empty());
+}
+
 TEST_F(codegen, writes_only_what_changed) {
   const std::vector<generated_file> files{{"a/b.hpp", "text"}};
   EXPECT_TRUE(*write_files(files, folder_));

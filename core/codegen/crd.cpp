@@ -18,29 +18,6 @@ using rapidjson::Value;
 
 constexpr std::size_t versions_max = 50;
 
-std::string path_text(const doc_path& path) {
-  std::string out;
-  for (const auto& part : path) {
-    const bool is_index = part.find_first_not_of("0123456789") == std::string::npos;
-    out += is_index ? "[" + part + "]" : (out.empty() ? "" : ".") + part;
-  }
-  return out;
-}
-
-// The place of a path, or of the deepest part of it that is there.
-YAML::Mark mark_of(const YAML::Node& document, const doc_path& path) {
-  YAML::Node at = document;
-  YAML::Mark mark = at.Mark();
-  for (const auto& part : path) {
-    const YAML::Node next =
-        at.IsSequence() ? at[std::stoul(part)] : (at.IsMap() ? at[part] : YAML::Node());
-    if (!next.IsDefined() || next.Mark().is_null()) break;
-    at.reset(next);
-    mark = at.Mark();
-  }
-  return mark;
-}
-
 class crd_reader {
  public:
   crd_reader(const fs::path& file, const YAML::Node& document) : file_(file), yaml_(document) {}
@@ -86,8 +63,8 @@ class crd_reader {
   }
 
   error bad(const doc_path& path, const std::string& message) const {
-    const auto mark = mark_of(yaml_, path);
-    const auto where = path_text(path);
+    const auto mark = plugin::mark_of(yaml_, path);
+    const auto where = plugin::path_text(path);
     return {codegen_error::bad_document,
             fmt::format("{}:{}:{}: {}{}{}", file_.string(), mark.line + 1, mark.column + 1, where,
                         where.empty() ? "" : ": ", message)};
@@ -120,6 +97,7 @@ class crd_reader {
 
   // What only whole objects have.
   void finish(cpp_struct& made, const std::string& version) const {
+    made.is_root = true;
     made.api_version = group_ + "/" + version;
     made.kind = kind_;
     made.resource = plural_ + "." + group_;

@@ -92,7 +92,7 @@ std::string text_of(const cpp_header& header) {
   out += fmt::format("\nnamespace {} {{\n\nnamespace sdk = ::oarlock::sdk;\n\n", header.ns);
   const auto is_part = [&](const cpp_type& type) {
     const auto* s = std::get_if<cpp_struct>(&type);
-    return !header.parts.empty() && (s == nullptr || s->kind.empty());
+    return !header.parts.empty() && (s == nullptr || !s->is_root);
   };
   bool in_parts = false;
   for (const auto& type : header.types) {

@@ -17,6 +17,14 @@ struct generated_file {
 /// line and the path in the document.
 [[nodiscard]] result<std::vector<generated_file>> types_of_crd(const std::filesystem::path& file);
 
+/// The header of a plugin's configuration, "myapp/config.hpp" with the struct myapp::config, made
+/// of spec.configSchema of its plugin.yaml; none where it has no such schema.
+[[nodiscard]] result<std::vector<generated_file>> types_of_manifest(
+    const std::filesystem::path& file);
+
+/// One of the two above, by the kind that the document says it has.
+[[nodiscard]] result<std::vector<generated_file>> types_of_file(const std::filesystem::path& file);
+
 /// One header for each group and version of built-in kinds, "oarlock/k8s/apps/v1.hpp", without
 /// descriptions. `folder` has the API server's OpenAPI v3 documents by the names that they have in
 /// its source ("apis__apps__v1_openapi.json"), `kinds` are like "apps/v1/Deployment" and "v1/Pod".

@@ -22,6 +22,7 @@ struct cpp_struct {
   std::string name;
   std::string doc;
   std::vector<cpp_field> fields;  ///< in the order of the schema
+  bool is_root = false;           ///< of the header, beside its parts
   // Of whole objects only:
   std::string api_version = {};
   std::string kind = {};

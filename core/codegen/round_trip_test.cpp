@@ -1,6 +1,7 @@
 // Types that the build made of testdata/*.yaml: objects in, the same objects out.
 #include <gtest/gtest.h>
 
+#include "sea-sailor/config.hpp"
 #include "test.example.com/v1/widget.hpp"
 #include "test.example.com/v1/widget_spec.hpp"
 #include "test.example.com/v1/widget_types_.hpp"
@@ -16,6 +17,22 @@ namespace widget_types = test_example_com::v1::widget_types;
 std::string with_spec(const std::string& spec) {
   return R"({"apiVersion":"test.example.com/v1","kind":"Widget","metadata":{"name":"w"},"spec":)" +
          spec + "}";
+}
+
+TEST(configuration, has_its_defaults_and_what_was_set) {
+  const sea_sailor::config unset;
+  EXPECT_EQ(unset.crew, 3);
+  EXPECT_EQ(unset.rig, sea_sailor::config_types::rig::sloop);
+  EXPECT_EQ(*unset.config->speed, 6.5);
+  const auto set = from_json<sea_sailor::config>(
+      R"({"home":"kiel","crew":4,"rig":"ketch","config":{"ballast":7},"ports":[{"name":"a"}],)"
+      R"("flags":{"fast":true},"notes":{"any":1}})");
+  EXPECT_EQ(set.home, "kiel");
+  EXPECT_EQ(set.crew, 4);
+  EXPECT_EQ(set.rig, sea_sailor::config_types::rig::ketch);
+  EXPECT_EQ(set.config->ballast, 7);
+  EXPECT_EQ(set.ports.at(0).name, "a");
+  EXPECT_TRUE(set.flags.at("fast"));
 }
 
 class specs : public ::testing::TestWithParam<const char*> {};

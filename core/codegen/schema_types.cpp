@@ -206,6 +206,15 @@ void schema_types::set_default(cpp_field& made, const type& t, const Value& valu
   if (settings_.with_docs) {
     made.doc += fmt::format("{}Default: {}.", made.doc.empty() ? "" : " ", what_is(value));
   }
+  if (settings_.is_input && value.IsString()) {
+    const std::string_view word(value.GetString(), value.GetStringLength());
+    for (const auto& one : t.values) {
+      constexpr std::string_view head = "sdk::open_enum<";
+      if (one.text != word) continue;
+      made.initial =
+          t.text.substr(head.size(), t.text.size() - head.size() - 1) + "::" + one.member;
+    }
+  }
   std::string initial;
   if (t.text == "std::string" && value.IsString()) {
     initial = literal({value.GetString(), value.GetStringLength()});

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "core/codegen/model.hpp"
+#include "core/plugin/yaml.hpp"
 
 namespace oarlock::codegen {
 
-/// Where something stands in the document: keys, and indexes as digits.
-using doc_path = std::vector<std::string>;
+using plugin::doc_path;
 
 struct failure {
   doc_path path;
@@ -34,7 +34,8 @@ class schema_types {
   struct settings {
     std::string scope;  ///< how types of the namespace are written: "v1", "my_app_types"
     bool with_docs = true;
-    resolver refs = {};  ///< none: a $ref is a failure
+    resolver refs = {};     ///< none: a $ref is a failure
+    bool is_input = false;  ///< never written as JSON: enumerations begin with their defaults
   };
   explicit schema_types(settings s) : settings_(std::move(s)) { names_.insert(settings_.scope); }
 

@@ -1,11 +1,24 @@
 #include "core/daemon/config_reload.hpp"
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 
 #include "core/base/limits.hpp"
 
 namespace oarlock::daemon {
+
+namespace {
+
+bool is_taken_over(const std::string& setting) {
+  constexpr std::array<std::string_view, 5> all = {"log-level", "log-format", "plugin",
+                                                   "plugin-quota", "plugin-config"};
+  return std::find(all.begin(), all.end(), setting) != all.end();
+}
+
+}  // namespace
 
 config_reload::config_reload(options running, std::function<parsed_flags()> reread,
                              metric_registry& metrics, std::function<void(const options&)> then)
@@ -15,12 +28,12 @@ config_reload::config_reload(options running, std::function<parsed_flags()> rere
       successful_(metrics.make_gauge("oarlock_config_last_reload_successful",
                                      "1 unless the configuration was read again with a mistake",
                                      {})),
-      seen_(text()) {
+      seen_(all_texts()) {
   successful_.set(1);
 }
 
 // Empty when it cannot be read. Longer files are refused when they are parsed.
-std::string config_reload::text() const {
+std::string config_reload::file_text() const {
   std::string found;
   if (running_.config_file.empty()) return found;
   std::ifstream in(running_.config_file, std::ios::binary);
@@ -30,13 +43,17 @@ std::string config_reload::text() const {
   return found;
 }
 
+std::string config_reload::all_texts() const {
+  return file_text() + running_.plugin_configs.all_texts();
+}
+
 void config_reload::reload_if_changed() {
-  if (running_.config_file.empty() || text() == seen_) return;
-  reload();
+  if (all_texts() != seen_) reload();
 }
 
 void config_reload::reload() {
-  seen_ = text();
+  const auto file = file_text();
+  seen_ = file + running_.plugin_configs.all_texts();
   const auto parsed = reread_();
   successful_.set(parsed.run ? 1 : 0);
   if (!parsed.run) {
@@ -46,9 +63,7 @@ void config_reload::reload() {
   std::string need_restart;
   for (const auto& s : all_settings()) {
     const std::string name(s.name);
-    if (name == "log-level" || name == "log-format" || name == "plugin" || name == "plugin-quota") {
-      continue;
-    }
+    if (is_taken_over(name)) continue;
     if (s.show(running_) == s.show(*parsed.run)) continue;
     need_restart += (need_restart.empty() ? "" : ", ") + name;
   }
@@ -56,6 +71,8 @@ void config_reload::reload() {
   running_.log_format = parsed.run->log_format;
   running_.plugins = parsed.run->plugins;
   running_.plugin_quotas = parsed.run->plugin_quotas;
+  running_.plugin_configs = parsed.run->plugin_configs;
+  seen_ = file + running_.plugin_configs.all_texts();
   log_configure(running_.log_level, running_.log_format);
   log_info("configuration read again", {{"file", running_.config_file}});
   if (!need_restart.empty()) {

@@ -1,5 +1,5 @@
 #pragma once
-// The configuration file, read again while the daemon runs: at SIGHUP, and when its text changes.
+// The configuration files, read again while the daemon runs: at SIGHUP, and when its text changes.
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,16 +16,17 @@ class config_reload {
   config_reload(options running, std::function<parsed_flags()> reread, metric_registry& metrics,
                 std::function<void(const options&)> then);
 
-  /// Takes over log-level, log-format, plugin and plugin-quota, names what changed besides and
-  /// needs a restart. A file with a mistake changes nothing: the log says where it is, and the
-  /// gauge oarlock_config_last_reload_successful is 0 until it is gone.
+  /// Takes over log-level, log-format, plugin, plugin-quota and plugin-config, names what changed
+  /// besides and needs a restart. A file with a mistake changes nothing: the log says where it is,
+  /// and the gauge oarlock_config_last_reload_successful is 0 until it is gone.
   void reload();
-  /// reload(), if the file has another text than the last time. Config maps swap links, so the text
+  /// reload(), if a file has another text than the last time. Config maps swap links, so the text
   /// counts and not its time.
   void reload_if_changed();
 
  private:
-  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string file_text() const;
+  [[nodiscard]] std::string all_texts() const;
 
   options running_;
   std::function<parsed_flags()> reread_;

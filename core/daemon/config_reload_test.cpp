@@ -123,5 +123,25 @@ TEST_F(ConfigReload, TellsWhichPluginsAreWanted) {
   EXPECT_TRUE(plugins_.empty()) << "a mistake changes nothing";
 }
 
+TEST_F(ConfigReload, SeesThatThePluginsConfigurationsChange) {
+  const auto of_b = (dir_ / "b.yaml").string();
+  write("plugin: [b]\nplugin-config: [\"b=" + of_b + "\"]\n");
+  std::ofstream(of_b) << "size: 1\n";
+  auto reload = start();
+  reload.reload_if_changed();
+  EXPECT_EQ(reads_, 0);
+  std::ofstream(of_b) << "size: 2\n";
+  ::testing::internal::CaptureStderr();
+  reload.reload_if_changed();
+  EXPECT_EQ(reads_, 1);
+  EXPECT_EQ(plugins_, std::vector<std::string>{"b"}) << "the plugins are looked at again";
+  write("plugin: [b]\nplugin-config: [\"b=" + (dir_ / "c.yaml").string() + "\"]\n");
+  std::ofstream(dir_ / "c.yaml") << "size: 3\n";
+  reload.reload_if_changed();
+  reload.reload_if_changed();
+  EXPECT_EQ(reads_, 2) << "once for another file";
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("restart")));
+}
+
 }  // namespace
 }  // namespace oarlock::daemon

@@ -423,6 +423,7 @@ void daemon::state::await_stop() {
       } else if (const auto next = std::exchange(wanted, std::nullopt)) {
         o.plugins = next->plugins;
         o.plugin_quotas = next->plugin_quotas;
+        o.plugin_configs = next->plugin_configs;
         next_work = [this] { reload_plugins(); };
       } else {
         next_work = std::move(orders.front());
@@ -465,6 +466,7 @@ result<> daemon::state::prepare_objects() {
 void daemon::state::reload_plugins() {
   if (objects) objects->take_config(o);
   if (p.take_quotas) p.take_quotas(objects ? objects->quotas() : o.plugin_quotas);
+  if (p.take_configs) p.take_configs(o.plugin_configs);
   plugins.reload(o, p.load_plugin, reach());
 }
 

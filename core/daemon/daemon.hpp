@@ -33,6 +33,7 @@ class daemon {
     std::function<plugin_set::loader(bool in_core, const std::string& fingerprint)> load_image;
     /// For what is loaded after a reload; may be empty.
     std::function<void(const plugin::quota_table&)> take_quotas;
+    std::function<void(const plugin::config_table&)> take_configs;
     /// Where plugins read until when this process leads; null: nowhere.
     plugin::lease_limit* lease_limit = nullptr;
     /// The last run of this process left a record that names a plugin.

@@ -122,6 +122,13 @@ TEST(flags, quotas_are_read_and_printed_so_that_they_read_back) {
   EXPECT_THAT(to_yaml(*p.run), HasSubstr("a:cache-bytes=1Mi"));
 }
 
+TEST(flags, configurations_of_plugins_are_files) {
+  const auto p = parse({"--plugin-config=a=/etc/a.yaml", "--plugin-config=b=b=c.yaml"});
+  ASSERT_TRUE(p.run) << p.err;
+  EXPECT_THAT(p.run->plugin_configs.entries(), ElementsAre("a=/etc/a.yaml", "b=b=c.yaml"));
+  EXPECT_THAT(to_yaml(*p.run), HasSubstr("plugin-config:\n  - a=/etc/a.yaml\n  - b=b=c.yaml"));
+}
+
 TEST(flags, the_pods_namespace_holds_the_lease) {
   EXPECT_EQ(parse({}, "prod").run->leader_election_namespace, "prod");
   EXPECT_EQ(parse({"--leader-election-namespace=x"}, "prod").run->leader_election_namespace, "x");
@@ -154,6 +161,7 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--plugin-home=:core"}, "--plugin-home: expected core or child, perhaps with PLUGIN:"},
       {{"--plugin-sandbox=no"}, "--plugin-sandbox: expected bestEffort or required"},
       {{"--plugin-quota=a:b=1"}, "--plugin-quota: expected one of writes-per-second"},
+      {{"--plugin-config=/etc/a.yaml"}, "--plugin-config: expected PLUGIN=FILE, such as myapp="},
       {{"--plugin-identity=me"}, "--plugin-identity: expected daemon or serviceaccount"},
       {{"--namespace=Team_A"}, "--namespace: expected at most 63 lower-case letters"},
       {{"--runtime-name=" + std::string(64, 'a')}, "--runtime-name: expected at most 63"},

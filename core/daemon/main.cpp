@@ -109,6 +109,7 @@ int main(int argc, char** argv) {
              return homes.of_image(in_core, fingerprint);
            },
        .take_quotas = [&](const oarlock::plugin::quota_table& q) { homes.take_quotas(q); },
+       .take_configs = [&](const oarlock::plugin::config_table& c) { homes.take_configs(c); },
        .lease_limit = &(*lease)->limit(),
        .crash_explained = crashed.has_value(),
        .host_name = host_name(),

@@ -308,6 +308,22 @@ std::vector<setting> image_settings() {
   };
 }
 
+setting config_setting() {
+  return {"plugin-config",
+          "PLUGIN=FILE",
+          "YAML file with what a plugin may be configured with (spec.configSchema of its "
+          "plugin.yaml); "
+          "read again at a reload; repeatable",
+          setting_kind::list,
+          [](options& o, const std::string& text) -> result<> {
+            if (auto ok = o.plugin_configs.add(text); !ok) {
+              return error{option_error::bad_value, ok.error().message};
+            }
+            return {};
+          },
+          [](const options& o) { return o.plugin_configs.entries(); }};
+}
+
 std::vector<setting> work_settings() {
   return {
       {"kubeconfig", "FILE", "Cluster to use (default: KUBECONFIG, in-cluster, ~/.kube/config)",
@@ -351,6 +367,7 @@ std::vector<setting> work_settings() {
          return {};
        },
        [](const options& o) { return o.plugin_quotas.entries(); }},
+      config_setting(),
       {"namespace", "NAMESPACE", "Work in this namespace only (default: all)", setting_kind::text,
        into<set_label>(&options::ns), show_text(&options::ns)},
       {"max-concurrent-reconciles", "N",

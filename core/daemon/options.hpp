@@ -11,6 +11,7 @@
 #include "core/base/log.hpp"
 #include "core/base/result.hpp"
 #include "core/metrics/bind_address.hpp"
+#include "core/plugin/config.hpp"
 #include "core/plugin/quota.hpp"
 
 namespace oarlock::daemon {
@@ -47,6 +48,7 @@ struct options {
   std::string runtime_name = "oarlock";
   identity_kind plugin_identity = identity_kind::daemon;
   plugin::quota_table plugin_quotas;
+  plugin::config_table plugin_configs;
   bool plugin_objects = false;   ///< install what Plugin objects of this runtime ask for
   std::string plugin_store;      ///< of their images; the state_dir's unless set
   std::string image_policy;      ///< file; empty: no image may be installed

@@ -12,12 +12,14 @@ plugin_homes::plugin_homes(const options& o, demotions demoted, const clock& clo
     : in_children_(o.plugins_in_children),
       homes_(o.plugin_homes),
       quotas_(o.plugin_quotas),
+      configs_(o.plugin_configs),
       demoted_(std::move(demoted)),
       clock_(clock_source),
       metrics_(metrics),
       lease_(lease) {
   settings_.quotas = &quotas_;
   settings_.lease = &lease_;
+  settings_.configs = &configs_;
   if (!o.sandbox_required) settings_.sandbox = plugin::wire::sandbox_mode::best_effort;
 }
 
@@ -58,7 +60,8 @@ plugin_homes::loaded plugin_homes::load_in_core(const std::filesystem::path& pat
   const auto why = declared ? demoted_.why(declared->name, declared->version) : std::nullopt;
   if (!why) {
     return plugin::load_plugin(
-        path, config_json, {&quotas_, &clock_, &metrics_, &lease_.limit(), std::move(fingerprint)});
+        path, config_json,
+        {&quotas_, &clock_, &metrics_, &lease_.limit(), std::move(fingerprint), &configs_});
   }
   log_warn("plugin runs in a child: it crashed the daemon from inside",
            {{"plugin", declared->name}, {"version", declared->version}, {"how", *why}});

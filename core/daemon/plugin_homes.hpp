@@ -24,6 +24,7 @@ class plugin_homes {
   [[nodiscard]] plugin_set::loader as_configured();
   /// Of what is loaded from now on.
   void take_quotas(const plugin::quota_table& quotas) { quotas_ = quotas; }
+  void take_configs(const plugin::config_table& configs) { configs_ = configs; }
   /// Of a verified image, whose bytes have this fingerprint.
   [[nodiscard]] plugin_set::loader of_image(bool in_core, const std::string& fingerprint);
   /// All in children; /readyz says why.
@@ -41,6 +42,7 @@ class plugin_homes {
   const bool in_children_;
   const std::map<std::string, bool> homes_;
   plugin::quota_table quotas_;
+  plugin::config_table configs_;
   plugin::child_settings settings_;
   const demotions demoted_;
   const clock& clock_;

@@ -51,7 +51,8 @@ bool plugin_set::is_changed(const options& o, const running& one, const reach& t
   bool is_stopped = false;
   to.on_loop([&] { is_stopped = !one.over_quota.empty(); });
   return is_stopped || fingerprint_(one.path) != one.code->fingerprint() ||
-         o.plugin_quotas.of(one.code->declared().name) != one.quota;
+         o.plugin_quotas.of(one.code->declared().name) != one.quota ||
+         o.plugin_configs.text_of(one.code->declared().name) != one.code->config_text();
 }
 
 void plugin_set::add(const options& o, const std::string& path, const loader& load_it,

@@ -67,11 +67,11 @@ class plugin_set {
   /// Thread: main.
   void load(const options& o, const loader& load_one);
 
-  /// Takes over what changed since: a plugin with other files or another quota, or that its quota
-  /// has stopped, is loaded beside the one that runs, which is drained, replaced and stopped; one
-  /// that `o` names no more is stopped; a new one is started. What cannot be loaded or does not get
-  /// its caches changes nothing: the version that runs goes on, and checks() says so. Returns early
-  /// when the daemon stops. Blocks. Thread: main, after start_controllers().
+  /// Takes over what changed since: a plugin with other files, quota or configuration, or that
+  /// its quota has stopped, is loaded beside the one that runs, which is drained, replaced and
+  /// stopped; one that `o` names no more is stopped; a new one is started. What cannot be loaded or
+  /// does not get its caches changes nothing: the version that runs goes on, and checks() says so.
+  /// Returns early when the daemon stops. Blocks. Thread: main, after start_controllers().
   void reload(const options& o, const loader& load_one, const reach& to);
 
   /// A plugin of a Plugin object, which `load_it` makes of its verified image.

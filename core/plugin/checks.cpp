@@ -118,6 +118,15 @@ result<> check_fingerprint(const candidate& found, const std::string& verified) 
                            found.library_file.string())};
 }
 
+result<std::string> config_for(const candidate& found, const given_config& given,
+                               const config_table* table, std::string& file_text) {
+  const auto chosen =
+      table == nullptr ? result<given_config>(given) : table->of(found.declared->name, given);
+  if (!chosen) return chosen.error();
+  if (!chosen->file.empty()) file_text = chosen->text;
+  return check_config(*found.declared, *chosen);
+}
+
 result<> check_core_home(const candidate& found) {
   if (!found.library->has_go_runtime) return {};
   return error{plugin_error::needs_child,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/plugin/config.hpp"
 #include "core/plugin/elf.hpp"
 #include "core/plugin/manifest.hpp"
 
@@ -35,6 +36,11 @@ void warn_of_extra_exports(const candidate& found);
 
 /// Whether these are the bytes that were verified; an empty `verified` asks for none.
 [[nodiscard]] result<> check_fingerprint(const candidate& found, const std::string& verified);
+
+/// Checks what `table`, which may be null, has for the plugin; else `given`. `file_text` becomes
+/// what the table's file held.
+[[nodiscard]] result<std::string> config_for(const candidate& found, const given_config& given,
+                                             const config_table* table, std::string& file_text);
 
 /// What is wrong with a plugin built for ABI `major`.`minor`; `where` says who claims that.
 [[nodiscard]] result<> check_abi(const std::string& where, std::uint32_t major,

@@ -61,10 +61,11 @@ class child_bridge final : public controller::reconciler {
 
 class child_plugin final : public loaded_plugin {
  public:
-  child_plugin(manifest declared, std::string fingerprint, std::unique_ptr<child_home> home,
-               std::string note)
+  child_plugin(manifest declared, std::string fingerprint, std::string config_text,
+               std::unique_ptr<child_home> home, std::string note)
       : declared_(std::move(declared)),
         fingerprint_(std::move(fingerprint)),
+        config_text_(std::move(config_text)),
         home_(std::move(home)),
         note_(std::move(note)) {
     for (const auto& c : declared_.controllers)
@@ -74,6 +75,7 @@ class child_plugin final : public loaded_plugin {
 
   [[nodiscard]] const manifest& declared() const override { return declared_; }
   [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] std::string config_text() const override { return config_text_; }
   [[nodiscard]] bool in_core() const override { return false; }
   [[nodiscard]] std::shared_ptr<event_inbox> enqueued() const override { return home_->enqueued(); }
   [[nodiscard]] std::string note() const override {
@@ -107,6 +109,7 @@ class child_plugin final : public loaded_plugin {
  private:
   const manifest declared_;
   const std::string fingerprint_;
+  const std::string config_text_;
   std::unique_ptr<child_home> home_;
   const std::string note_;
   std::atomic<bool> is_running_{false};
@@ -127,13 +130,16 @@ std::int32_t lowest_log_level() {
 }  // namespace
 
 result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesystem::path& path,
-                                                            const std::string& config_json,
+                                                            const given_config& config,
                                                             const child_settings& settings,
                                                             const clock& clock_source,
                                                             metric_registry& metrics) {
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   if (auto ok = check_fingerprint(found, settings.fingerprint); !ok) return ok.error();
+  std::string config_text;
+  const auto checked = config_for(found, config, settings.configs, config_text);
+  if (!checked) return checked.error();
   warn_of_extra_exports(found);
   auto library = sealed_file(found.library_file.filename().string(), found.library_bytes);
   if (!library) return library.error().within(found.library_file.string());
@@ -162,13 +168,14 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   request.version = found.declared->version;
   request.library_file = found.library_file.string();
   request.manifest_file = found.manifest_file.string();
-  request.config_json = config_json;
+  request.config_json = *checked;
   request.controllers = controllers_of(*found.declared);
   auto home = std::make_unique<child_home>(std::move(request), std::move(*library),
                                            std::move(chosen), clock_source, metrics);
   if (auto ok = home->load(); !ok) return ok.error();
-  return std::unique_ptr<loaded_plugin>(std::make_unique<child_plugin>(
-      std::move(*found.declared), found.fingerprint(), std::move(home), settings.note));
+  return std::unique_ptr<loaded_plugin>(
+      std::make_unique<child_plugin>(std::move(*found.declared), found.fingerprint(),
+                                     std::move(config_text), std::move(home), settings.note));
 }
 
 }  // namespace oarlock::plugin

@@ -31,15 +31,16 @@ struct child_settings {
   int crashes_per_key = 3;
   std::string note;         ///< why it is in a child although it was not asked for; else empty
   std::string fingerprint;  ///< other bytes than these are refused; empty: whatever is there
-  const quota_table* quotas = nullptr;  ///< null: nothing is limited; outlives the plugin
-  const lease_page* lease = nullptr;    ///< null: nobody leads; outlives the plugin
+  const quota_table* quotas = nullptr;    ///< null: nothing is limited; outlives the plugin
+  const lease_page* lease = nullptr;      ///< null: nobody leads; outlives the plugin
+  const config_table* configs = nullptr;  ///< as in host_services
 };
 
 /// As load_plugin(), but the plugin's code only ever runs in a child process. One that dies is
 /// started again. Errors beside those of load_plugin(): no_host, no_sandbox, crashed.
 /// `clock_source` and `metrics` must outlive the plugin.
 [[nodiscard]] result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(
-    const std::filesystem::path& path, const std::string& config_json,
-    const child_settings& settings, const clock& clock_source, metric_registry& metrics);
+    const std::filesystem::path& path, const given_config& config, const child_settings& settings,
+    const clock& clock_source, metric_registry& metrics);
 
 }  // namespace oarlock::plugin

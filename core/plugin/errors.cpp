@@ -41,6 +41,8 @@ class category final : public boost::system::error_category {
         return "no_host";
       case plugin_error::crashed:
         return "crashed";
+      case plugin_error::bad_config:
+        return "bad_config";
     }
     return "unknown";
   }

@@ -22,6 +22,7 @@ enum class plugin_error {
   no_sandbox,      ///< a wall of the child home could not be put up
   no_host,         ///< oarlock-plugin-host could not be started, or is of another build
   crashed,         ///< it ended its child, or did not answer, before it had started
+  bad_config,      ///< its configuration is not what its schema says
 };
 [[nodiscard]] boost::system::error_code make_error_code(plugin_error e);
 

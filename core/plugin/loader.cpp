@@ -95,11 +95,12 @@ void check_manners(const process_state& before, const std::string& plugin, const
 
 class mapped_plugin final : public loaded_plugin {
  public:
-  mapped_plugin(manifest declared, std::string fingerprint, library_use library,
-                const oarlock_plugin* table, const host_services& host)
+  mapped_plugin(manifest declared, std::string fingerprint, std::string config_text,
+                library_use library, const oarlock_plugin* table, const host_services& host)
       : library_(std::move(library)),
         declared_(std::move(declared)),
         fingerprint_(std::move(fingerprint)),
+        config_text_(std::move(config_text)),
         host_(declared_.name, controllers_of(declared_), host),
         sinks_(declared_.name) {
     parts_.plugin = declared_.name;
@@ -139,6 +140,7 @@ class mapped_plugin final : public loaded_plugin {
 
   [[nodiscard]] const manifest& declared() const override { return declared_; }
   [[nodiscard]] const std::string& fingerprint() const override { return fingerprint_; }
+  [[nodiscard]] std::string config_text() const override { return config_text_; }
 
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string& controller) override {
     const auto found = bridges_.find(controller);
@@ -205,6 +207,7 @@ class mapped_plugin final : public loaded_plugin {
   const library_use library_;
   const manifest declared_;
   const std::string fingerprint_;
+  const std::string config_text_;
   host_table host_;
   plan_sinks sinks_;
   instance_parts parts_;
@@ -230,12 +233,15 @@ registry_metrics::parts host_services::metrics_of(const std::string& plugin) con
 }
 
 result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
-                                                   const std::string& config_json,
+                                                   const given_config& config,
                                                    const host_services& host) {
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   if (auto ok = check_fingerprint(found, host.fingerprint); !ok) return ok.error();
   if (auto ok = check_core_home(found); !ok) return ok.error();
+  std::string config_text;
+  const auto checked = config_for(found, config, host.configs, config_text);
+  if (!checked) return checked.error();
   warn_of_extra_exports(found);
   const process_state before;
   const auto name = found.declared->name;
@@ -243,9 +249,10 @@ result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& 
   if (!library) return library.error();
   const oarlock_plugin* table = library->entry()();
   if (auto ok = check_descriptor(found, table); !ok) return ok.error();
-  auto made = std::make_unique<mapped_plugin>(std::move(*found.declared), found.fingerprint(),
-                                              std::move(*library), table, host);
-  const auto created = made->create(config_json);
+  auto made =
+      std::make_unique<mapped_plugin>(std::move(*found.declared), found.fingerprint(),
+                                      std::move(config_text), std::move(*library), table, host);
+  const auto created = made->create(*checked);
   check_manners(before, name, "create");
   if (!created) {
     return created.error().within(found.library_file.string());

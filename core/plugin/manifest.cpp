@@ -6,6 +6,8 @@
 #include <set>
 #include <string_view>
 
+#include "core/json/parse.hpp"
+#include "core/plugin/config_schema.hpp"
 #include "core/plugin/errors.hpp"
 #include "core/plugin/json_node.hpp"
 #include "core/plugin/yaml.hpp"
@@ -123,7 +125,7 @@ bool is_scope(std::string_view s) {
 
 class manifest_reader {
  public:
-  explicit manifest_reader(std::string file) : yaml_(std::move(file)) {}
+  explicit manifest_reader(const std::string& file) : file_(file), yaml_(file) {}
 
   result<manifest> read(const YAML::Node& root) {
     manifest m;
@@ -145,8 +147,9 @@ class manifest_reader {
       "at most 63 lower-case letters, digits and '-', with no '-' at either end";
 
   void read_spec(const YAML::Node& spec, manifest& m) {
-    if (!yaml_.expect_map(spec, "spec",
-                          {"version", "description", "library", "abi", "controllers"})) {
+    if (!yaml_.expect_map(
+            spec, "spec",
+            {"version", "description", "library", "abi", "configSchema", "controllers"})) {
       return;
     }
     m.version = yaml_.text(spec, "spec", "version", is_version, "a version such as 0.1.0");
@@ -160,6 +163,7 @@ class manifest_reader {
       m.abi_major = static_cast<std::uint32_t>(yaml_.integer(abi, "spec.abi", "major", 0, abi_max));
       m.abi_minor = static_cast<std::uint32_t>(yaml_.integer(abi, "spec.abi", "minor", 0, abi_max));
     }
+    if (spec["configSchema"].IsDefined()) m.config_schema = config_schema(spec["configSchema"]);
     const YAML::Node controllers = yaml_.required(spec, "spec", "controllers");
     if (!yaml_.expect_list(controllers, "spec.controllers", controllers_max, true)) return;
     std::set<std::string> names;
@@ -171,6 +175,26 @@ class manifest_reader {
       }
       m.controllers.push_back(std::move(one));
     }
+  }
+
+  // In JSON.
+  std::string config_schema(const YAML::Node& node) {
+    if (yaml_.failure()) return {};
+    const auto json = yaml_to_json(node, file_);
+    if (!json) {
+      yaml_.fail(json.error());
+      return {};
+    }
+    const auto schema = json::parse(*json);
+    if (!schema) {
+      yaml_.fail(node, "spec.configSchema: " + schema.error().message);
+    } else if (const auto wrong = fault_of_schema(*schema)) {
+      const auto where = path_text(wrong->path);
+      yaml_.fail(error_at(file_, node, wrong->path,
+                          fmt::format("spec.configSchema{}{}: {}", where.empty() ? "" : ".", where,
+                                      wrong->message)));
+    }
+    return *json;
   }
 
   controller::controller_spec read_controller(const YAML::Node& node, const std::string& path,
@@ -373,6 +397,7 @@ class manifest_reader {
     return r;
   }
 
+  std::string file_;
   yaml_reader yaml_;
 };
 

@@ -18,6 +18,7 @@ struct manifest {
   std::string library;      ///< file name beside plugin.yaml
   std::uint32_t abi_major = 0;
   std::uint32_t abi_minor = 0;
+  std::string config_schema;  ///< of its configuration, in JSON; empty: it takes none
   std::vector<controller::controller_spec> controllers;
 };
 

@@ -209,6 +209,21 @@ TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
   }
 }
 
+TEST_F(manifest_file, says_what_may_be_configured) {
+  const auto with_schema = [&](const std::string& schema) {
+    return read(with("  controllers:\n", "  configSchema:\n" + schema + "  controllers:\n"));
+  };
+  EXPECT_EQ(read(whole)->config_schema, "");
+  const auto m = with_schema("    type: object\n    properties: {lives: {type: integer}}\n");
+  ASSERT_TRUE(m) << m.error().message;
+  EXPECT_EQ(m->config_schema, R"({"type":"object","properties":{"lives":{"type":"integer"}}})");
+  EXPECT_THAT(
+      with_schema("    type: object\n    properties: {lives: {type: int}}\n").error().message,
+      HasSubstr("plugin.yaml:14:32: spec.configSchema.properties.lives.type: expected "));
+  EXPECT_THAT(with_schema("    5\n").error().message, HasSubstr("expected a schema, found 5"));
+  EXPECT_THAT(with_schema("    type: yes\n").error().message, HasSubstr("put it in quotes"));
+}
+
 TEST_F(manifest_file, other_documents_are_refused) {
   EXPECT_THAT(read("").error().message, HasSubstr("expected one YAML document, found none"));
   EXPECT_THAT(read("a: 1\n---\nb: 2\n").error().message, HasSubstr("found 2"));

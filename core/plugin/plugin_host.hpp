@@ -8,6 +8,7 @@
 #include "core/base/result.hpp"
 #include "core/controller/reconciler.hpp"
 #include "core/controller/spec.hpp"
+#include "core/plugin/config.hpp"
 #include "core/plugin/event_inbox.hpp"
 #include "core/plugin/lease_page.hpp"
 #include "core/plugin/log_limit.hpp"
@@ -24,6 +25,8 @@ class loaded_plugin {
   [[nodiscard]] virtual const manifest& declared() const = 0;
   /// Of the manifest and the library that it was made of; see fingerprint_of().
   [[nodiscard]] virtual const std::string& fingerprint() const = 0;
+  /// What the file of config_table held that it was configured with; empty: there was none.
+  [[nodiscard]] virtual std::string config_text() const { return {}; }
   /// The reconciler of one of its controllers; owned by the plugin.
   [[nodiscard]] virtual controller::reconciler& reconciler_for(const std::string& controller) = 0;
   [[nodiscard]] virtual result<> start() = 0;
@@ -46,6 +49,7 @@ struct host_services {
   metric_registry* metrics = nullptr;
   const lease_limit* lease = nullptr;  ///< null: nobody leads
   std::string fingerprint = {};  ///< other bytes than these are refused; empty: whatever is there
+  const config_table* configs = nullptr;  ///< what files configure, before what load is given
 
   [[nodiscard]] log_limit::parts log_limits(const std::string& plugin) const;
   [[nodiscard]] event_inbox::parts inbox_of(const std::string& plugin,
@@ -56,10 +60,11 @@ struct host_services {
 /// Loads a plugin folder, or a file beside its plugin.yaml. Checks in this order, before any code
 /// of the plugin runs: the file is there, the manifest is valid, the library is an ELF shared
 /// object of this architecture that exports the entry symbol, the ABI range fits. The error names
-/// the file, what was expected and found, and the remedy. `config_json` goes to create(). What is
-/// mapped are the bytes that were checked: the files may change at any time.
+/// the file, what was expected and found, and the remedy. `config` is checked against the schema of
+/// the manifest and goes to create() with its defaults filled in. What is mapped are the bytes that
+/// were checked: the files may change at any time.
 [[nodiscard]] result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
-                                                                 const std::string& config_json,
+                                                                 const given_config& config,
                                                                  const host_services& host = {});
 
 /// Another text whenever plugin.yaml or the library of the plugin at `path` are others; empty when

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "core/base/limits.hpp"
 #include "core/json/utf8.hpp"
@@ -210,19 +211,23 @@ int count_documents(const std::string& text) {
 }  // namespace
 
 result<YAML::Node> load_yaml(const std::filesystem::path& file) {
-  auto bytes = read_file(file, limits::yaml_file_bytes_max);
+  const auto bytes = read_file(file, limits::yaml_file_bytes_max);
   if (!bytes) return bytes.error();
-  if (!json::is_yaml_text(*bytes)) {
+  return parse_yaml(*bytes, file);
+}
+
+result<YAML::Node> parse_yaml(const std::string& text, const std::filesystem::path& file) {
+  if (!json::is_yaml_text(text)) {
     return error{plugin_error::bad_manifest,
                  file.string() + ": expected UTF-8 text without control characters"};
   }
   try {
-    if (const int found = count_documents(*bytes); found != 1) {
+    if (const int found = count_documents(text); found != 1) {
       return error{plugin_error::bad_manifest,
                    fmt::format("{}: expected one YAML document, found {}", file.string(),
                                found == 0 ? "none" : "2 or more")};
     }
-    return YAML::Load(*bytes);
+    return YAML::Load(text);
   } catch (const YAML::Exception& e) {
     return bad(file.string(), e.mark, "expected YAML, found: " + e.msg);
   }
@@ -232,9 +237,42 @@ result<std::string> yaml_to_json(const YAML::Node& document, const std::string& 
   return json_writer(file).write(document);
 }
 
+std::string path_text(const doc_path& path) {
+  std::string out;
+  for (const auto& part : path) {
+    const bool is_index = part.find_first_not_of("0123456789") == std::string::npos;
+    out += is_index ? "[" + part + "]" : (out.empty() ? "" : ".") + part;
+  }
+  return out;
+}
+
+YAML::Mark mark_of(const YAML::Node& document, const doc_path& path) {
+  YAML::Node at = document;
+  YAML::Mark mark = at.Mark();
+  for (const auto& part : path) {
+    const bool is_index = at.IsSequence() && has_only(part, "0123456789");
+    const YAML::Node next =
+        is_index ? at[std::stoul(part)]
+                 : (at.IsMap() ? std::as_const(at)[part] : YAML::Node(YAML::NodeType::Undefined));
+    if (!next.IsDefined() || next.Mark().is_null()) break;
+    at.reset(next);
+    mark = at.Mark();
+  }
+  return mark;
+}
+
+error error_at(const std::string& file, const YAML::Node& document, const doc_path& path,
+               const std::string& message) {
+  return bad(file, mark_of(document, path), message);
+}
+
 void yaml_reader::fail(const YAML::Node& at, const std::string& message) {
   if (failure_) return;
   failure_ = bad(file_, at.IsDefined() ? at.Mark() : YAML::Mark::null_mark(), message);
+}
+
+void yaml_reader::fail(const error& placed) {
+  if (!failure_) failure_ = placed;
 }
 
 bool yaml_reader::expect_map(const YAML::Node& node, std::string_view path,

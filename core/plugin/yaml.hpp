@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.hpp"
 
@@ -17,9 +18,23 @@ namespace oarlock::plugin {
 /// column.
 [[nodiscard]] result<YAML::Node> load_yaml(const std::filesystem::path& file);
 
+/// The same of a text that `file` held.
+[[nodiscard]] result<YAML::Node> parse_yaml(const std::string& text,
+                                            const std::filesystem::path& file);
+
 /// The document as compact JSON, by YAML 1.2's rules for plain scalars. Words on which YAML 1.1 and
 /// 1.2 disagree (yes, off, 0123) must be quoted; duplicate keys and foreign tags are errors.
 [[nodiscard]] result<std::string> yaml_to_json(const YAML::Node& document, const std::string& file);
+
+/// A place in a document: keys, and indexes as digits.
+using doc_path = std::vector<std::string>;
+/// "spec.versions[0].name"; empty of the whole document.
+[[nodiscard]] std::string path_text(const doc_path& path);
+/// Where a path stands, or the deepest part of it that is there. Null for what is from JSON.
+[[nodiscard]] YAML::Mark mark_of(const YAML::Node& document, const doc_path& path);
+/// The error at that place: "<file>:<line>:<column>: <message>".
+[[nodiscard]] error error_at(const std::string& file, const YAML::Node& document,
+                             const doc_path& path, const std::string& message);
 
 /// Reads maps strictly and keeps the first error: the reads after it return nothing useful, so that
 /// a reader checks once at its end. `file` goes in front of every message.
@@ -48,6 +63,8 @@ class yaml_reader {
 
   /// Records "<file>:<line>:<column>: <message>" unless an error came before.
   void fail(const YAML::Node& at, const std::string& message);
+  /// Records an error that has its place already.
+  void fail(const error& placed);
   [[nodiscard]] const std::optional<error>& failure() const { return failure_; }
 
  private:

@@ -15,6 +15,7 @@
 #include "core/plugin/errors.hpp"
 #include "core/plugin/library.hpp"
 #include "oarlock/abi.h"
+#include "tests/abi/started.hpp"
 #include "tests/abi/zoo.hpp"
 
 namespace oarlock::abi {
@@ -365,6 +366,44 @@ TEST_P(loading, extra_exports_are_told) {
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_TRUE(loaded) << message(loaded);
   EXPECT_THAT(log, AllOf(HasSubstr("plugin=zoo"), HasSubstr("helper"), HasSubstr("plugin.map")));
+}
+
+TEST_P(loading, a_wrong_configuration_is_refused_before_any_code_runs) {
+  // Its create() ends the process that it runs in.
+  const char* const config = R"({"do":"create-segv","crew":0})";
+  auto manifest = zoo_manifest();
+  const std::string any = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
+  manifest.replace(manifest.find(any), any.size(),
+                   "{type: object, properties: {do: {type: string},\n"
+                   "    crew: {type: integer, minimum: 1}}}");
+  const folder here;
+  const auto refused =
+      load_bytes(here, read_whole(zoo_file("hostile")), GetParam(), manifest, config);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, plugin_error::bad_config);
+  EXPECT_EQ(refused.error().message,
+            "configuration of plugin zoo: expected crew to be an integer of at least 1, found 0");
+}
+
+TEST_P(loading, a_configuration_comes_from_its_file_with_defaults) {
+  auto manifest = zoo_manifest();
+  const std::string any = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
+  manifest.replace(manifest.find(any), any.size(),
+                   "{type: object, properties: {color: {type: string},\n"
+                   "    crew: {type: integer, default: 3}}}");
+  const folder here;
+  write_whole(here.path() / "zoo.conf", "color: blue # or not\n");
+  plugin::config_table table;
+  ASSERT_TRUE(table.add("zoo=" + (here.path() / "zoo.conf").string()));
+  auto settings = zoo_settings();
+  settings.configs = &table;
+  started zoo("contract-c", GetParam(), "{}", settings, manifest);
+  ASSERT_TRUE(zoo.is_there());
+  EXPECT_EQ(zoo.plugin().config_text(), "color: blue # or not\n");
+  // It says what it was given as its length and a digest.
+  const std::string given = R"({"color":"blue","crew":3})";
+  EXPECT_THAT(zoo.plan("echo").status_json.value_or(""),
+              HasSubstr("\"config\":\"" + std::to_string(given.size()) + "-"));
 }
 
 TEST_P(loading, a_create_that_throws_is_a_refusal) {

@@ -22,9 +22,9 @@ inline cache::object_ptr animal(const std::string& name) {
 class started {
  public:
   started(const std::string& name, home in, const std::string& config = "{}",
-          const plugin::child_settings& settings = zoo_settings()) {
-    auto loaded =
-        load_bytes(here_, read_whole(zoo_file(name)), in, zoo_manifest(), config, settings);
+          const plugin::child_settings& settings = zoo_settings(),
+          const std::string& manifest = zoo_manifest()) {
+    auto loaded = load_bytes(here_, read_whole(zoo_file(name)), in, manifest, config, settings);
     EXPECT_TRUE(loaded) << loaded.error().message;
     if (!loaded) return;
     plugin_ = std::move(*loaded);

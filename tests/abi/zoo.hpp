@@ -39,7 +39,7 @@ inline std::string this_abi() {
          ", minor: " + std::to_string(OARLOCK_ABI_MINOR) + "}";
 }
 
-/// A plugin.yaml of the zoo. Its controller owns ConfigMaps.
+/// A plugin.yaml of the zoo. Its controller owns ConfigMaps; it may be configured in any way.
 inline std::string zoo_manifest(const std::string& abi = this_abi()) {
   return "apiVersion: oarlock.dev/v1alpha1\n"
          "kind: PluginManifest\n"
@@ -47,6 +47,7 @@ inline std::string zoo_manifest(const std::string& abi = this_abi()) {
          "spec:\n"
          "  version: 1.0.0\n"
          "  library: libzoo.so\n"
+         "  configSchema: {type: object, x-kubernetes-preserve-unknown-fields: true}\n"
          "  abi: " +
          abi +
          "\n"
@@ -105,7 +106,8 @@ inline result<std::unique_ptr<plugin::loaded_plugin>> load_from(
   if (where == home::core) {
     return plugin::load_plugin(path, config,
                                {settings.quotas, &clock, &zoo_metrics(),
-                                settings.lease == nullptr ? nullptr : &settings.lease->limit()});
+                                settings.lease == nullptr ? nullptr : &settings.lease->limit(),
+                                settings.fingerprint, settings.configs});
   }
   return plugin::load_plugin_in_child(path, config, settings, clock, zoo_metrics());
 }

@@ -31,7 +31,8 @@ std::string animal(const std::string& name) {
   return "---\n{apiVersion: zoo.example.com/v1, kind: Animal, metadata: {name: " + name + "}}\n";
 }
 
-void make_zoo(const fs::path& folder, const std::string& library) {
+void make_zoo(const fs::path& folder, const std::string& library,
+              const std::string& config_schema) {
   fs::copy_file(
       test_plugin("observer").parent_path().parent_path() / "zoo" / ("lib" + library + ".so"),
       folder / "libzoo.so", fs::copy_options::overwrite_existing);
@@ -43,9 +44,9 @@ void make_zoo(const fs::path& folder, const std::string& library) {
          "  version: 1.0.0\n"
          "  library: libzoo.so\n"
          "  abi: {major: "
-      << OARLOCK_ABI_MAJOR << ", minor: " << OARLOCK_ABI_MINOR
-      << "}\n"
-         "  controllers:\n"
+      << OARLOCK_ABI_MAJOR << ", minor: " << OARLOCK_ABI_MINOR << "}\n"
+      << (config_schema.empty() ? "" : "  configSchema: " + config_schema + "\n")
+      << "  controllers:\n"
          "    - name: zoo\n"
          "      primary: {apiVersion: zoo.example.com/v1, kind: Animal, plural: animals}\n";
 }

@@ -10,7 +10,9 @@ namespace oarlock::testing {
 [[nodiscard]] std::string animals_crd();
 /// A manifest of Animal `name`.
 [[nodiscard]] std::string animal(const std::string& name);
-/// Makes the plugin "zoo" in `folder`, which is there, of that library of tests/abi/zoo.
-void make_zoo(const std::filesystem::path& folder, const std::string& library = "hostile");
+/// Makes the plugin "zoo" in `folder`, which is there, of that library of tests/abi/zoo; with a
+/// schema of its configuration, if there is one.
+void make_zoo(const std::filesystem::path& folder, const std::string& library = "hostile",
+              const std::string& config_schema = {});
 
 }  // namespace oarlock::testing
