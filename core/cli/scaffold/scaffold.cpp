@@ -35,6 +35,7 @@ template_values values_of(const project_names& p) {
           {"repo", p.repo},
           {"project", p.project},
           {"plugin", p.plugin},
+          {"plugin_ns", codegen::identifier(p.plugin)},
           {"oarlock_version", version.substr(0, version.rfind('.'))},
           {"abi_major", std::to_string(OARLOCK_ABI_MAJOR)},
           {"abi_minor", std::to_string(OARLOCK_ABI_MINOR)}};
@@ -205,6 +206,8 @@ result<> put_api(const api_names& api, const api_options& options, const templat
     const auto all_but_project = [](std::string_view file) { return file != project_file; };
     if (auto ok = insert_all(all_but_project, values, files); !ok) return ok.error();
   }
+  if (options.resource && options.controller)
+    return put_all("kind_and_controller/", api, values, files);
   return {};
 }
 

@@ -70,7 +70,8 @@ TEST_F(scaffold, a_project_and_its_first_kind) {
   ASSERT_TRUE(added) << added.error().message;
   EXPECT_THAT(added->created,
               ElementsAre("crds/example.com_myapps.yaml", "samples/example.com_v1alpha1_myapp.yaml",
-                          "src/myapp/plan.cpp", "src/myapp/plan.hpp", "tests/cases/myapp.yaml"));
+                          "src/myapp/plan.cpp", "src/myapp/plan.hpp", "tests/cases/myapp.yaml",
+                          "tests/myapp_schema_test.cpp"));
   EXPECT_THAT(added->changed, ElementsAre("PROJECT", "plugin.yaml", "src/plugin.cpp"));
   EXPECT_THAT(added->notices, ElementsAre(HasSubstr("the API group is example.com, not")));
 
