@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demo: a real Kubernetes on this machine, the daemon with its plugins, a sample followed to
+# The demo: a real Kubernetes on this machine, Oarlock in it with its plugins, a sample followed to
 # Ready.
 #
 #   deploy/demo/demo.sh up      (make demo)       safe to repeat, safe to interrupt
@@ -19,11 +19,9 @@ readonly demo=$root/build/demo
 readonly cluster=$demo/cluster
 readonly logs=$demo/logs
 readonly kubeconfig=$demo/kubeconfig
-readonly daemon_kubeconfig=$demo/oarlock.kubeconfig
-readonly daemon_log=$demo/oarlockd.log
-readonly daemon_state=$demo/oarlockd.state # pid, start time, fingerprint of what it runs
 readonly devcluster=$root/build/bin/devcluster
 readonly plugins=(myapp)
+readonly package_groups=(build go node images)
 
 # Nothing here may go through a proxy or write into the user's home.
 export NO_PROXY="${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
@@ -32,7 +30,8 @@ export KUBECACHEDIR=$demo/kubectl-cache
 
 step() { printf '\n== [%s] %s\n' "$(clock_of $SECONDS)" "$*"; }
 kc() { "$root/build/bin/kubectl" --kubeconfig "$kubeconfig" --request-timeout=20s "$@" 9>&-; }
-fetch() { curl --noproxy '*' -fsS --max-time 2 "$@"; }
+# shellcheck source=deploy/demo/oarlock.sh
+source deploy/demo/oarlock.sh
 
 # One demo at a time per checkout. The lock is on this script: it exists before build/ and outlives
 # it. File 9 must not leak into anything that stays behind.
@@ -49,162 +48,40 @@ need_root() {
   Without root there are: make check, make test-api."
 }
 
-# --- the daemon ---
+# --- a daemon of an older checkout ---
 
-# When the process started, in clock ticks since boot: with the pid it names one process for good.
-start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
-
-state_of() { sed -n "s/^$1=//p" "$daemon_state" 2>/dev/null || true; }
-
-# "pid start-time" of every daemon of this demo, also of one that an interrupted start did not
-# record: it is known by its command line, which names this demo's kubeconfig.
-daemon_processes() {
-  local path pid start arguments
+# Before Oarlock ran in the cluster, a process of this machine was the demo's daemon. One that still
+# runs is known by its command line, which names this demo's kubeconfig.
+stop_host_daemon() {
+  local path pid arguments i
   for path in /proc/[0-9]*; do
     arguments=()
     { mapfile -d '' -t arguments <"$path/cmdline"; } 2>/dev/null || continue
     [[ ${arguments[0]:-} == */oarlockd ]] || continue
-    [[ " ${arguments[*]} " == *" $daemon_kubeconfig "* ]] || continue
+    [[ " ${arguments[*]} " == *" $demo/oarlock.kubeconfig "* ]] || continue
     pid=${path#/proc/}
-    start=$(start_time "$pid") || continue
-    echo "$pid $start"
-  done
-}
-
-is_process() { [[ -n $2 && $(start_time "$1") == "$2" ]]; }
-
-stop_daemon() {
-  local pid start i
-  while read -r pid start; do
-    note "stopping oarlockd (pid $pid)"
+    note "stopping the oarlockd of an earlier demo (pid $pid)"
     kill -TERM "$pid" 2>/dev/null || true
-    for ((i = 0; i < 200; i++)); do
-      is_process "$pid" "$start" || break
+    for ((i = 0; i < 300; i++)); do
+      [[ -e $path ]] || break
       sleep 0.1
     done
-    if is_process "$pid" "$start"; then
-      note "it did not end within 20 s: killing it"
-      kill -KILL "$pid" 2>/dev/null || true
-    fi
-  done < <(daemon_processes)
-  rm -f "$daemon_state"
-}
-
-port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-# Remembered from the last run if still free, else the next free ones.
-choose_ports() {
-  local port found=()
-  # shellcheck source=/dev/null
-  [[ ! -r $demo/ports ]] || source "$demo/ports"
-  if [[ -n ${metrics_port:-} && -n ${probe_port:-} ]] &&
-    port_is_free "$metrics_port" && port_is_free "$probe_port"; then
-    return
-  fi
-  for ((port = 18080; port < 18580 && ${#found[@]} < 2; port++)); do
-    ! port_is_free "$port" || found+=("$port")
   done
-  [[ ${#found[@]} == 2 ]] || fail "no two free TCP ports between 18080 and 18580 on 127.0.0.1"
-  metrics_port=${found[0]}
-  probe_port=${found[1]}
-  printf 'metrics_port=%s\nprobe_port=%s\n' "$metrics_port" "$probe_port" >"$demo/ports"
-}
-
-# What a running daemon must have been started with to be kept: binaries, manifests, cluster.
-fingerprint() {
-  local name
-  {
-    cat "$root/build/bin/oarlockd"
-    grep -E 'server|certificate-authority' "$daemon_kubeconfig"
-    for name in "${plugins[@]}"; do
-      find "$root/build/plugins/$name" -maxdepth 1 -type f -print0 | sort -z | xargs -0 cat
-    done
-  } | sha256sum | cut -d ' ' -f 1
-}
-
-is_ready() {
-  [[ -n ${probe_port:-} ]] && fetch "http://127.0.0.1:$probe_port/readyz" >/dev/null 2>&1
-}
-
-daemon_runs_this_build() {
-  local pid start
-  pid=$(state_of pid)
-  start=$(state_of start)
-  # shellcheck source=/dev/null
-  [[ ! -r $demo/ports ]] || source "$demo/ports"
-  [[ -n $pid ]] && is_process "$pid" "$start" && [[ $(state_of fingerprint) == "$1" ]] && is_ready
-}
-
-launch_daemon() {
-  local name arguments=()
-  for name in "${plugins[@]}"; do
-    arguments+=(--plugin "$root/build/plugins/$name")
-  done
-  [[ ! -e $daemon_log ]] || mv "$daemon_log" "$daemon_log.1"
-  setsid "$root/build/bin/oarlockd" --kubeconfig "$daemon_kubeconfig" "${arguments[@]}" \
-    --metrics-bind-address "127.0.0.1:$metrics_port" --metrics-secure=false \
-    --health-probe-bind-address "127.0.0.1:$probe_port" --log-format json \
-    >"$daemon_log" 2>&1 </dev/null 9>&- &
-  daemon_pid=$!
-  disown "$daemon_pid"
-  printf 'pid=%s\nstart=%s\nfingerprint=%s\n' "$daemon_pid" "$(start_time "$daemon_pid")" "$1" \
-    >"$daemon_state"
-}
-
-show_daemon_log() {
-  printf 'the end of %s:\n' "$daemon_log" >&2
-  tail -n 25 "$daemon_log" | cut -c 1-300 | sed 's/^/     | /' >&2
-}
-
-await_ready() {
-  local deadline=$((SECONDS + 60)) shown=$SECONDS
-  until is_ready; do
-    if ! kill -0 "$daemon_pid" 2>/dev/null; then
-      show_daemon_log
-      fail "oarlockd ended before it was ready"
-    fi
-    if ((SECONDS > deadline)); then
-      show_daemon_log
-      fail "oarlockd was not ready within 60 s: http://127.0.0.1:$probe_port/readyz"
-    fi
-    if ((SECONDS >= shown + 3)); then
-      shown=$SECONDS
-      note "waiting for /readyz of oarlockd (pid $daemon_pid)"
-    fi
-    sleep 0.1
-  done
-}
-
-start_daemon() {
-  local print
-  (umask 077 && "$devcluster" kubeconfig --dir "$cluster" --user oarlock \
-    >"$daemon_kubeconfig.new" 9>&-)
-  mv "$daemon_kubeconfig.new" "$daemon_kubeconfig"
-  print=$(fingerprint)
-  if daemon_runs_this_build "$print"; then
-    note "oarlockd runs already (pid $(state_of pid)) with these binaries"
-  else
-    stop_daemon
-    choose_ports
-    launch_daemon "$print"
-    await_ready
-    note "oarlockd is ready (pid $daemon_pid), log: ${daemon_log#"$root"/}"
-  fi
-  echo "http://127.0.0.1:$metrics_port/metrics" >"$demo/metrics-url"
 }
 
 # --- the steps of up ---
 
 print_plan() {
   local packages built=no
-  packages=$(tools/deps.sh --list)
+  packages=$(tools/deps.sh --list "${package_groups[@]}")
   [[ ! -x $devcluster || ! -x build/bin/oarlockd ]] || built=yes
   cat <<PLAN
 make demo will
   1. install Debian packages: ${packages:-none, all are there}
   2. build the daemon and its plugins (C++) and a Kubernetes (Go) into build/
   3. start a single-node Kubernetes of its own in build/demo/cluster, in namespaces of its own
-  4. start oarlockd with: ${plugins[*]}
+  4. make the image of oarlockd and signed images of its plugins (${plugins[*]}), and install
+     them there with Helm
   5. apply a sample MyApp and follow it until it is Ready
 It takes under a minute when all is built$([[ $built == yes ]] ||
     echo " (it is not: 10 to 15 minutes on two cores)").
@@ -213,12 +90,14 @@ PLAN
 }
 
 install_packages() {
-  job_start packages "$logs/deps.log" tools/deps.sh
+  job_start packages "$logs/deps.log" tools/deps.sh "${package_groups[@]}"
   jobs_wait 2400 || fail "packages could not be installed"
 }
 
 build_all() {
-  job_start devcluster "$logs/build-devcluster.log" tools/build.sh --job devcluster
+  # shellcheck disable=SC2016  # the inner shell's own variable
+  job_start go "$logs/build-go.log" bash -euc \
+    'for target in fetch devcluster helm; do tools/build.sh --job "$target"; done'
   job_start c++ "$logs/build-c++.log" tools/build.sh --job products
   jobs_wait 3600 || fail "the build failed"
 }
@@ -240,15 +119,11 @@ load_image() { # NAME
   } >>"$logs/images.log" 2>&1 9>&- || fail "the image $1 could not be loaded: see $logs/images.log"
 }
 
-apply_definitions() {
-  local name folder
-  kc apply -f deploy/rbac/oarlock.yaml
-  for name in "${plugins[@]}"; do
-    folder=build/plugins/$name
-    kc apply -f "$folder/crds"
-    kc wait --for=condition=Established --timeout=30s -f "$folder/crds"
-    [[ ! -d $folder/rbac ]] || kc apply -f "$folder/rbac"
-  done
+# One part of installing Oarlock, a function of oarlock.sh, as a job with a log and a deadline. It
+# is a process of its own, in which the first command that fails ends it.
+install_step() { # FUNCTION SECONDS
+  job_start "$1" "$logs/$1.log" deploy/demo/demo.sh step "$1"
+  jobs_wait "$2"
 }
 
 # "generation|observed|Ready|phase|ready|wanted" of the sample.
@@ -293,8 +168,9 @@ print_next() {
   kubectl delete deployment myapp-sample          # it comes back
   kubectl describe myapp myapp-sample             # conditions and events
   kubectl explain myapp.spec
-  curl -s \$(cat build/demo/metrics-url) | grep 'plugin="myapp"'
-  tail -f build/demo/oarlockd.log
+  curl -s --cacert build/demo/metrics-ca --oauth2-bearer \$(cat build/demo/metrics-token) \\
+    \$(cat build/demo/metrics-url) | grep 'plugin="myapp"'
+  kubectl -n oarlock-system logs deployment/oarlock
   make demo-down                                  # stops all of it
 NEXT
 }
@@ -304,7 +180,9 @@ up() {
   jobs_trap
   print_plan
   need_root demo
+  stop_host_daemon
   mkdir -p "$logs" "$demo/images"
+  (umask 077 && mkdir -p "$pki")
   step "packages"
   install_packages
   step "build"
@@ -314,10 +192,16 @@ up() {
   load_image myapp:latest
   load_image myapp:v2
   note "images: myapp:latest, myapp:v2"
-  apply_definitions >"$logs/apply.log"
-  note "CRDs and RBAC of the daemon and of: ${plugins[*]}"
-  step "daemon"
-  start_daemon
+  step "oarlock"
+  install_step oarlock_image 1200 || fail "the image of oarlockd could not be made"
+  install_step publish_images 300 || fail "the images could not be published"
+  if ! install_step install_oarlock 300; then
+    kc get pods --namespace "$system" >&2 || true
+    show_daemon_log
+    fail "Oarlock could not be installed"
+  fi
+  write_metrics_access
+  note "in the namespace $system: $(kc get pods --namespace "$system" -o name | xargs)"
   step "sample"
   follow_sample
   print_next
@@ -348,7 +232,7 @@ down() {
   take_lock 120
   jobs_trap
   if [[ -e $cluster ]]; then need_root demo-down; fi
-  stop_daemon
+  stop_host_daemon
   stop_cluster
   remove_files "$demo"
   if [[ ${PURGE:-} == 1 ]]; then
@@ -361,5 +245,9 @@ down() {
 case ${1:-} in
   up) up ;;
   down) down ;;
+  step) # one of the jobs of up
+    [[ ${2:-} =~ ^(oarlock_image|publish_images|install_oarlock)$ ]] || fail "no step '${2:-}'"
+    "$2"
+    ;;
   *) fail "expected 'up' or 'down', found '${1:-nothing}'" ;;
 esac

@@ -136,10 +136,21 @@ TEST_F(DemoWalkthrough, LogsExecAndServicesWork) {
 }
 
 TEST_F(DemoWalkthrough, MetricsAnswerOnTheHost) {
-  std::ifstream file(demo_dir / "metrics-url");
-  std::string url;
-  std::getline(file, url);
-  const auto text = run({"curl", "-s", "--max-time", "5", url}).out;
+  const auto line_of = [](const char* name) {
+    std::ifstream file(demo_dir / name);
+    std::string line;
+    std::getline(file, line);
+    return line;
+  };
+  const auto ask = [&](std::vector<std::string> more) {
+    std::vector<std::string> command{"curl",       "-s", "--noproxy", "*",
+                                     "--max-time", "5",  "--cacert",  demo_dir / "metrics-ca"};
+    command.insert(command.end(), more.begin(), more.end());
+    command.push_back(line_of("metrics-url"));
+    return run(command).out;
+  };
+  EXPECT_EQ(ask({"-o", "/dev/null", "-w", "%{http_code}"}), "401");
+  const auto text = ask({"--oauth2-bearer", line_of("metrics-token")});
   EXPECT_GT(metric(text, "controller_runtime_reconcile_total",
                    {"plugin=\"myapp\"", "result=\"success\""}),
             0);
