@@ -81,7 +81,7 @@ make demo will
   2. build the daemon and its plugins (C++) and a Kubernetes (Go) into build/
   3. start a single-node Kubernetes of its own in build/demo/cluster, in namespaces of its own
   4. make the image of oarlockd and signed images of its plugins (${plugins[*]}), and install
-     them there with Helm
+     them there with Helm; a Prometheus scrapes the daemon
   5. apply a sample MyApp and follow it until it is Ready
 It takes under a minute when all is built$([[ $built == yes ]] ||
     echo " (it is not: 10 to 15 minutes on two cores)").
@@ -193,7 +193,7 @@ up() {
   load_image myapp:v2
   note "images: myapp:latest, myapp:v2"
   step "oarlock"
-  install_step oarlock_image 1200 || fail "the image of oarlockd could not be made"
+  install_step make_images 1200 || fail "the images could not be made"
   install_step publish_images 300 || fail "the images could not be published"
   if ! install_step install_oarlock 300; then
     kc get pods --namespace "$system" >&2 || true
@@ -246,7 +246,7 @@ case ${1:-} in
   up) up ;;
   down) down ;;
   step) # one of the jobs of up
-    [[ ${2:-} =~ ^(oarlock_image|publish_images|install_oarlock)$ ]] || fail "no step '${2:-}'"
+    [[ ${2:-} =~ ^(make_images|publish_images|install_oarlock)$ ]] || fail "no step '${2:-}'"
     "$2"
     ;;
   *) fail "expected 'up' or 'down', found '${1:-nothing}'" ;;

@@ -10,6 +10,8 @@ readonly pki=$demo/pki
 readonly helm=$root/build/tools/helm
 readonly metrics_node_port=30443
 readonly certificate_days=3650
+readonly prometheus=localhost/prometheus:debian
+readonly archives=$root/build/images/archives # outlive make demo-down, not PURGE=1
 
 helm_run() {
   HELM_CACHE_HOME=$demo/helm/cache HELM_CONFIG_HOME=$demo/helm/config \
@@ -29,19 +31,34 @@ oarlock_tag() {
   } | sha256sum | cut -c 1-12
 }
 
-# The image's archive lies in build/demo/images then, and its tag beside it.
-oarlock_image() {
+# Makes the archives of all images, and leaves the tag of oarlockd's in build/demo/images.
+make_images() {
   local tag file
+  mkdir -p "$archives"
+  prometheus_image
   deploy/images/stage.sh build/images/root
   tag=$(oarlock_tag)
-  file=$demo/images/oarlock-$tag.tar
+  file=$archives/oarlock-$tag.tar
   if [[ ! -e $file ]]; then
+    rm -f "$archives"/oarlock-*.tar
     export CONTAINER_TOOL=buildah BUILDER=prebuilt
     deploy/images/image.sh build "localhost/oarlock:$tag"
     deploy/images/image.sh save "localhost/oarlock:$tag" "$file.new"
     mv "$file.new" "$file"
   fi
   echo "$tag" >"$demo/images/oarlock.tag"
+}
+
+# Debian's Prometheus; the plain binary, without what its web pages and promtool need.
+prometheus_image() {
+  local file=$archives/prometheus.tar
+  [[ ! -e $file ]] || return 0
+  export CONTAINER_TOOL=buildah
+  # shellcheck disable=SC2016  # expanded where the root folder is known
+  deploy/images/image.sh root "$prometheus" /usr/bin/prometheus --include libc6 \
+    --alone prometheus --hook 'rm -rf "$1/usr/bin/promtool" "$1/usr/share/prometheus/web"'
+  deploy/images/image.sh save "$prometheus" "$file.new"
+  mv "$file.new" "$file"
 }
 
 signing_key() {
@@ -115,6 +132,7 @@ metrics:
   service: {type: NodePort, nodePort: $metrics_node_port}
   readers:
     - {kind: ServiceAccount, name: metrics-reader, namespace: $system}
+    - {kind: ServiceAccount, name: prometheus, namespace: monitoring}
 YAML
 }
 
@@ -122,8 +140,9 @@ YAML
 publish_images() {
   local host name
   host=$(registry_host)
-  "$devcluster" load-image --dir "$cluster" "$demo/images/oarlock-$(cat \
-    "$demo/images/oarlock.tag").tar" 9>&-
+  "$devcluster" load-image --dir "$cluster" \
+    "$archives/oarlock-$(cat "$demo/images/oarlock.tag").tar" 9>&-
+  "$devcluster" load-image --dir "$cluster" "$archives/prometheus.tar" 9>&-
   signing_key
   for name in "${plugins[@]}"; do publish_plugin "$name" "$host"; done
   metrics_certificate "${host%:*}"
@@ -132,6 +151,9 @@ publish_images() {
 install_oarlock() {
   local name
   apply_system
+  kc apply -f deploy/monitoring/prometheus.yaml
+  kc create configmap oarlock-metrics-ca --namespace monitoring --from-file="$pki/ca.crt" \
+    --dry-run=client -o yaml | kc apply -f -
   write_values "$(registry_host)" >"$demo/values.yaml"
   helm_run upgrade --install oarlock deploy/chart --values "$demo/values.yaml" --wait \
     --timeout 150s
