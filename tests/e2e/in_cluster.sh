@@ -14,6 +14,8 @@ readonly system=oarlock-system
 readonly apps=in-cluster # namespace of the objects made here
 readonly second=second-runtime
 readonly objects=20
+work=$(mktemp -d)
+readonly work
 
 fail() {
   printf 'error: %s\n' "$*" >&2
@@ -42,6 +44,7 @@ cleanup() {
   kc delete namespace "$second" "$apps" --ignore-not-found --wait=false >/dev/null 2>&1 || true
   helm_run upgrade oarlock deploy/chart --namespace "$system" --values "$demo/values.yaml" --wait \
     --timeout 150s >/dev/null 2>&1 || true
+  rm -rf "$work"
 }
 
 upgrade() { # CHART-OPTION...
@@ -139,6 +142,13 @@ new_term() { # TRANSITIONS-BEFORE
   if [[ $(transitions) != "$1" ]]; then echo yes; fi
 }
 
+check_helm_test() {
+  helm_run test oarlock --namespace "$system" --timeout 60s --logs >"$work/test.log" 2>&1 ||
+    fail "helm test: $(tail -n 5 "$work/test.log")"
+  grep -q '^runtime-name: oarlock$' "$work/test.log" ||
+    fail "helm test: expected the daemon's configuration in its log"
+}
+
 log_level() {
   kc get configmap oarlock -n "$system" -o 'jsonpath={.data.config\.yaml}' |
     sed -n 's/^log-level: //p'
@@ -194,6 +204,7 @@ main() {
   kc create namespace "$apps" >/dev/null
   upgrade --set replicas=2
   check_restricted
+  check_helm_test
   check_leader_deleted
   check_leader_killed
   check_upgrade_and_rollback
