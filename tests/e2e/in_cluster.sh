@@ -175,15 +175,40 @@ check_upgrade_and_rollback() {
   helm_run rollback oarlock --namespace "$system" --wait --timeout 150s >/dev/null
 }
 
-# Another runtime in the same cluster, without plugins; its namespace goes away whole.
+second_release() { # CHART-OPTION...
+  helm_run upgrade --install second deploy/chart --namespace "$second" \
+    --values "$demo/values.yaml" --set crds.install=false --set fullnameOverride=second \
+    --set-json 'metrics.service={"type":"ClusterIP","nodePort":0}' --set-json 'metrics.tls={}' \
+    --set-json 'metrics.readers=[]' --set config.runtime-name=second --set replicas=1 "$@" \
+    >/dev/null
+}
+
+# What the container that pulls has answered, or what the daemon has logged.
+second_says() { # CONTAINER TEXT
+  if kc logs -n "$second" -l app.kubernetes.io/instance=second -c "$1" --tail=200 |
+    grep -qF "$2"; then echo yes; fi
+}
+
+# A plugin that the pod pulls before the daemon starts: only if the right key has signed it.
+check_pulled_plugin() {
+  local pinned
+  pinned=$(jq -cn --arg image "$(cat "$demo/images/myapp.image")" '[{name: "myapp", $image}]')
+  openssl ecparam -name prime256v1 -genkey -noout 2>/dev/null |
+    openssl ec -pubout >"$work/other.pub" 2>/dev/null
+  second_release --set-json "plugins=$pinned" \
+    --set-file pluginImages.rules[0].keys[0]="$work/other.pub"
+  await 90 yes "a refusal of the other key's image" second_says pull-myapp SignatureInvalid
+  second_release --set-json "plugins=$pinned"
+  await 90 yes "the daemon with the plugin" second_says oarlockd '"plugin loaded","plugin":"myapp"'
+}
+
+# Another runtime in the same cluster; its namespace goes away whole.
 check_second_runtime() {
   local left
   kc create namespace "$second" >/dev/null
   kc label namespace "$second" pod-security.kubernetes.io/enforce=restricted >/dev/null
-  helm_run install second deploy/chart --namespace "$second" --values "$demo/values.yaml" \
-    --set crds.install=false --set-json 'metrics.service={"type":"ClusterIP","nodePort":0}' \
-    --set-json 'metrics.tls={}' --set-json 'metrics.readers=[]' --set fullnameOverride=second \
-    --set config.runtime-name=second --wait --timeout 150s >/dev/null
+  check_pulled_plugin
+  second_release --wait --timeout 150s
   await 60 yes "a leader of the second runtime" second_leads
   helm_run uninstall second --namespace "$second" --wait >/dev/null
   left=$(kc get clusterroles,clusterrolebindings -l app.kubernetes.io/instance=second -o name)
