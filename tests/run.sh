@@ -338,7 +338,11 @@ lints_and_go() { # PRESET
 take_demo_down() {
   local status=0
   mkdir -p "$results/demo"
-  cp -r build/demo/*.log build/demo/logs "$results/demo/" 2>/dev/null || true
+  cp -r build/demo/logs "$results/demo/" 2>/dev/null || true
+  [[ ! -e build/demo/kubeconfig ]] ||
+    timeout 30 build/bin/kubectl --kubeconfig build/demo/kubeconfig --namespace oarlock-system \
+      logs --selector app.kubernetes.io/name=oarlock --all-containers --prefix --tail=5000 \
+      >"$results/demo/oarlockd.log" 2>&1 || true
   PURGE='' limited 300 "$results/demo/down.log" deploy/demo/demo.sh down || status=$?
   demo_may_run=no
   return "$status"
