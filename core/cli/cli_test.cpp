@@ -380,19 +380,21 @@ TEST_F(cli, manifest_refuses_names_that_would_be_yaml) {
 }
 
 // The files in the source tree are what the tool prints.
-TEST(cli_rbac, of_myapp_is_what_the_daemon_needs) {
-  const fs::path plugin = fs::path(OARLOCK_SOURCE_DIR) / "plugins/myapp";
-  manifest_options o;
-  o.identity = plugin_identity::daemon;
-  o.daemon_user = "oarlock";
-  const auto text = plugin_manifest(plugin, o);
-  ASSERT_TRUE(text) << text.error().message;
-  std::ifstream in(plugin / "rbac/daemon.yaml");
-  std::ostringstream file;
-  file << in.rdbuf();
-  const auto documents = file.str().substr(std::min(file.str().find("---\n"), file.str().size()));
-  ASSERT_FALSE(documents.empty());
-  EXPECT_TRUE(text->ends_with(documents)) << *text;
+TEST(cli_rbac, of_each_plugin_is_what_the_daemon_needs) {
+  for (const char* name : {"myapp", "mysql-cluster"}) {
+    const fs::path plugin = fs::path(OARLOCK_SOURCE_DIR) / "plugins" / name;
+    manifest_options o;
+    o.identity = plugin_identity::daemon;
+    o.daemon_user = "oarlock";
+    const auto text = plugin_manifest(plugin, o);
+    ASSERT_TRUE(text) << text.error().message;
+    std::ifstream in(plugin / "rbac/daemon.yaml");
+    std::ostringstream file;
+    file << in.rdbuf();
+    const auto documents = file.str().substr(std::min(file.str().find("---\n"), file.str().size()));
+    ASSERT_FALSE(documents.empty());
+    EXPECT_TRUE(text->ends_with(documents)) << *text;
+  }
 }
 
 TEST_F(cli, an_image_is_told_from_a_path) {

@@ -1,0 +1,280 @@
+#include "children.hpp"
+
+#include <charconv>
+
+#include "names.hpp"
+#include "oarlock/k8s/apps/v1.hpp"
+#include "oarlock/k8s/core/v1.hpp"
+#include "oarlock/k8s/policy/v1.hpp"
+
+namespace mysql_cluster {
+
+namespace sdk = oarlock::sdk;
+namespace core = oarlock::k8s::core::v1;
+using oarlock::k8s::apps::v1::stateful_set;
+using oarlock::k8s::policy::v1::pod_disruption_budget;
+using labels = std::map<std::string, std::string>;
+
+namespace {
+
+constexpr std::int64_t mysql_uid = 999;  // of the user mysql in the image
+// preStop waits 20 s at most for the primary to move, and a server needs time to write its pages.
+constexpr std::int64_t grace_seconds = 120;
+constexpr int exporter_port = 9104;
+
+labels labels_of(const std::string& name) {
+  return {{"app.kubernetes.io/name", "mysql"}, {cluster_label, name}};
+}
+
+// Not for keeping anything safe: a name that changes with the content.
+std::string hash_of(std::string_view text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  static constexpr std::string_view digits = "bcdfghjklmnpqrst";
+  std::string made;
+  for (int i = 0; i < 10; ++i, hash >>= 4U)
+    made += digits[hash & 15U];
+  return made;
+}
+
+std::string config_name(const my_sql_cluster& cluster) {
+  return *cluster.metadata->name + "-config-" + hash_of(my_cnf(cluster));
+}
+
+std::int64_t mebibytes_of(const std::string& memory) {
+  std::int64_t number = 0;
+  std::from_chars(memory.data(), memory.data() + memory.size(), number);
+  return memory.ends_with("Gi") ? number * 1024 : number;
+}
+
+std::string text_or(std::string_view text, const char* otherwise) {
+  return text.empty() ? otherwise : std::string(text);
+}
+
+core::service service_of(const std::string& name, const std::string& suffix, const char* role) {
+  core::service made;
+  made.metadata->name = name + suffix;
+  made.metadata->labels = labels_of(name);
+  made.spec->selector = labels_of(name);
+  if (role != nullptr) {
+    made.spec->selector[role_label] = role;
+  } else {
+    made.spec->cluster_ip = "None";
+    made.spec->publish_not_ready_addresses = true;
+  }
+  auto& port = made.spec->ports.emplace_back();
+  port.name = "mysql";
+  port.port = mysql_port;
+  port.target_port = "mysql";
+  return made;
+}
+
+pod_disruption_budget budget_of(const std::string& name) {
+  pod_disruption_budget made;
+  made.metadata->name = name;
+  made.metadata->labels = labels_of(name);
+  made.spec->max_unavailable = 1;
+  made.spec->selector->match_labels = labels_of(name);
+  return made;
+}
+
+void add_env(core::container& to, const char* name, const char* field) {
+  auto& made = to.env.emplace_back();
+  made.name = name;
+  made.value_from->field_ref->field_path = field;
+}
+
+core::volume_mount mount(const char* volume, const char* path, bool read_only) {
+  core::volume_mount made;
+  made.name = volume;
+  made.mount_path = path;
+  if (read_only) made.read_only = true;
+  return made;
+}
+
+// Both containers of a member: the one that makes the data folder and the one that serves it.
+core::container container_of(const my_sql_cluster& cluster, const char* name, const char* command) {
+  core::container made;
+  made.name = name;
+  made.image = cluster.spec->image;
+  made.command = {"/usr/local/bin/oarlock-mysql", command};
+  add_env(made, "POD_NAME", "metadata.name");
+  add_env(made, "POD_IP", "status.podIP");
+  auto& database = made.env.emplace_back();
+  database.name = "APP_DATABASE";
+  database.value = *cluster.spec->bootstrap->database;
+  const std::string memory = *cluster.spec->resources->memory;
+  made.resources->requests = {{"cpu", *cluster.spec->resources->cpu}, {"memory", memory}};
+  made.resources->limits = {{"memory", memory}};
+  auto& security = *made.security_context;
+  security.allow_privilege_escalation = false;
+  security.read_only_root_filesystem = true;
+  security.capabilities->drop = {"ALL"};
+  made.volume_mounts = {mount("data", "/var/lib/mysql", false),
+                        mount("run", "/run/mysqld", false),
+                        mount("tmp", "/tmp", false),
+                        mount("config", "/etc/oarlock-mysql/config", true),
+                        mount("accounts", "/etc/oarlock-mysql/accounts", true),
+                        mount("tls", "/etc/oarlock-mysql/tls", true)};
+  return made;
+}
+
+// No liveness probe: nothing may kill a server that recovers or is copied, for however long. One
+// that hangs is replaced by what the operator sees of it.
+core::container server_of(const my_sql_cluster& cluster) {
+  core::container made = container_of(cluster, "mysqld", "run");
+  auto& mysql = made.ports.emplace_back();
+  mysql.name = "mysql";
+  mysql.container_port = mysql_port;
+  auto& admin = made.ports.emplace_back();
+  admin.name = "admin";
+  admin.container_port = admin_port;
+  made.readiness_probe->exec->command = {"/usr/local/bin/oarlock-mysql", "ready"};
+  made.readiness_probe->period_seconds = 5;
+  made.readiness_probe->timeout_seconds = 5;
+  made.lifecycle->pre_stop->exec->command = {"/usr/local/bin/oarlock-mysql", "pre-stop"};
+  return made;
+}
+
+// Reads the server as the account that may see its state and nothing else.
+core::container exporter_of(const std::string& image) {
+  core::container made;
+  made.name = "exporter";
+  made.image = image;
+  made.args = {"--config.my-cnf=/run/mysqld/monitor.cnf", "--web.listen-address=:9104"};
+  auto& metrics = made.ports.emplace_back();
+  metrics.name = "metrics";
+  metrics.container_port = exporter_port;
+  made.resources->requests = {{"cpu", "10m"}, {"memory", "32Mi"}};
+  made.resources->limits = {{"memory", "64Mi"}};
+  made.security_context->allow_privilege_escalation = false;
+  made.security_context->read_only_root_filesystem = true;
+  made.security_context->capabilities->drop = {"ALL"};
+  made.volume_mounts = {mount("run", "/run/mysqld", true)};
+  return made;
+}
+
+core::volume volume_of(const char* name) {
+  core::volume made;
+  made.name = name;
+  return made;
+}
+
+void add_volumes(const my_sql_cluster& cluster, core::pod_spec& pod) {
+  const std::string name = *cluster.metadata->name;
+  for (const char* folder : {"run", "tmp"}) {
+    auto made = volume_of(folder);
+    made.empty_dir.emplace();
+    pod.volumes.push_back(std::move(made));
+  }
+  auto config = volume_of("config");
+  config.config_map->name = config_name(cluster);
+  pod.volumes.push_back(std::move(config));
+  auto accounts = volume_of("accounts");
+  accounts.secret->secret_name = accounts_secret(name);
+  accounts.secret->default_mode = 0440;
+  pod.volumes.push_back(std::move(accounts));
+  auto tls = volume_of("tls");
+  tls.secret->secret_name = tls_secret(name);
+  tls.secret->default_mode = 0440;
+  pod.volumes.push_back(std::move(tls));
+}
+
+core::pod_spec pod_of(const my_sql_cluster& cluster) {
+  core::pod_spec made;
+  made.automount_service_account_token = false;
+  made.enable_service_links = false;
+  made.termination_grace_period_seconds = grace_seconds;
+  auto& security = *made.security_context;
+  security.run_as_non_root = true;
+  security.run_as_user = mysql_uid;
+  security.run_as_group = mysql_uid;
+  security.fs_group = mysql_uid;
+  security.fs_group_change_policy = "OnRootMismatch";
+  security.seccomp_profile->type = "RuntimeDefault";
+  core::weighted_pod_affinity_term apart;
+  apart.weight = 100;
+  apart.pod_affinity_term->label_selector->match_labels = labels_of(*cluster.metadata->name);
+  apart.pod_affinity_term->topology_key = "kubernetes.io/hostname";
+  made.affinity->pod_anti_affinity->preferred_during_scheduling_ignored_during_execution.push_back(
+      std::move(apart));
+  made.init_containers.push_back(container_of(cluster, "init", "init"));
+  made.containers.push_back(server_of(cluster));
+  const auto& exporter = cluster.spec->monitoring->exporter_image;
+  if (exporter) made.containers.push_back(exporter_of(*exporter));
+  add_volumes(cluster, made);
+  return made;
+}
+
+stateful_set members_of(const my_sql_cluster& cluster, int size) {
+  const std::string name = *cluster.metadata->name;
+  const auto& storage = *cluster.spec->storage;
+  stateful_set made;
+  made.metadata->name = name;
+  made.metadata->labels = labels_of(name);
+  auto& spec = *made.spec;
+  spec.replicas = size;
+  spec.service_name = name + "-hl";
+  spec.pod_management_policy = "Parallel";
+  spec.update_strategy->type = "OnDelete";
+  spec.selector->match_labels = labels_of(name);
+  auto& keep = *spec.persistent_volume_claim_retention_policy;
+  keep.when_deleted = text_or(storage.on_delete.text(), "Retain");
+  keep.when_scaled = text_or(storage.on_scale_down.text(), "Retain");
+  spec.template_->metadata->labels = labels_of(name);
+  *spec.template_->spec = pod_of(cluster);
+  auto& claim = spec.volume_claim_templates.emplace_back();
+  claim.metadata->name = "data";
+  claim.metadata->labels = labels_of(name);
+  claim.spec->access_modes = {"ReadWriteOnce"};
+  claim.spec->storage_class_name = storage.class_name;
+  claim.spec->resources->requests = {{"storage", storage.size}};
+  return made;
+}
+
+}  // namespace
+
+std::string my_cnf(const my_sql_cluster& cluster) {
+  const auto pool = mebibytes_of(*cluster.spec->resources->memory) * 35 / 100;
+  std::string made =
+      "[mysqld]\n"
+      "innodb_buffer_pool_size=" +
+      std::to_string(pool) +
+      "M\n"
+      "max_connections=151\n";
+  for (const auto& [key, value] : cluster.spec->config)
+    made += key + "=" + value + "\n";
+  return made;
+}
+
+void apply_children(const my_sql_cluster& cluster, int size, output& out) {
+  const std::string name = *cluster.metadata->name;
+  core::config_map config;
+  config.metadata->name = config_name(cluster);
+  config.metadata->labels = labels_of(name);
+  config.data = {{"my.cnf", my_cnf(cluster)}};
+  out.apply(config);
+  out.apply(service_of(name, "-rw", "primary"));
+  out.apply(service_of(name, "-ro", "replica"));
+  out.apply(service_of(name, "-hl", nullptr));
+  if (size > 1) out.apply(budget_of(name));
+  out.apply(members_of(cluster, size), 1);
+}
+
+void create_secrets(const input& in, output& out) {
+  const std::string name(in.name());
+  const auto generated = in.observation()["generated"];
+  for (const auto& secret : {accounts_secret(name), tls_secret(name), app_secret(name)}) {
+    const auto content = generated[secret];
+    if (!content.is_object()) continue;
+    core::secret made;
+    made.metadata->name = secret;
+    made.metadata->labels = labels_of(name);
+    for (const auto& field : content.raw()->GetObject())
+      made.string_data[field.name.GetString()] = field.value.GetString();
+    out.create_once(made);
+  }
+}
+
+}  // namespace mysql_cluster

@@ -1,0 +1,217 @@
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "names.hpp"
+#include "secrets.hpp"
+#include "servers.hpp"
+
+namespace mysql_cluster {
+
+namespace sdk = oarlock::sdk;
+namespace json = oarlock::sdk::json;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Writes must stop within this, or go on: nobody can write meanwhile.
+constexpr auto close_time = 8s;
+// A clone that is refused is refused at once.
+constexpr auto clone_refusal_time = 2s;
+constexpr int restart_failed = 3707;  // the copy is there, and a supervisor has to start the server
+
+struct work {
+  const order& o;
+  const sql_target& to;
+  const access& with;
+  sql_time deadline;
+  sql_session server;
+
+  void run(const std::string& statement) { server.query(statement, deadline); }
+  std::string value(const std::string& statement) { return server.value(statement, deadline); }
+};
+
+int number_of(const std::string& text) {
+  int made = 0;
+  std::from_chars(text.data(), text.data() + text.size(), made);
+  return made;
+}
+
+void stop_receiver(work& w) {
+  w.run("STOP REPLICA IO_THREAD FOR CHANNEL ''");
+}
+
+void catch_up(work& w) {
+  const bool is_replica =
+      !w.value(
+            "SELECT HOST FROM performance_schema.replication_connection_configuration "
+            "WHERE CHANNEL_NAME=''")
+           .empty();
+  if (is_replica) w.run("START REPLICA SQL_THREAD FOR CHANNEL ''");
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(w.deadline - sql_clock()) - 2s;
+  const auto late = w.value("SELECT WAIT_FOR_EXECUTED_GTID_SET(" + sql_quoted(w.o.text) + ", " +
+                            std::to_string(std::max<std::int64_t>(1, left.count())) + ")");
+  if (late != "0") {
+    throw sdk::retry_error("CatchUpTimeout", "it has not executed all of " + w.o.text + " yet");
+  }
+}
+
+void promote(work& w) {
+  w.run("STOP REPLICA FOR CHANNEL ''");
+  w.run("RESET REPLICA ALL FOR CHANNEL ''");
+}
+
+void follow(work& w) {
+  const auto source = w.value(
+      "SELECT HOST FROM performance_schema.replication_connection_configuration "
+      "WHERE CHANNEL_NAME=''");
+  if (!source.empty()) w.run("STOP REPLICA FOR CHANNEL ''");
+  w.run("SET GLOBAL rpl_semi_sync_source_enabled=OFF, GLOBAL rpl_semi_sync_replica_enabled=ON");
+  if (source != w.o.text) {
+    w.run("CHANGE REPLICATION SOURCE TO SOURCE_HOST=" + sql_quoted(w.o.text) + ", SOURCE_PORT=" +
+          std::to_string(mysql_port) + ", SOURCE_USER=" + sql_quoted(replication_user) +
+          ", SOURCE_PASSWORD=" + sql_quoted(w.with.replication_password) +
+          ", SOURCE_AUTO_POSITION=1, SOURCE_SSL=1, SOURCE_SSL_CA='/etc/oarlock-mysql/tls/ca.crt', "
+          "SOURCE_HEARTBEAT_PERIOD=2, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0 "
+          "FOR CHANNEL ''");
+  }
+  w.run("START REPLICA FOR CHANNEL ''");
+}
+
+void arm(work& w) {
+  if (w.o.number == 0) return w.run("SET GLOBAL rpl_semi_sync_source_enabled=OFF");
+  w.run(
+      "SET GLOBAL rpl_semi_sync_source_timeout=4294967295, "
+      "GLOBAL rpl_semi_sync_source_wait_no_replica=ON, "
+      "GLOBAL rpl_semi_sync_source_wait_point=AFTER_SYNC, "
+      "GLOBAL rpl_semi_sync_source_wait_for_replica_count=" +
+      std::to_string(w.o.number));
+  w.run("SET GLOBAL rpl_semi_sync_source_enabled=ON");
+}
+
+void open(work& w) {
+  if (w.o.number > 0) {
+    const auto clients = w.value(
+        "SELECT VARIABLE_VALUE FROM performance_schema.global_status "
+        "WHERE VARIABLE_NAME='Rpl_semi_sync_source_clients'");
+    const bool is_armed = w.value("SELECT @@global.rpl_semi_sync_source_enabled") == "1";
+    if (!is_armed || number_of(clients) < w.o.number) {
+      throw sdk::retry_error("NotEnoughReplicas", "expected " + std::to_string(w.o.number) +
+                                                      " replicas that acknowledge, found " +
+                                                      clients);
+    }
+  }
+  w.run("SET GLOBAL super_read_only=OFF, GLOBAL read_only=OFF");
+}
+
+// Whatever comes of it, afterwards it either takes writes as before, or none.
+void close(work& w) {
+  const auto id = w.value("SELECT CONNECTION_ID()");
+  const auto limit = std::min(w.deadline - 3s, sql_clock() + close_time);
+  try {
+    w.server.query("SET GLOBAL super_read_only=ON", limit);
+  } catch (const sql_error& e) {
+    sql_session again(w.to, w.deadline);
+    try {
+      again.query("KILL " + id, w.deadline);
+    } catch (const sql_error&) {  // it has ended already
+    }
+    again.query("SET GLOBAL super_read_only=OFF, GLOBAL read_only=OFF", w.deadline);
+    throw sdk::retry_error(
+        "StillWriting",
+        std::string("commits or locks keep it from becoming read-only: ") + e.what());
+  }
+}
+
+void clone(work& w) {
+  const std::string donor = w.o.text + ":" + std::to_string(mysql_port);
+  w.run("SET GLOBAL clone_valid_donor_list=" + sql_quoted(donor));
+  const bool is_replica =
+      !w.value(
+            "SELECT HOST FROM performance_schema.replication_connection_configuration "
+            "WHERE CHANNEL_NAME=''")
+           .empty();
+  if (is_replica) w.run("STOP REPLICA FOR CHANNEL ''");
+  // Cloning is a write.
+  w.run("SET GLOBAL super_read_only=OFF");
+  try {
+    w.server.send("CLONE INSTANCE FROM " + sql_quoted(clone_user) + "@" + sql_quoted(w.o.text) +
+                      ":" + std::to_string(mysql_port) + " IDENTIFIED BY " +
+                      sql_quoted(w.with.clone_password) + " REQUIRE SSL",
+                  std::min(w.deadline, sql_clock() + clone_refusal_time));
+  } catch (const sql_error& e) {
+    if (e.code() != 0 && e.code() != restart_failed) throw;
+  }
+}
+
+void ensure_app(work& w) {
+  const std::string account = sql_quoted(w.o.owner) + "@'%'";
+  w.run("CREATE USER IF NOT EXISTS " + account + " IDENTIFIED BY " + sql_quoted(w.o.app_password));
+  w.run("GRANT ALL ON `" + w.o.database + "`.* TO " + account);
+  w.run("CREATE DATABASE IF NOT EXISTS `" + w.o.database + "`");
+}
+
+using step_function = void (*)(work&);
+
+step_function function_of(std::string_view what) {
+  static const std::map<std::string_view, step_function> all = {{"stop-receiver", stop_receiver},
+                                                                {"catch-up", catch_up},
+                                                                {"promote", promote},
+                                                                {"follow", follow},
+                                                                {"arm", arm},
+                                                                {"open", open},
+                                                                {"close", close},
+                                                                {"clone", clone},
+                                                                {"ensure-app", ensure_app}};
+  const auto found = all.find(what);
+  if (found == all.end()) {
+    throw sdk::terminal_error("UnknownEffect", "no effect " + std::string(what));
+  }
+  return found->second;
+}
+
+}  // namespace
+
+void carry_out(const order& o, const sql_target& server, const access& with, sql_time deadline) {
+  const auto function = function_of(o.what);
+  work w{o, server, with, deadline, sql_session(server, std::min(deadline, sql_clock() + 3s))};
+  function(w);
+}
+
+void servers::effect(const sdk::effect<my_sql_cluster>& what, std::chrono::milliseconds time_left) {
+  const std::string name(what.name());
+  const auto payload = what.payload();
+  order o;
+  o.what = std::string(what.what().substr(0, what.what().find('.')));
+  o.text = payload["text"].text();
+  o.number = static_cast<int>(payload["number"].integer());
+  const auto now = sql_clock();
+  // What is not over when the lease may end must be harmless beside what the next leader does.
+  const auto deadline = std::min(now + time_left - 500ms, what.lease_valid_until() - 500ms);
+  if (deadline < now + 1s) {
+    throw sdk::retry_error("LeaseEnds", "the lease does not outlast this step");
+  }
+  access with;
+  if (read_secrets(reads_, what.primary(), name, std::string(what.ns()), with)) {
+    throw sdk::retry_error("SecretMissing", "expected the Secrets " + accounts_secret(name) + ", " +
+                                                tls_secret(name) + " and " + app_secret(name));
+  }
+  if (o.what == "ensure-app") {
+    o.database = *what.primary().spec->bootstrap->database;
+    o.owner = *what.primary().spec->bootstrap->owner;
+    const auto app = reads_.get("secrets", app_secret(name));
+    if (!app) throw sdk::retry_error("SecretMissing", app_secret(name));
+    o.app_password = secret_value(json::node(&*app), "password");
+  }
+  const sql_target to{std::string(payload["address"].text()), admin_port, admin_user,
+                      with.admin_password, with.ca};
+  try {
+    carry_out(o, to, with, deadline);
+  } catch (const sql_error& e) {
+    throw sdk::retry_error("StatementFailed",
+                           std::string(payload["member"].text()) + ": " +
+                               (e.code() != 0 ? std::to_string(e.code()) + ": " : "") + e.what());
+  }
+}
+
+}  // namespace mysql_cluster

@@ -1,0 +1,35 @@
+#pragma once
+// Names of what belongs to a cluster, and of what an effect is told. Shared by the plan and by what
+// reaches the servers.
+#include <string>
+#include <string_view>
+
+namespace mysql_cluster {
+
+inline constexpr const char* cluster_label = "mysql.oarlock.dev/cluster";
+inline constexpr const char* role_label = "mysql.oarlock.dev/role";
+inline constexpr const char* switchover_annotation = "mysql.oarlock.dev/switchover";
+inline constexpr int mysql_port = 3306;
+/// Of the administrative interface: open when max_connections is used up.
+inline constexpr int admin_port = 33062;
+
+inline constexpr const char* admin_user = "oarlock_admin";
+inline constexpr const char* replication_user = "oarlock_replication";
+inline constexpr const char* clone_user = "oarlock_clone";
+inline constexpr const char* monitor_user = "oarlock_monitor";
+inline constexpr const char* backup_user = "oarlock_backup";
+
+[[nodiscard]] inline std::string accounts_secret(std::string_view cluster) {
+  return std::string(cluster) + "-accounts";
+}
+[[nodiscard]] inline std::string tls_secret(std::string_view cluster) {
+  return std::string(cluster) + "-tls";
+}
+[[nodiscard]] inline std::string app_secret(std::string_view cluster) {
+  return std::string(cluster) + "-app";
+}
+[[nodiscard]] inline std::string pod_name(std::string_view cluster, int ordinal) {
+  return std::string(cluster) + "-" + std::to_string(ordinal);
+}
+
+}  // namespace mysql_cluster

@@ -1,0 +1,210 @@
+#include <future>
+
+#include "generate.hpp"
+#include "names.hpp"
+#include "oarlock/k8s/core/v1.hpp"
+#include "secrets.hpp"
+#include "servers.hpp"
+
+namespace mysql_cluster {
+
+namespace sdk = oarlock::sdk;
+namespace json = oarlock::sdk::json;
+using namespace std::chrono_literals;
+
+namespace {
+
+// One short and two long rounds, and the question for the application, have to fit into the five
+// seconds of observe(); who does not answer the first is not asked the last.
+constexpr auto short_answer_time = 800ms;
+constexpr auto answer_time = 1300ms;
+constexpr const char* timeout_max = "4294967295";  // of rpl_semi_sync_source_timeout, in ms
+
+std::string at(const sql_row& row, std::size_t i) {
+  return i < row.size() ? row[i].value_or("") : std::string();
+}
+
+std::int64_t number(const std::string& text) {
+  std::int64_t made = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') break;
+    made = made * 10 + (c - '0');
+  }
+  return made;
+}
+
+json::value ask_replication(sql_session& server, sql_time deadline, std::string& received) {
+  json::value made = json::object({});
+  const auto set = server.query(
+      "SELECT HOST FROM performance_schema.replication_connection_configuration "
+      "WHERE CHANNEL_NAME=''",
+      deadline);
+  if (set.empty() || at(set.front(), 0).empty()) return made;
+  made.set("source", at(set.front(), 0));
+  const auto receiver = server.query(
+      "SELECT SERVICE_STATE, LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE, RECEIVED_TRANSACTION_SET "
+      "FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME=''",
+      deadline);
+  if (!receiver.empty()) {
+    made.set("receiver", at(receiver.front(), 0));
+    if (at(receiver.front(), 1) != "0") made.set("receiverError", at(receiver.front(), 2));
+    received = at(receiver.front(), 3);
+  }
+  made.set("applier", server.value("SELECT SERVICE_STATE FROM "
+                                   "performance_schema.replication_applier_status "
+                                   "WHERE CHANNEL_NAME=''",
+                                   deadline));
+  const auto error = server.value(
+      "SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker "
+      "WHERE CHANNEL_NAME='' AND LAST_ERROR_NUMBER<>0 UNION ALL SELECT LAST_ERROR_MESSAGE FROM "
+      "performance_schema.replication_applier_status_by_coordinator "
+      "WHERE CHANNEL_NAME='' AND LAST_ERROR_NUMBER<>0 LIMIT 1",
+      deadline);
+  if (!error.empty()) made.set("applierError", error);
+  return made;
+}
+
+json::value ask_clone(sql_session& server, sql_time deadline) {
+  json::value made = json::object({});
+  const auto said = server.query(
+      "SELECT STATE, ERROR_NO, ERROR_MESSAGE, TIMESTAMPDIFF(SECOND, END_TIME, NOW(3)) "
+      "FROM performance_schema.clone_status",
+      deadline);
+  if (said.empty()) return made;
+  const auto& row = said.front();
+  made.set("state", at(row, 0));
+  made.set("endedMsAgo", number(at(row, 3)) * 1000);
+  if (at(row, 1) != "0") made.set("error", at(row, 1) + ": " + at(row, 2));
+  const auto percent = server.value(
+      "SELECT FLOOR(100*SUM(DATA)/NULLIF(SUM(ESTIMATE),0)) FROM performance_schema.clone_progress",
+      deadline);
+  made.set("percent", number(percent));
+  return made;
+}
+
+struct asked {
+  std::string name, address;
+  json::value answer;
+};
+
+// Never throws: that there is no answer is one.
+json::value ask_member(const sql_target& to) {
+  const auto deadline = sql_clock() + answer_time;
+  try {
+    sql_session server(to, deadline);
+    json::value said = ask(server, deadline);
+    said.set("reachable", true);
+    return said;
+  } catch (const std::exception& e) {
+    return json::object({{"reachable", false}, {"error", e.what()}});
+  }
+}
+
+void ask_all(std::vector<asked*> members, const access& with) {
+  std::vector<std::future<json::value>> answers;
+  for (const asked* m : members) {
+    answers.push_back(
+        std::async(std::launch::async, ask_member,
+                   sql_target{m->address, admin_port, admin_user, with.admin_password, with.ca}));
+  }
+  for (std::size_t i = 0; i < members.size(); ++i)
+    members[i]->answer = answers[i].get();
+}
+
+// Empty when it does not answer.
+std::string ask_executed(const asked& primary, const access& with) {
+  const auto deadline = sql_clock() + short_answer_time;
+  try {
+    sql_session server({primary.address, admin_port, admin_user, with.admin_password, with.ca},
+                       deadline);
+    return server.value("SELECT @@global.gtid_executed", deadline);
+  } catch (const sql_error&) {
+    return {};
+  }
+}
+
+bool ask_app(const asked& primary, const my_sql_cluster& cluster, const access& with) {
+  const auto deadline = sql_clock() + answer_time;
+  try {
+    sql_session server({primary.address, admin_port, admin_user, with.admin_password, with.ca},
+                       deadline);
+    // The last thing that ensure-app makes.
+    return !server
+                .value("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME=" +
+                           sql_quoted(*cluster.spec->bootstrap->database),
+                       deadline)
+                .empty();
+  } catch (const sql_error&) {
+    return true;  // unknown: the next look tells
+  }
+}
+
+}  // namespace
+
+json::value ask(sql_session& server, sql_time deadline) {
+  // The sets first: what they say is then at most older than the rest.
+  const auto rows = server.query(
+      "SELECT @@server_uuid, @@version, @@global.read_only, @@global.super_read_only, "
+      "@@global.gtid_executed, @@global.gtid_purged, @@global.rpl_semi_sync_source_enabled, "
+      "@@global.rpl_semi_sync_source_timeout, @@global.rpl_semi_sync_source_wait_no_replica, "
+      "@@global.rpl_semi_sync_source_wait_point, "
+      "@@global.rpl_semi_sync_source_wait_for_replica_count, "
+      "@@global.rpl_semi_sync_replica_enabled",
+      deadline);
+  if (rows.empty() || rows.front().size() != 12) throw sql_error(0, "expected 12 variables");
+  const auto& row = rows.front();
+  const bool is_strict =
+      at(row, 7) == timeout_max && at(row, 8) == "1" && at(row, 9) == "AFTER_SYNC";
+  std::string received;
+  json::value replication = ask_replication(server, deadline, received);
+  return json::object({{"serverUUID", at(row, 0)},
+                       {"version", at(row, 1)},
+                       {"writable", at(row, 2) == "0" && at(row, 3) == "0"},
+                       {"executed", at(row, 4)},
+                       {"purged", at(row, 5)},
+                       {"received", received},
+                       {"replication", std::move(replication)},
+                       {"semiSync", json::object({{"source", at(row, 6) == "1"},
+                                                  {"strict", is_strict},
+                                                  {"waitsFor", number(at(row, 10))},
+                                                  {"replica", at(row, 11) == "1"}})},
+                       {"clone", ask_clone(server, deadline)}});
+}
+
+std::optional<json::value> servers::observe(const input& in, std::chrono::milliseconds /*left*/) {
+  const std::string name(in.name());
+  json::value made = json::object({});
+  access with;
+  if (auto generated = read_secrets(reads_, in.primary(), name, std::string(in.ns()), with)) {
+    made.set("generated", std::move(*generated));
+    return made;  // no server can run before these are there
+  }
+  const std::string primary = in.primary().status->primary.value_or("");
+  std::vector<asked> members;
+  for (const auto* pod : in.watched<oarlock::k8s::core::v1::pod>()) {
+    if (!pod->status->pod_ip) continue;
+    members.push_back({pod->metadata->name.value_or(""), *pod->status->pod_ip, {}});
+  }
+  std::vector<asked*> first, second;
+  for (auto& m : members)
+    (m.name == primary ? second : first).push_back(&m);
+  // Under writes the primary has more than what replicas had when they were asked before it.
+  const std::string before = second.empty() ? "" : ask_executed(*second.front(), with);
+  ask_all(first, with);
+  ask_all(second, with);
+  json::items all;
+  for (auto& m : members) {
+    json::value said = std::move(m.answer);
+    said.set("name", m.name);
+    if (m.name == primary && !before.empty()) said.set("executedBefore", before);
+    const auto* writable = said.find("writable");
+    if (m.name == primary && writable != nullptr && *writable == json::value(true)) {
+      made.set("hasApp", ask_app(m, in.primary(), with));
+    }
+    all.push_back(std::move(said));
+  }
+  made.set("members", std::move(all));
+  return made;
+}
+
+}  // namespace mysql_cluster

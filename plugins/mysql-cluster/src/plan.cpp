@@ -1,0 +1,210 @@
+#include "plan.hpp"
+
+#include <algorithm>
+
+#include "children.hpp"
+#include "names.hpp"
+#include "oarlock/k8s/apps/v1.hpp"
+#include "oarlock/k8s/core/v1.hpp"
+
+namespace mysql_cluster {
+
+namespace sdk = oarlock::sdk;
+namespace json = oarlock::sdk::json;
+using oarlock::k8s::core::v1::pod;
+
+namespace {
+
+const pod* pod_named(const std::vector<const pod*>& pods, std::string_view name) {
+  const auto found =
+      std::ranges::find_if(pods, [&](const pod* p) { return p->metadata->name == name; });
+  return found == pods.end() ? nullptr : *found;
+}
+
+json::value payload_of(const step& s, const view& v) {
+  const member* m = v.find(s.member);
+  return json::object({{"member", s.member},
+                       {"address", m == nullptr ? "" : m->address},
+                       {"text", s.text},
+                       {"number", s.number}});
+}
+
+my_sql_cluster::status_type fields_of(const record& r) {
+  my_sql_cluster::status_type made;
+  if (!r.primary.empty()) made.primary = r.primary;
+  if (!r.primary_uuid.empty()) made.primary_uuid = r.primary_uuid;
+  made.former_primaries = r.former;
+  made.epoch = r.epoch;
+  made.replica_count = r.replicas;
+  made.acknowledgements = r.acks;
+  made.opened = r.opened;
+  if (r.leaving_to != 0) made.leaving_to = r.leaving_to;
+  if (r.lost_since_unix_ms) made.lost_since = sdk::timestamp::of_unix_ms(*r.lost_since_unix_ms);
+  if (!r.switchover_done.empty()) made.switchover_done = r.switchover_done;
+  made.quarantined = r.quarantined;
+  return made;
+}
+
+void carry_out(const step& s, const input& in, const view& v, const std::vector<const pod*>& pods,
+               output& out) {
+  const pod* of = pod_named(pods, s.member);
+  switch (s.what) {
+    case action::label: {
+      if (of == nullptr) return;
+      pod changed = *of;
+      if (s.text.empty()) {
+        changed.metadata->labels.erase(role_label);
+      } else {
+        changed.metadata->labels[role_label] = s.text;
+      }
+      return out.patch_existing(*of, changed);
+    }
+    case action::kill:
+      if (of != nullptr) out.remove(*of, false, std::chrono::seconds(0));
+      return;
+    case action::restart:
+      if (of != nullptr) out.remove(*of);
+      return;
+    case action::record:
+      return out.swap_status(in.primary(), fields_of(s.to_record));
+    default:
+      out.effect(std::string(effect_name(s.what)) + "." + s.member, payload_of(s, v));
+  }
+}
+
+bool concerns_replica_only(action what) {
+  return what == action::follow || what == action::clone || what == action::stop_receiver;
+}
+
+// A replica that refuses a statement must not keep the rest from being done: its turn comes last.
+bool failed_before(const step& s, const input& in) {
+  const auto failure = in.last_failure();
+  if (!failure || !concerns_replica_only(s.what)) return false;
+  return failure->step == "effect " + std::string(effect_name(s.what)) + "." + s.member;
+}
+
+std::string_view role_of(const member& m, const decision& d) {
+  if (m.name == d.next.primary) return m.reachable ? "Primary" : "Down";
+  if (!m.reachable) return "Down";
+  if (m.clone == clone_state::running) return "Cloning";
+  if (std::ranges::binary_search(d.next.quarantined, m.name)) return "Quarantined";
+  return m.receiver == thread_state::on ? "Replica" : "None";
+}
+
+std::string message_of(const member& m) {
+  for (const auto* text : {&m.trouble, &m.error, &m.applier_error, &m.receiver_error}) {
+    if (!text->empty()) return sdk::shorten(*text, 256);
+  }
+  return {};
+}
+
+void tell_status(const view& v, const decision& d, const std::vector<const pod*>& pods,
+                 output& out) {
+  using phase_name = mysql_oarlock_dev::v1alpha1::my_sql_cluster_types::status_phase;
+  auto status = fields_of(d.next);
+  static constexpr phase_name names[] = {phase_name::creating,       phase_name::ready,
+                                         phase_name::degraded,       phase_name::failing_over,
+                                         phase_name::switching_over, phase_name::updating,
+                                         phase_name::scaling,        phase_name::blocked};
+  status.phase = names[static_cast<std::size_t>(d.now)];
+  status.synced = std::to_string(d.synced) + "/" + std::to_string(v.wanted.size - 1);
+  status.replicas = static_cast<std::int32_t>(pods.size());
+  status.ready_replicas =
+      static_cast<std::int32_t>(std::ranges::count_if(v.members, &member::ready));
+  status.selector = std::string(cluster_label) + "=" + v.name;
+  for (const auto& m : v.members) {
+    auto& one = status.members.emplace_back();
+    one.name = m.name;
+    one.role = std::string(role_of(m, d));
+    if (!m.server_uuid.empty()) one.server_uuid = m.server_uuid;
+    if (!m.version.empty()) one.version = m.version;
+    if (auto text = message_of(m); !text.empty()) one.message = std::move(text);
+    if (m.name == d.next.primary && !m.version.empty()) status.version = m.version;
+  }
+  out.status(status);
+}
+
+void tell_conditions(const input& in, const view& v, const decision& d, output& out) {
+  if (const auto failed = in.last_failure(); failed && d.now != phase::ready) {
+    out.not_ready(failed->reason, std::string(failed->step).append(": ").append(failed->message));
+  } else if (d.now == phase::ready) {
+    out.ready(d.reason, d.message);
+  } else if (d.now == phase::blocked) {
+    out.stalled(d.reason, d.message);
+  } else {
+    out.reconciling(d.reason, d.message);
+  }
+  for (const auto& f : d.findings)
+    out.condition(f.type, true, f.reason, f.message);
+  const bool is_possible = d.next.acks > 0 && d.synced >= d.next.replicas + 1 - d.next.acks;
+  out.condition("FailoverPossible", is_possible, is_possible ? "Quorum" : "NoQuorum",
+                std::to_string(d.synced) + " replicas have everything; " +
+                    std::to_string(d.next.replicas + 1 - d.next.acks) +
+                    " are needed to replace the primary");
+  for (const auto& e : d.events) {
+    if (e.is_warning) {
+      out.warning_event(e.reason, e.message);
+    } else {
+      out.normal_event(e.reason, e.message);
+    }
+  }
+  out.requeue_after(std::chrono::milliseconds(d.look_again_ms));
+  (void)v;
+}
+
+}  // namespace
+
+std::string_view effect_name(action what) {
+  switch (what) {
+    case action::stop_receiver:
+      return "stop-receiver";
+    case action::catch_up:
+      return "catch-up";
+    case action::promote:
+      return "promote";
+    case action::follow:
+      return "follow";
+    case action::arm:
+      return "arm";
+    case action::open:
+      return "open";
+    case action::close:
+      return "close";
+    case action::clone:
+      return "clone";
+    case action::ensure_app:
+      return "ensure-app";
+    default:
+      return {};
+  }
+}
+
+void plan(const input& in, output& out) {
+  const my_sql_cluster& cluster = in.primary();
+  if (cluster.spec->paused == true) {
+    my_sql_cluster::status_type same = *cluster.status;
+    same.phase = mysql_oarlock_dev::v1alpha1::my_sql_cluster_types::status_phase::paused;
+    out.status(same);
+    return out.not_ready("Paused", "spec.paused is true: nothing is done");
+  }
+  const view v = view_of(in);
+  const decision d = decide(v);
+  const auto pods = in.watched<pod>();
+  create_secrets(in, out);
+  std::vector<const step*> last;
+  for (const auto& s : d.steps) {
+    if (failed_before(s, in)) {
+      last.push_back(&s);
+    } else {
+      carry_out(s, in, v, pods, out);
+    }
+  }
+  const int size = v.known.primary.empty() ? v.wanted.size : v.known.replicas + 1;
+  apply_children(cluster, size, out);
+  for (const step* s : last)
+    carry_out(*s, in, v, pods, out);
+  tell_status(v, d, pods, out);
+  tell_conditions(in, v, d, out);
+}
+
+}  // namespace mysql_cluster

@@ -1,0 +1,110 @@
+#pragma once
+// What a decision looks at: wishes, what is on record, and what is. Plain values, no Kubernetes.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gtid.hpp"
+
+namespace mysql_cluster {
+
+enum class thread_state { off, connecting, on };
+enum class clone_state { none, running, failed, done };
+
+/// One pod and the server in it.
+struct member {
+  std::string name;  ///< of the pod: "db-0"
+  int ordinal = 0;
+
+  // What Kubernetes says.
+  bool exists = false;
+  bool terminating = false;
+  bool outdated = false;  ///< made of an older template
+  bool ready = false;
+  bool down = false;    ///< the container is known not to run
+  std::string role;     ///< its label: "primary", "replica", or none
+  std::string address;  ///< of the pod; empty until it has one
+  std::string trouble;  ///< why it does not start, in Kubernetes' words
+
+  // What the server says; as constructed when it did not answer.
+  bool reachable = false;
+  std::string error;  ///< why it did not answer
+  std::string server_uuid, version;
+  bool writable = false;  ///< neither read_only nor super_read_only
+  gtid_set executed, received, purged;
+  gtid_set executed_before;  ///< of the primary: before the replicas were asked
+
+  std::string source;  ///< the address that it is told to replicate from
+  thread_state receiver = thread_state::off;
+  thread_state applier = thread_state::off;
+  std::string receiver_error, applier_error;
+
+  bool source_armed = false;  ///< semi-sync source with the settings under which it never gives up
+  bool source_on = false;     ///< semi-sync source, with whatever settings
+  int waits_for = 0;          ///< acknowledgements for each commit
+  bool acknowledges = false;  ///< semi-sync replica
+
+  clone_state clone = clone_state::none;
+  int clone_percent = 0;
+  std::int64_t clone_ended_ms_ago = 0;
+  std::string clone_error;
+
+  /// All transactions that this server cannot lose: executed, or in its relay log.
+  [[nodiscard]] gtid_set all() const { return executed + received; }
+  /// A clone that failed leaves the name of the data behind, and not the data.
+  [[nodiscard]] bool has_data() const {
+    return clone != clone_state::failed && clone != clone_state::running && !all().empty();
+  }
+};
+
+/// What status has on record: the only memory that decisions rely on.
+struct record {
+  std::string primary;              ///< the pod; empty: never chosen
+  std::string primary_uuid;         ///< of its server; another one means another volume
+  std::vector<std::string> former;  ///< lost primaries that have not been seen whole since; sorted
+  std::int64_t epoch = 0;
+  int replicas = 0;     ///< members beside the primary that may have acknowledged a write
+  int acks = 0;         ///< of how many of those each acknowledged write has an acknowledgement
+  bool opened = false;  ///< there may be acknowledged writes
+  int leaving_to = 0;   ///< the size for which those that leave were seen fenced; 0: none
+  std::optional<std::int64_t> lost_since_unix_ms;
+  std::string switchover_done;           ///< the request that was carried out or refused last
+  std::vector<std::string> quarantined;  ///< have transactions that a primary never had; sorted
+
+  bool operator==(const record&) const = default;
+};
+
+struct wishes {
+  int size = 1;
+  bool automatic_failover = true;
+  std::int64_t failover_delay_ms = 10'000;
+  /// A former primary loses what it alone has and told no client to be done.
+  bool discards_unacknowledged = false;
+  std::string switchover;  ///< the request: a pod's name, and whatever makes it differ after "@"
+};
+
+struct view {
+  std::string name;
+  wishes wanted;
+  record known;
+  std::vector<member> members;  ///< by ordinal: those on record, and pods beyond
+  bool has_app = false;         ///< the application's account is there, as the primary says
+  bool close_failed = false;    ///< the last attempt to close the primary did not succeed
+  std::int64_t now_unix_ms = 0;
+
+  [[nodiscard]] const member* find(std::string_view pod) const {
+    for (const auto& m : members) {
+      if (m.name == pod) return &m;
+    }
+    return nullptr;
+  }
+};
+
+/// How many acknowledgements each commit waits for in a cluster of this size.
+[[nodiscard]] constexpr int acks_for(int size) {
+  return size / 2;
+}
+
+}  // namespace mysql_cluster

@@ -1,0 +1,388 @@
+#include "plugins/mysql-cluster/tests/model.hpp"
+
+#include <algorithm>
+
+namespace mysql_cluster::testing {
+namespace {
+
+constexpr int restart_after_ticks = 3;
+constexpr int clone_ticks = 3;
+
+}  // namespace
+
+model::model(int size) {
+  wanted.size = size;
+  wanted.failover_delay_ms = 0;
+  kubernetes();
+}
+
+void model::restart(int ordinal) {
+  server& s = at(ordinal);
+  if (s.uuid.empty()) {
+    char uuid[40];
+    std::snprintf(uuid, sizeof(uuid), "00000000-0000-0000-0000-%012d", ++uuids_);
+    s.uuid = uuid;
+  }
+  s.is_up = true;
+  s.is_frozen = false;
+}
+
+// What comes back is read-only and replicates from nobody: so says its my.cnf. Crash recovery
+// commits what was in the binary log.
+void model::stop(server& s) {
+  s.is_up = s.is_frozen = s.writable = false;
+  s.receiver_on = s.applier_on = false;
+  s.source_on = s.source_armed = s.acknowledges = false;
+  s.executed.add(s.waiting);
+  s.waiting = {};
+  if (s.clone == clone_state::running) s.clone = clone_state::failed;
+}
+
+void model::lose_volume(int ordinal) {
+  server& s = at(ordinal);
+  stop(s);
+  server fresh;
+  fresh.exists = s.exists;
+  fresh.role = s.role;
+  fresh.generation = s.generation;
+  s = fresh;
+}
+
+void model::errant_write(int ordinal) {
+  server& s = at(ordinal);
+  s.executed.add(gtid_set::parse(s.uuid + ":" + std::to_string(++written_[s.uuid])));
+}
+
+int model::primary() const {
+  return known.primary.empty() ? -1 : ordinal_of(known.primary);
+}
+
+bool model::can_reach(int a, int b) const {
+  const auto there = servers_.find(b);
+  return there != servers_.end() && there->second.is_up && !there->second.is_frozen &&
+         !cuts_.contains({std::min(a, b), std::max(a, b)});
+}
+
+void model::replicate() {
+  for (auto& [ordinal, s] : servers_) {
+    if (!s.is_up || s.is_frozen || s.source.empty()) continue;
+    const int from = ordinal_of(s.source);
+    if (s.receiver_on && can_reach(ordinal, from)) {
+      const server& source = at(from);
+      s.received.add(source.executed - source.purged);
+      s.received.add(source.waiting);
+    }
+    if (s.applier_on && s.applier_error.empty() && !s.is_applier_slow) s.executed.add(s.received);
+  }
+}
+
+int model::acks_of(int ordinal, const gtid_set& what) const {
+  int acks = 0;
+  for (const auto& [other, s] : servers_) {
+    if (other == ordinal || !s.is_up || s.is_frozen || !s.receiver_on || !s.acknowledges) continue;
+    const bool hears = s.source == name(ordinal) &&
+                       !cuts_.contains({std::min(other, ordinal), std::max(other, ordinal)});
+    if (hears && s.received.contains(what)) ++acks;
+  }
+  return acks;
+}
+
+void model::commit_waiting(int ordinal) {
+  server& s = at(ordinal);
+  if (s.waiting.empty() || !s.is_up || s.is_frozen) return;
+  if (s.source_on && acks_of(ordinal, s.waiting) < s.waits_for) return;
+  s.executed.add(s.waiting);
+  acknowledged.add(s.waiting);
+  s.waiting = {};
+}
+
+// Clients write wherever they are let: a connection that they have had for long does not ask a
+// Service.
+void model::write() {
+  for (auto& [ordinal, s] : servers_) {
+    if (!clients_write || !s.is_up || s.is_frozen || !s.writable) continue;
+    s.waiting.add(gtid_set::parse(s.uuid + ":" + std::to_string(++written_[s.uuid])));
+  }
+  replicate();
+  for (auto& [ordinal, s] : servers_)
+    commit_waiting(ordinal);
+}
+
+void model::kubernetes() {
+  const int size = known.primary.empty() ? wanted.size : known.replicas + 1;
+  for (int i = 0; i < size; ++i) {
+    auto& s = servers_[i];
+    if (!s.exists) {
+      s.exists = true;
+      s.generation = template_generation;
+      s.role.clear();
+      restart(i);
+    }
+  }
+  for (auto& [ordinal, s] : servers_) {
+    if (ordinal >= size && s.exists) {
+      stop(s);
+      s.exists = false;
+    }
+    s.outdated = s.generation != template_generation;
+    if (!s.exists || s.is_up) {
+      down_for_[ordinal] = 0;
+    } else if (restarts_by_itself && ++down_for_[ordinal] > restart_after_ticks) {
+      restart(ordinal);
+    }
+  }
+}
+
+void model::tick() {
+  now_ms_ += 1000;
+  for (auto& [ordinal, s] : servers_) {
+    if (s.clone != clone_state::running || --s.clone_ticks_left > 0) continue;
+    const int donor = ordinal_of(s.clone_donor);
+    if (clone_fails || !can_reach(ordinal, donor)) {
+      s.clone = clone_state::failed;
+      continue;
+    }
+    const auto uuid = s.uuid;
+    const gtid_set copied = at(donor).executed;
+    stop(s);
+    s.executed = copied;
+    s.received = {};
+    s.purged = copied;
+    s.source.clear();
+    s.uuid = uuid;
+    s.clone = clone_state::done;
+    restart(ordinal);
+  }
+  kubernetes();
+  write();
+  check_now();
+}
+
+// What must be true at any time.
+void model::check_now() {
+  int able = 0;
+  for (const auto& [ordinal, s] : servers_) {
+    if (!s.writable || !s.is_up || s.is_frozen) continue;
+    if (!s.source_on) {
+      ++able;
+      if (known.acks > 0) throw broken(name(ordinal) + " takes writes without acknowledgements");
+    } else {
+      int could = 0;
+      for (const auto& [other, r] : servers_)
+        could += r.source == name(ordinal) && r.receiver_on && r.acknowledges && other != ordinal;
+      if (could >= s.waits_for) ++able;
+      if (s.waits_for < known.acks && ordinal == primary()) {
+        throw broken("fewer acknowledgements than are on record");
+      }
+    }
+  }
+  if (able > 1) throw broken("two servers can acknowledge a write");
+  if (known.epoch < epoch_seen_) throw broken("the epoch went back");
+  epoch_seen_ = known.epoch;
+}
+
+view model::look() const {
+  view v;
+  v.name = "db";
+  v.wanted = wanted;
+  v.known = known;
+  v.has_app = has_app_;
+  v.close_failed = close_failed_;
+  v.now_unix_ms = now_ms_;
+  const int size = known.primary.empty() ? wanted.size : known.replicas + 1;
+  for (const auto& [ordinal, s] : servers_) {
+    if (!s.exists && ordinal >= size) continue;
+    member m;
+    m.name = name(ordinal);
+    m.ordinal = ordinal;
+    m.exists = s.exists;
+    m.terminating = s.terminating;
+    m.outdated = s.outdated;
+    m.ready = m.reachable = s.is_up && !s.is_frozen && !hidden_.contains(ordinal);
+    m.down = s.exists && !s.is_up;
+    m.role = s.role;
+    m.address = m.name;
+    if (m.reachable) {
+      m.server_uuid = s.uuid;
+      m.writable = s.writable;
+      m.executed = m.executed_before = s.executed;
+      m.received = s.received;
+      m.purged = s.purged;
+      m.source = s.source;
+      const bool hears = s.receiver_on && can_reach(ordinal, ordinal_of(s.source));
+      m.receiver = !s.receiver_on ? thread_state::off
+                                  : (hears ? thread_state::on : thread_state::connecting);
+      m.applier = s.applier_on && s.applier_error.empty() ? thread_state::on : thread_state::off;
+      m.applier_error = s.applier_error;
+      m.source_on = s.source_on;
+      m.source_armed = s.source_armed;
+      m.waits_for = s.waits_for;
+      m.acknowledges = s.acknowledges;
+      m.clone = s.clone;
+      m.clone_ended_ms_ago = 20'000;
+    }
+    v.members.push_back(std::move(m));
+  }
+  return v;
+}
+
+bool model::operate() {
+  const view v = look();
+  last_ = decide(v);
+  close_failed_ = false;
+  for (const auto& s : last_.steps) {
+    if (steps_left == 0 && !dies_after_step) return false;
+    try {
+      carry_out(s);
+    } catch (const std::string&) {  // the statement failed: the rest of the plan is dropped
+      close_failed_ = s.what == action::close;
+      return true;
+    }
+    ++steps_done;
+    if (steps_left == 0) return false;
+    if (steps_left > 0) --steps_left;
+  }
+  for (const auto& e : last_.events)
+    events.push_back(e.reason + "(" + e.message + ")");
+  // The status as a whole is written after the steps.
+  known = last_.next;
+  return true;
+}
+
+void model::carry_out(const step& s) {
+  const int ordinal = ordinal_of(s.member);
+  server& m = at(ordinal);
+  const auto must_answer = [&] {
+    if (!m.is_up || m.is_frozen || hidden_.contains(ordinal)) throw std::string("unreachable");
+  };
+  switch (s.what) {
+    case action::label:
+      m.role = s.text;
+      return;
+    case action::kill:
+    case action::restart:
+      if (s.what == action::restart && m.writable && primary() == ordinal && known.replicas > 0) {
+        throw broken("a primary is restarted that has replicas");
+      }
+      stop(m);
+      m.exists = false;
+      m.terminating = false;
+      return;
+    case action::record:
+      known = s.to_record;
+      return;
+    default:
+      must_answer();
+  }
+  switch (s.what) {
+    case action::stop_receiver:
+      m.receiver_on = false;
+      return;
+    case action::catch_up:
+      if (!m.applier_error.empty()) throw std::string("applier");
+      m.executed.add(m.received);
+      return;
+    case action::promote:
+      if (!m.executed.contains(m.received)) throw broken("promoted before all was executed");
+      m.source.clear();
+      m.received = {};
+      m.receiver_on = m.applier_on = false;
+      return;
+    case action::follow:
+      if (m.writable) throw broken("a server that takes writes follows another");
+      m.source_on = m.source_armed = false;
+      m.source = s.text;
+      m.receiver_on = m.applier_on = m.acknowledges = true;
+      return;
+    case action::arm:
+      m.source_on = m.source_armed = s.number > 0;
+      m.waits_for = s.number;
+      return;
+    case action::open:
+      if (known.primary != s.member) throw broken("opened, and another one is on record");
+      if (!m.source.empty()) throw broken("opened while it follows another");
+      m.writable = true;
+      return;
+    case action::close:
+      if (m.close_hangs || !m.waiting.empty()) throw std::string("locked");
+      m.writable = false;
+      return;
+    case action::clone:
+      if (m.writable) throw broken("a server that takes writes is overwritten");
+      m.clone = clone_state::running;
+      m.clone_donor = s.text;
+      m.clone_ticks_left = clone_ticks;
+      m.executed = {};
+      m.received = {};
+      m.receiver_on = m.applier_on = false;
+      return;
+    default:
+      has_app_ = true;
+  }
+}
+
+bool model::is_whole() const {
+  if (primary() < 0 || !has_app_) return false;
+  const auto p = servers_.find(primary());
+  if (p == servers_.end() || !p->second.writable || p->second.role != "primary") return false;
+  if (known.replicas != wanted.size - 1 || known.acks != acks_for(wanted.size)) return false;
+  for (const auto& [ordinal, s] : servers_) {
+    if (!s.exists || ordinal == primary()) continue;
+    if (!s.is_up || s.source != known.primary || !s.receiver_on || s.role != "replica" ||
+        s.outdated) {
+      return false;
+    }
+  }
+  return !p->second.outdated && last_.now == phase::ready;
+}
+
+void model::run(int ticks) {
+  for (int i = 0; i < ticks; ++i) {
+    tick();
+    if (!operate()) steps_left = -1;  // another operator takes over
+    check_now();
+  }
+}
+
+void model::settle(int limit) {
+  for (int i = 0; i < limit; ++i) {
+    run(1);
+    if (is_whole()) {
+      check_history();
+      return;
+    }
+  }
+  throw broken("it does not become whole: " + last_.reason + ": " + last_.message + describe());
+}
+
+std::string model::describe() const {
+  std::string made = "\nrecord: " + known.primary + " epoch " + std::to_string(known.epoch) +
+                     " replicas " + std::to_string(known.replicas) + " acks " +
+                     std::to_string(known.acks) + ", wanted " + std::to_string(wanted.size);
+  for (const auto& [ordinal, s] : servers_) {
+    made += "\n" + name(ordinal) + (s.exists ? "" : " gone") + (s.is_up ? " up" : " down") +
+            (s.is_frozen ? " frozen" : "") + (s.writable ? " writable" : "") + " role=" + s.role +
+            " source=" + s.source + (s.receiver_on ? " receives" : "") +
+            (s.acknowledges ? " acknowledges" : "") +
+            " clone=" + std::to_string(static_cast<int>(s.clone)) + " executed " +
+            s.executed.text() + " received " + s.received.text() + " purged " + s.purged.text();
+  }
+  made += "\nformer:";
+  for (const auto& f : known.former)
+    made += " " + f;
+  made += "\nevents:";
+  for (const auto& e : events)
+    made += " " + e;
+  for (const auto& f : last_.findings)
+    made += "\n" + f.type + ": " + f.message;
+  return made;
+}
+
+void model::check_history() const {
+  const auto p = servers_.find(primary());
+  if (p == servers_.end()) throw broken("no primary");
+  const gtid_set lost = acknowledged - p->second.executed;
+  if (!lost.empty()) throw broken("acknowledged and lost: " + lost.text());
+}
+
+}  // namespace mysql_cluster::testing
