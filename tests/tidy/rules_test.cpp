@@ -67,11 +67,13 @@ TEST(rules, width) {
 TEST(rules, the_fault_catalogue_is_whole) {
   const source_file page{"docs/fault-catalogue.md", "| X1 | x | `A.X1_B` |\n| X2 | y | open |\n"};
   const source_file good{"tests/a_test.cpp", "TEST_F(A, X1_B) {\n}\n"};
-  EXPECT_EQ(check_catalogue({page, good}, {"X1"}).size(), 0U);
-  EXPECT_EQ(check_catalogue({page, good}, {"X1", "X2"}).size(), 1U) << "a row without a test";
-  EXPECT_EQ(check_catalogue({page, good}, {"X3"}).size(), 1U) << "no such row";
+  EXPECT_EQ(check_catalogue({page, good}, page.path, {"X1"}).size(), 0U);
+  EXPECT_EQ(check_catalogue({page, good}, page.path, {"X1", "X2"}).size(), 1U) << "no test";
+  EXPECT_EQ(check_catalogue({page, good}, page.path, {"X1", "X2"}, {"open"}).size(), 0U);
+  EXPECT_EQ(check_catalogue({page, good}, page.path, {"X1", "X2"}, {"later:"}).size(), 1U);
+  EXPECT_EQ(check_catalogue({page, good}, page.path, {"X3"}, {"open"}).size(), 1U) << "no row";
   const source_file orphan{"tests/b_test.cpp", "TEST(A,\n     X1_C) {\n}\n"};
-  EXPECT_EQ(check_catalogue({page, good, orphan}, {"X1"}).size(), 1U);
+  EXPECT_EQ(check_catalogue({page, good, orphan}, page.path, {"X1"}).size(), 1U);
 }
 
 TEST(rules, spaces) {
