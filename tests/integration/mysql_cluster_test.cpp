@@ -1,0 +1,114 @@
+// MySQLCluster at a real API server, without servers: what is refused at apply, with which words,
+// and which objects a new one gets.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/cluster.hpp"
+
+namespace oarlock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+cluster& with_definitions() {
+  static const bool applied = [] {
+    const auto plugin = source_dir() / "plugins/mysql-cluster";
+    for (const char* folder : {"crds", "rbac"})
+      shared_cluster().must({"apply", "-f", (plugin / folder).string()});
+    shared_cluster().must(
+        {"wait", "--for=condition=Established", "--timeout=30s", "-f", (plugin / "crds").string()});
+    return true;
+  }();
+  EXPECT_TRUE(applied);
+  return shared_cluster();
+}
+
+std::string mysql_yaml(const std::string& name, const std::string& more) {
+  return "apiVersion: mysql.oarlock.dev/v1alpha1\nkind: MySQLCluster\nmetadata: {name: " + name +
+         "}\nspec: {image: \"mysql:9\", storage: {size: 1Gi}" + more + "}\n";
+}
+
+struct bad_cluster {
+  const char* label;
+  std::string name, more, says;
+};
+class RefusedMySQLCluster : public ::testing::TestWithParam<bad_cluster> {};
+
+TEST_P(RefusedMySQLCluster, WithAReadableMessage) {
+  const auto& c = GetParam();
+  const auto answer = with_definitions().kubectl({"create", "--dry-run=server", "-f", "-"},
+                                                 mysql_yaml(c.name, c.more));
+  EXPECT_NE(answer.exit_code, 0);
+  EXPECT_THAT(answer.err, HasSubstr(c.says));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    AtApply, RefusedMySQLCluster,
+    ::testing::Values(
+        bad_cluster{"four", "a", ", replicas: 4", "spec.replicas must be 1, 2, 3 or 5"},
+        bad_cluster{"memory", "a", ", resources: {memory: 100Mi}", "must be at least 384Mi"},
+        bad_cluster{"server_id", "a", ", config: {server_id: \"1\"}", "must not set a key that"},
+        bad_cluster{"semi_sync", "a", ", config: {rpl_semi_sync_source_enabled: \"0\"}",
+                    "must not set keys that begin with rpl_"},
+        bad_cluster{"spelling", "a", ", config: {Max-Connections: \"1\"}", "in small letters"},
+        bad_cluster{"two_lines", "a", ", config: {max_connections: \"1\\nserver_id=3\"}",
+                    "must be one line each"},
+        bad_cluster{"schema", "a", ", bootstrap: {database: mysql}", "MySQL's own schemas"},
+        bad_cluster{"root", "a", ", bootstrap: {owner: root}", "must not be root"},
+        bad_cluster{"policy", "a", ", failover: {policy: Never}", "Automatic"},
+        bad_cluster{"long_name", std::string(47, 'a'), "", "at most 46 characters"},
+        bad_cluster{"dots", "a.b", "", "must not contain dots"}),
+    [](const auto& row) { return row.param.label; });
+
+TEST(MySQLCluster, KeepsWhatCannotChange) {
+  auto& c = with_definitions();
+  c.must({"apply", "-f", "-"}, mysql_yaml("fixed", ""));
+  const auto refused = [&](const std::string& patch) {
+    const auto answer = c.kubectl({"patch", "mysqlcluster", "fixed", "--type=merge", "-p", patch});
+    EXPECT_NE(answer.exit_code, 0);
+    return answer.err;
+  };
+  EXPECT_THAT(refused(R"({"spec":{"storage":{"size":"2Gi"}}})"), HasSubstr("storage.size cannot"));
+  EXPECT_THAT(refused(R"({"spec":{"storage":{"className":"x"}}})"), HasSubstr("className cannot"));
+  EXPECT_THAT(refused(R"({"spec":{"bootstrap":{"database":"b"}}})"), HasSubstr("bootstrap cannot"));
+  c.must({"scale", "mysqlcluster", "fixed", "--replicas=5"});
+  c.must({"delete", "mysqlcluster", "fixed"});
+}
+
+// Its Secrets are generated once, and stay as they are.
+TEST(MySQLCluster, GetsItsObjects) {
+  auto& c = with_definitions();
+  daemon d(c, {{"mysql-cluster"}, {}, false, {}});
+  ASSERT_TRUE(d.wait_ready(60s)) << d.process().log();
+  c.must({"apply", "-f", "-"}, mysql_yaml("made", ""));
+  ASSERT_TRUE(eventually([&] { return !c.get("secret", "made-app", "default").empty(); }, 60s))
+      << d.process().log();
+  const auto field = [&](const char* what, const char* name, const char* path) {
+    return c.field(what, name, "default", path);
+  };
+  EXPECT_FALSE(field("secret", "made-accounts", ".data.admin").empty());
+  EXPECT_FALSE(field("secret", "made-tls", ".data.tls\\.key").empty());
+  EXPECT_EQ(field("secret", "made-app", ".data.ca\\.crt"),
+            field("secret", "made-tls", ".data.ca\\.crt"));
+  EXPECT_TRUE(eventually(
+      [&] {
+        return field("statefulset", "made", ".spec.replicas") == "3" &&
+               field("mysqlcluster", "made", ".status.phase") == "Creating";
+      },
+      60s))
+      << d.process().log();
+  EXPECT_EQ(field("service", "made-rw", ".spec.selector.mysql\\.oarlock\\.dev/role"), "primary");
+  EXPECT_EQ(field("poddisruptionbudget", "made", ".spec.maxUnavailable"), "1");
+
+  const auto password = field("secret", "made-app", ".data.password");
+  c.must({"annotate", "mysqlcluster", "made", "touched=1"});
+  c.must({"delete", "service", "made-ro"});
+  EXPECT_TRUE(eventually([&] { return !c.get("service", "made-ro", "default").empty(); }, 60s))
+      << d.process().log();
+  EXPECT_EQ(field("secret", "made-app", ".data.password"), password);
+  c.must({"delete", "mysqlcluster", "made", "--wait=false"});
+}
+
+}  // namespace
+}  // namespace oarlock::testing
