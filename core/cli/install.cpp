@@ -159,7 +159,8 @@ result<> await_ready(install_cluster& cluster, const install_options& o, const p
         tell(fmt::format("{:<9}{}", type, told[type] = line));
       }
       const auto& stalled = now["Stalled"];
-      if (now["Ready"].status == "True" && stalled.status == "False") return {};
+      const bool is_settled = now["Reconciling"].status == "False" && stalled.status == "False";
+      if (now["Ready"].status == "True" && is_settled) return {};
       if (stalled.status == "True" && is_final(stalled.reason)) return refused(stalled.message);
       last = now["Ready"].message;
     }

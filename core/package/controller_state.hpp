@@ -38,6 +38,7 @@ struct tracked_plugin {
   std::optional<revision> next;  ///< pulled, and not running yet
   std::optional<error> failure;  ///< why not what is wanted runs
   std::string missing;           ///< YAML that would help
+  bool is_under_way = false;     ///< work on what is wanted is going on
   bool is_granted = false;       ///< `next` has its rights and CRDs
   bool went_back = false;        ///< what ran before was brought up again, or could not be
   int failures = 0;              ///< in a row, of this generation
@@ -50,6 +51,9 @@ struct tracked_plugin {
   std::stop_source nap;
 };
 using tracked_ptr = std::shared_ptr<tracked_plugin>;
+
+/// `ref` runs, with what is wanted besides.
+[[nodiscard]] bool is_running(const tracked_plugin& t, const std::string& ref);
 
 struct plugin_controller::state : std::enable_shared_from_this<state> {
   explicit state(parts given) : p(std::move(given)), daemon(p.daemon), asks(ungated(p.daemon)) {}

@@ -181,8 +181,8 @@ task<duration> plugin_controller::state::step(self_ptr self, tracked_ptr t) {
     t->resolved_from = t->want.status.resolved_from;
     t->resolved_image = t->want.status.resolved_image;
   }
-  if (t->generation != t->want.generation) t->failures = 0;
-  t->generation = t->want.generation;
+  const bool is_new = std::exchange(t->generation, t->want.generation) != t->want.generation;
+  if (is_new) t->failures = 0;
   if (t->want.deleting) co_return co_await depart(self, t);
 
   const auto& before = t->want.status.running_image;
@@ -194,6 +194,12 @@ task<duration> plugin_controller::state::step(self_ptr self, tracked_ptr t) {
                {{"plugin", t->name}, {"image", before}, {"error", back.error().message}});
     }
   }
+  if (is_new && !t->want.paused && !is_running(*t, ref)) {
+    // A slow registry may take minutes: people see that it has begun.
+    t->failure.reset();
+    t->is_under_way = true;
+    co_await report(self, t);
+  }
   result<> done;
   if (t->want.paused) {
     if (!t->running && !before.empty()) done = co_await bring(self, t, before);
@@ -203,6 +209,7 @@ task<duration> plugin_controller::state::step(self_ptr self, tracked_ptr t) {
   } else {
     done = co_await bring(self, t, ref.empty() ? t->want.image : ref);
   }
+  t->is_under_way = false;
   t->failure = done ? std::nullopt : std::optional<error>(done.error());
   if (!done) co_return rest_after(done.error(), ++t->failures);
   t->failures = 0;

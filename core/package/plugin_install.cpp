@@ -72,6 +72,10 @@ result<revision> look_at(const fetched_image& image, const fs::path& folder,
 
 }  // namespace
 
+bool is_running(const tracked_plugin& t, const std::string& ref) {
+  return t.running && t.running->ref == ref && t.running->settings == settings_of(t.want);
+}
+
 void plugin_controller::state::discard(std::optional<revision>& gone) {
   if (!gone) return;
   boost::asio::post(p.worker, [folder = gone->folder] {
@@ -201,14 +205,11 @@ task<result<>> plugin_controller::state::pull(self_ptr self, tracked_ptr t, std:
 
 task<result<>> plugin_controller::state::bring(self_ptr self, tracked_ptr t, std::string ref) {
   const auto settings = settings_of(t->want);
-  const auto runs = [&](const std::string& digest) {
-    return t->running && t->running->ref == digest && t->running->settings == settings;
-  };
-  if (!runs(ref) && (!t->next || t->next->ref != ref)) {
+  if (!is_running(*t, ref) && (!t->next || t->next->ref != ref)) {
     if (auto pulled = co_await pull(self, t, ref); !pulled) co_return pulled;
     ref = t->next->ref;
   }
-  if (runs(ref)) {
+  if (is_running(*t, ref)) {
     self->discard(t->next);
     co_return result<>();
   }

@@ -86,7 +86,7 @@ void add_steps(const tracked_plugin& t, plugin_status& s) {
   };
   const revision* shown = t.next ? &*t.next : t.running ? &*t.running : nullptr;
   // Without one of its own, what is wanted has come as far as the step that failed.
-  const bool is_ours = t.next || !t.failure;
+  const bool is_ours = t.next || (!t.failure && !t.is_under_way);
   const bool is_resolved = !t.resolved_image.empty() && t.resolved_from == t.want.image;
   if (fails_at(stage::resolved)) {
     s.conditions.push_back(refusal("Resolved"));
@@ -99,13 +99,13 @@ void add_steps(const tracked_plugin& t, plugin_status& s) {
   s.conditions.push_back(fails_at(stage::verified)     ? refusal("Verified")
                          : shown != nullptr && is_ours ? verified_by(shown->image)
                                                        : pending("Verified"));
-  const bool is_granted = t.next ? t.is_granted : t.running && !t.failure;
+  const bool is_granted = t.next ? t.is_granted : is_ours && t.running;
   s.conditions.push_back(fails_at(stage::granted) ? refusal("Granted")
                          : is_granted
                              ? made("Granted", true, "Granted", "its rights and CRDs are there")
                              : pending("Granted"));
   if (t.running) {
-    const bool is_old = t.failure && *failed != stage::granted ? true : t.next.has_value();
+    const bool is_old = t.failure || t.is_under_way || t.next;
     s.conditions.push_back(
         made("Loaded", true, is_old ? "PreviousRevision" : "Loaded",
              fmt::format("version {} of {} runs", t.running->declared.version, t.running->ref)));
@@ -121,17 +121,18 @@ void add_summary(const tracked_plugin& t, const plugin_health& health, plugin_st
       !t.running ? plugin_condition{"Healthy", "Unknown", "NotRunning", "nothing runs"}
       : is_well  ? made("Healthy", true, "Running", health.note.empty() ? "it works" : health.note)
                  : made("Healthy", false, "NotWorking", health.trouble));
-  auto reason = t.failure       ? reason_of(*t.failure)
-                : t.want.paused ? "Paused"
-                : !t.running    ? "Pending"
-                : is_well       ? "Running"
-                                : "NotWorking";
+  auto reason = t.failure        ? reason_of(*t.failure)
+                : t.is_under_way ? "Progressing"
+                : t.want.paused  ? "Paused"
+                : !t.running     ? "Pending"
+                : is_well        ? "Running"
+                                 : "NotWorking";
   std::string message =
       is_well ? fmt::format("version {} runs", t.running->declared.version) : health.trouble;
   if (t.failure && t.running) message += (message.empty() ? "" : "; ") + std::string("but ");
   if (t.failure) message += t.failure->message;
   if (message.empty()) message = t.want.paused ? "spec.paused is true" : "on its way";
-  const bool is_settled = t.failure || is_well || t.want.paused;
+  const bool is_settled = t.failure || t.want.paused || (is_well && !t.is_under_way);
   s.conditions.push_back(made("Ready", is_well, reason, message));
   s.conditions.push_back(made("Reconciling", !is_settled, is_settled ? "Settled" : "Progressing",
                               is_settled ? "nothing is under way" : message));
