@@ -321,6 +321,12 @@ debian_packages() {
   command_test packages tutorial 600 tests/tutorial/run.sh build/release/packages
 }
 
+# The programs in the pods of ml-pipeline, with the wheels that their image has.
+trainer() {
+  section "trainer"
+  command_test trainer units 900 plugins/ml-pipeline/trainer/test.sh
+}
+
 lints_and_go() { # PRESET
   section "lint"
   command_test lint clang-format 120 tools/format.sh --check
@@ -450,7 +456,7 @@ run_all() {
   local started
   section "packages"
   started=$(now_ms)
-  limited_shown 2400 tools/deps.sh build go node rust registry mysql images ||
+  limited_shown 2400 tools/deps.sh build go node rust registry mysql images python ||
     record packages deps 0 1 0 "$started" "see above"
   build mysql || true # a row of its own; what needs it says so
   # The sanitizers' presets have the asserts of dev: it is not built a fourth time.
@@ -460,6 +466,7 @@ run_all() {
     go_tests e2e core/package/helper e2e -count=1
     integration release
     crds types build/bin/oarlock short 600
+    trainer
     simulation
     debian_packages
     command_test packages image 600 tests/images/run.sh

@@ -1,0 +1,308 @@
+"""The trainer without a cluster: folders in a temporary directory, programs as in a pod."""
+
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from oarlock_trainer import contract, data, serve  # noqa: E402
+
+
+def csv_of(rows=60, classes=("no", "yes")):
+    lines = ["a,b,label"]
+    lines += [f"{i % 7},{i * 0.5},{classes[(i * 7 % 3) % len(classes)]}" for i in range(rows)]
+    return "\n".join(lines) + "\n"
+
+
+class Pod:
+    """Runs the program as a pod would: its own process, its own view of the volume."""
+
+    def __init__(self, root, spec=None, trials=None, algorithm="xgboost"):
+        self.root = pathlib.Path(root)
+        self.spec = {"dataset": {"source": "builtin", "name": "breast_cancer"}, "seed": 3,
+                     "checkpoint": {"every": 5}, **(spec or {})}
+        self.config = {"runID": "r-1", "specHash": "h", "image": "i", "algorithm": algorithm,
+                       "trials": trials or [{"rounds": 40, "maxDepth": 3, "subsample": 0.7}],
+                       "spec": self.spec}
+        self.words = 0
+
+    def view(self, unit):
+        """/ml of a pod of this unit, as links into the volume."""
+        work = self.root / f"pod-{unit}"
+        shutil.rmtree(work, ignore_errors=True)
+        (work / "config").mkdir(parents=True)
+        (work / "config" / "run.json").write_text(json.dumps(self.config))
+        run, models = self.root / "volume" / "r-1", self.root / "models"
+        links = {"data": run / "data", "heldout": run / "heldout", "trial": run / unit,
+                 "run": run, "evaluation": run / "evaluation", "models": models,
+                 "input": self.root / "input"}
+        wanted = {"prepare": ["data", "heldout", "input"],
+                  "evaluate": ["run", "evaluation", "models"],
+                  "publish": ["run", "evaluation", "models"]}.get(unit, ["data", "trial"])
+        for name in wanted:
+            links[name].mkdir(parents=True, exist_ok=True)
+            (work / name).symlink_to(links[name])
+        if "run" in wanted:  # the volume's folder has the data and the held-out rows in it
+            assert (run / "heldout").exists()
+        return work
+
+    def start(self, unit, what=None, attempt=1, **environ):
+        work = self.view(unit)
+        self.words += 1
+        word = self.root / f"word-{self.words}"
+        env = dict(os.environ, PYTHONPATH=str(ROOT), OARLOCK_WORK=str(work), OARLOCK_UNIT=unit,
+                   OARLOCK_ATTEMPT=str(attempt), OARLOCK_LAST_WORD=str(word), OMP_NUM_THREADS="1",
+                   **environ)
+        what = what or ("train" if unit.startswith("trial-") else unit)
+        process = subprocess.Popen([sys.executable, "-m", "oarlock_trainer", what], env=env,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return process, word
+
+    def run(self, unit, what=None, **environ):
+        """(exit code, last word)."""
+        process, word = self.start(unit, what, **environ)
+        out, _ = process.communicate(timeout=300)
+        said = json.loads(word.read_text()) if word.exists() else {"message": out}
+        return process.returncode, said
+
+
+class InAFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.root = pathlib.Path(self.folder.name)
+
+    def must(self, pod, unit, **environ):
+        code, said = pod.run(unit, **environ)
+        self.assertEqual(code, 0, said)
+        self.assertTrue(said["ok"])
+        return said["result"]
+
+
+class WholeRun(InAFolder):
+    def test_a_model_is_made_judged_published_and_answers(self):
+        pod = Pod(self.root, trials=[{"rounds": 2, "maxDepth": 1}, {"rounds": 40, "maxDepth": 3}])
+        self.assertEqual(self.must(pod, "prepare")["rows"], 569)
+        for unit in ("trial-0", "trial-1"):
+            self.assertIn("accuracy", self.must(pod, unit)["metrics"])
+        judged = self.must(pod, "evaluate")
+        self.assertEqual(judged["trial"], 1)
+        self.assertGreater(judged["metrics"]["accuracy"], 0.9)
+        evaluation = self.root / "volume/r-1/evaluation"
+        self.assertIn("<svg", (evaluation / "confusion.svg").read_text())
+        self.assertIn("polyline", (evaluation / "curve.svg").read_text())
+        published = self.must(pod, "publish", OARLOCK_VERSION="1")
+        again = self.must(pod, "publish", OARLOCK_VERSION="1")
+        self.assertEqual(published, again, "a publication that was done is not done again")
+        self.ask(published["digest"])
+
+    def ask(self, digest):
+        folder = self.root / "models/versions/1"
+        with self.assertRaises(contract.Refusal):
+            serve.Served(folder, "another", 1)
+        server = serve.make_server(folder, digest, 1, "127.0.0.1", 0)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        x, labels, _, _ = data.load_builtin("breast_cancer")
+        body = json.dumps({"instances": x[:100].tolist()}).encode()
+        with urllib.request.urlopen(url + "/predict?timeout=9s", body, timeout=10) as answer:
+            found = json.load(answer)
+        right = sum(a == b for a, b in zip(found["predictions"], labels[:100]))
+        self.assertGreater(right, 90)
+        with urllib.request.urlopen(url + "/healthz", timeout=10) as answer:
+            self.assertEqual(answer.status, 200)
+        with urllib.request.urlopen(urllib.request.Request(
+                url + "/predict", iter([body[:500], body[500:]])), timeout=10) as answer:
+            self.assertEqual(json.load(answer), found, "a body in chunks, as of a proxy")
+        for bad in (b"no json", b'{"instances": [[1, 2]]}', b'{"instances": []}', b"[]"):
+            with self.assertRaises(urllib.error.HTTPError) as raised:
+                urllib.request.urlopen(url + "/predict", bad, timeout=10)
+            self.assertEqual(raised.exception.code, 400, bad)
+
+    def test_every_algorithm_trains_and_can_be_judged(self):
+        for algorithm, params in (("logistic", {"c": 0.5}), ("random-forest", {"trees": 25}),
+                                  ("mlp", {"epochs": 5, "hidden": 8})):
+            with self.subTest(algorithm), tempfile.TemporaryDirectory() as folder:
+                pod = Pod(folder, trials=[params], algorithm=algorithm,
+                          spec={"dataset": {"source": "builtin", "name": "iris"}})
+                for unit in ("prepare", "trial-0", "evaluate"):
+                    found = self.must(pod, unit)
+                self.assertGreater(found["metrics"]["accuracy"], 0.5)
+
+
+class Resume(InAFolder):
+    def digest_of(self, name, interrupted, params, algorithm="xgboost"):
+        folder = self.root / name
+        folder.mkdir()
+        pod = Pod(folder, trials=[params], algorithm=algorithm)
+        self.must(pod, "prepare")
+        if interrupted:
+            process, word = pod.start("trial-0")
+            checkpoints = folder / "volume/r-1/trial-0/checkpoints"
+            deadline = time.monotonic() + 120
+            while not list(checkpoints.glob("step-*.ckpt")) and process.poll() is None:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            out, _ = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, contract.TERMINATED, out)
+            self.assertIn("with a checkpoint", json.loads(word.read_text())["message"])
+        result = self.must(pod, "trial-0", attempt=2)
+        if interrupted:
+            log = (folder / "volume/r-1/trial-0/log-2.txt").read_text()
+            self.assertIn("goes on at step", log)
+        return result["digest"]
+
+    def test_G5_xgboost_that_was_stopped_makes_the_model_of_one_that_was_not(self):
+        params = {"rounds": 3000, "maxDepth": 2, "subsample": 0.6, "colsample": 0.5}
+        self.assertEqual(self.digest_of("a", False, params), self.digest_of("b", True, params))
+
+    def test_a_result_that_is_there_is_given_again_and_half_a_one_is_not(self):
+        pod = Pod(self.root)
+        self.must(pod, "prepare")
+        first = self.must(pod, "trial-0")
+        self.assertEqual(self.must(pod, "trial-0", attempt=2), first)
+        model = self.root / "volume/r-1/trial-0/model" / "model.ubj"
+        model.write_bytes(model.read_bytes()[:100])
+        self.assertEqual(self.must(pod, "trial-0", attempt=3)["digest"], first["digest"])
+
+    def test_G32_prepared_data_that_was_deleted_is_made_again(self):
+        pod = Pod(self.root)
+        first = self.must(pod, "prepare")
+        (self.root / "volume/r-1/heldout/test.npz").unlink()
+        self.assertEqual(self.must(pod, "prepare"), first)
+        self.assertTrue((self.root / "volume/r-1/heldout/test.npz").exists())
+
+
+class BadInput(InAFolder):
+    def refused(self, content, code=contract.DATASET, **dataset):
+        pod = Pod(self.root, spec={"dataset": {"source": "configMap", "name": "c", "path": "d.csv",
+                                               "target": "label", **dataset}})
+        (self.root / "input").mkdir(exist_ok=True)
+        (self.root / "input/d.csv").write_text(content)
+        found, said = pod.run("prepare")
+        self.assertEqual(found, code, said)
+        return said["message"]
+
+    def test_G11_each_fault_of_a_dataset_is_named(self):
+        self.assertIn("sha256", self.refused(csv_of(), sha256="0" * 64))
+        self.assertIn("two classes", self.refused(csv_of(classes=("one",))))
+        self.assertIn("line 4, column 'b'", self.refused("a,b,label\n1,2,x\n1,2,y\n1,nan,x\n"))
+        self.assertIn("at least 20 rows, found 1", self.refused("a,b,label\n1,2,x\n"))
+        self.assertIn("column 'label'", self.refused("a,b\n1,2\n"))
+        self.assertIn("3 columns, found 2", self.refused("a,b,label\n1,2\n"))
+        self.assertIn("target 'label'", self.refused("a,b,label\n1,2,\n"))
+        self.assertIn("found none", self.refused(csv_of(), path="other.csv"))
+        self.assertIn("UTF-8", self.refused("x").replace("column", "UTF-8 column"))
+
+    def test_G11_an_url_is_not_followed_and_what_passes_is_tried_again(self):
+        answers = {"/302": 302, "/404": 404, "/500": 500, "/429": 429}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(answers[self.path])
+                self.send_header("Location", "http://127.0.0.1:1/")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        for path, code in answers.items():
+            with self.assertRaises(contract.Refusal) as raised:
+                data.fetch(f"http://127.0.0.1:{server.server_address[1]}{path}")
+            passing = code in (500, 429)
+            self.assertEqual(raised.exception.code,
+                             contract.TEMPORARY if passing else contract.DATASET, path)
+        with self.assertRaises(contract.Refusal) as raised:
+            data.fetch("http://127.0.0.1:1/")
+        self.assertEqual(raised.exception.code, contract.TEMPORARY)
+
+
+class BadModels(InAFolder):
+    def test_G14_a_model_that_is_broken_is_refused_and_the_others_are_judged(self):
+        pod = Pod(self.root, trials=[{"rounds": 5}, {"rounds": 6}])
+        self.must(pod, "prepare")
+        for unit in ("trial-0", "trial-1"):
+            self.must(pod, unit)
+        run = self.root / "volume/r-1"
+        (run / "trial-1/model/model.ubj").write_bytes(b"nonsense")
+        self.assertEqual(self.must(pod, "evaluate")["trial"], 0)
+        about = json.loads((run / "trial-0/model/model.json").read_text())
+        about["classes"] = ["a", "b", "c"]
+        (run / "trial-0/model/model.json").write_text(json.dumps(about))
+        code, said = pod.run("evaluate")
+        self.assertEqual(code, contract.MODEL, said)
+        self.assertIn("3 classes", said["message"])
+
+    def test_G15_what_a_trial_says_of_itself_counts_for_nothing(self):
+        pod = Pod(self.root, trials=[{"rounds": 1, "maxDepth": 1}, {"rounds": 40}])
+        self.must(pod, "prepare")
+        for unit in ("trial-0", "trial-1"):
+            self.must(pod, unit)
+        path = self.root / "volume/r-1/trial-0/result.json"
+        lie = json.loads(path.read_text())
+        lie["metrics"]["accuracy"] = 1.0
+        path.write_text(json.dumps(lie))
+        self.assertEqual(self.must(pod, "evaluate")["trial"], 1)
+
+    def test_G18_a_number_that_another_run_has_taken_is_not_overwritten(self):
+        pod = Pod(self.root)
+        for unit in ("prepare", "trial-0", "evaluate"):
+            self.must(pod, unit)
+        self.must(pod, "publish", OARLOCK_VERSION="1")
+        pod.config["runID"] = "r-2"
+        (self.root / "volume/r-1").rename(self.root / "volume/keep")
+        (self.root / "volume/keep").rename(self.root / "volume/r-1")
+        code, said = pod.run("publish", OARLOCK_VERSION="1")
+        self.assertEqual(code, contract.MODEL, said)
+        self.assertIn("r-1", said["message"])
+
+
+class Contract(unittest.TestCase):
+    def test_G30_the_last_word_fits(self):
+        with tempfile.TemporaryDirectory() as folder:
+            work = contract.Work({"OARLOCK_LAST_WORD": folder + "/word"})
+            contract.say_last_word(work, True, "m" * 9000,
+                                   {"digest": "d", "noise": "n" * 9000, "metrics": {"accuracy": 1}})
+            text = pathlib.Path(folder, "word").read_text()
+            self.assertLessEqual(len(text), 4096)
+            self.assertEqual(json.loads(text)["result"],
+                             {"digest": "d", "metrics": {"accuracy": 1}})
+
+
+class Progress(unittest.TestCase):
+    def test_G9_a_daemon_that_is_not_there_does_not_disturb(self):
+        from oarlock_trainer.progress import Progress
+
+        work = contract.Work({"OARLOCK_UNIT": "trial-0"})
+        told = Progress(work, 10, {"OARLOCK_INBOUND_URL": "https://127.0.0.1:1/v1/x"})
+        began = time.monotonic()
+        for step in range(1000):
+            told.step(step, {"loss": float("nan")})
+        told.end()
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual(told.sent, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
