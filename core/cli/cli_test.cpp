@@ -381,7 +381,7 @@ TEST_F(cli, manifest_refuses_names_that_would_be_yaml) {
 
 // The files in the source tree are what the tool prints.
 TEST(cli_rbac, of_each_plugin_is_what_the_daemon_needs) {
-  for (const char* name : {"myapp", "mysql-cluster"}) {
+  for (const char* name : {"myapp", "mysql-cluster", "ml-pipeline"}) {
     const fs::path plugin = fs::path(OARLOCK_SOURCE_DIR) / "plugins" / name;
     manifest_options o;
     o.identity = plugin_identity::daemon;
