@@ -1,7 +1,7 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build package check demo demo-down docker-build docker-push deploy undeploy \
-	install uninstall test-api test test-long soak bench mutants fuzz coverage format
+.PHONY: help deps build package check demo demo-ml demo-down docker-build docker-push deploy \
+	undeploy install uninstall test-api test test-long soak bench mutants fuzz coverage format
 
 # The image of docker-build, docker-push and deploy.
 IMG ?= localhost/oarlock:latest
@@ -24,6 +24,9 @@ check: ## the inner loop: unit tests, cases, lints; no root, no cluster
 
 demo: ## a real Kubernetes here, the daemon, a sample followed to Ready (root)
 	@deploy/demo/demo.sh up
+
+demo-ml: ## a model is trained, published, served and asked, in a Kubernetes of its own (root)
+	@deploy/demo/demo-ml.sh
 
 demo-down: ## stop the demo; PURGE=1 removes everything that was built as well
 	@PURGE=$(PURGE) deploy/demo/demo.sh down
