@@ -124,7 +124,7 @@ void tell_status(const view& v, const decision& d, const std::vector<const pod*>
   out.status(status);
 }
 
-void tell_conditions(const input& in, const view& v, const decision& d, output& out) {
+void tell_conditions(const input& in, const decision& d, output& out) {
   if (const auto failed = in.last_failure(); failed && d.now != phase::ready) {
     out.not_ready(failed->reason, std::string(failed->step).append(": ").append(failed->message));
   } else if (d.now == phase::ready) {
@@ -149,7 +149,6 @@ void tell_conditions(const input& in, const view& v, const decision& d, output& 
     }
   }
   out.requeue_after(std::chrono::milliseconds(d.look_again_ms));
-  (void)v;
 }
 
 }  // namespace
@@ -204,7 +203,7 @@ void plan(const input& in, output& out) {
   for (const step* s : last)
     carry_out(*s, in, v, pods, out);
   tell_status(v, d, pods, out);
-  tell_conditions(in, v, d, out);
+  tell_conditions(in, d, out);
 }
 
 }  // namespace mysql_cluster

@@ -1,9 +1,8 @@
 #include "secrets.hpp"
 
-#include <openssl/evp.h>
-
 #include "generate.hpp"
 #include "names.hpp"
+#include "oarlock/sdk/secret.hpp"
 
 namespace mysql_cluster {
 
@@ -37,17 +36,9 @@ json::value new_app(const my_sql_cluster& cluster, const std::string& name, cons
 }  // namespace
 
 std::string secret_value(json::node secret, std::string_view key) {
-  const std::string_view coded = secret["data"][key].text();
-  std::string made(coded.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(made.data()),
-                                   reinterpret_cast<const unsigned char*>(coded.data()),
-                                   static_cast<int>(coded.size()));
-  if (size < 0) throw sdk::retry_error("BadSecret", "expected base64 in key " + std::string(key));
-  std::size_t padding = 0;
-  while (padding < 2 && padding < coded.size() && coded[coded.size() - 1 - padding] == '=')
-    ++padding;
-  made.resize(static_cast<std::size_t>(size) - padding);
-  return made;
+  const auto made = sdk::base64_decode(secret["data"][key].text());
+  if (!made) throw sdk::retry_error("BadSecret", "expected base64 in key " + std::string(key));
+  return *made;
 }
 
 std::optional<json::value> read_secrets(const sdk::live_reader& reads,
