@@ -47,6 +47,7 @@ struct tracked_plugin {
   plugin_status told;            ///< what was written last
   std::string written;           ///< the same as it was sent; empty: nothing yet
   bool is_dirty = false;         ///< changed while it was worked on
+  bool takes_over = false;       ///< the next step takes what the last leader wrote
   bool is_over = false;
   std::stop_source nap;
 };

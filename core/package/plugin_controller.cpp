@@ -177,7 +177,7 @@ task<duration> plugin_controller::state::step(self_ptr self, tracked_ptr t) {
     co_return 0s;
   }
   t->want = std::move(*want);
-  if (!self->leads || t->resolved_from.empty()) {
+  if (!self->leads || std::exchange(t->takes_over, false) || t->resolved_from.empty()) {
     t->resolved_from = t->want.status.resolved_from;
     t->resolved_image = t->want.status.resolved_image;
   }
@@ -308,7 +308,8 @@ void plugin_controller::start() {
 void plugin_controller::lead() {
   state_->leads = true;
   for (const auto& [name, t] : state_->tracked) {
-    t->resolved_from.clear();  // what the last leader wrote counts
+    // Not forgotten here: what is under way reports it.
+    t->takes_over = true;
     t->written.clear();
   }
   state_->wake_all();
