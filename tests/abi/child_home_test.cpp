@@ -233,11 +233,11 @@ TEST(child_home, a_view_that_was_kept_cannot_be_read_and_the_plugin_is_named) {
 
 TEST(child_home, a_plan_past_its_deadline_is_ended) {
   auto settings = zoo_settings();
-  settings.plan_limit = 100ms;
+  settings.plan_limit = 1s;  // also for the one that is well, on a busy machine
   hostile zoo(home::child, settings);
   const auto out = zoo.plan("hang");
   EXPECT_EQ(out.fail_reason, "PluginCrashed");
-  EXPECT_THAT(out.fail_message, HasSubstr("no plan within 100 ms"));
+  EXPECT_THAT(out.fail_message, HasSubstr("no plan within 1000 ms"));
   EXPECT_EQ(zoo.plan("well").verdict, plan_verdict::done);
 }
 
