@@ -21,6 +21,8 @@ readonly table=$results/suites.tsv # suite, name, passed, failed, skipped, milli
 readonly unit_seconds=300 integration_seconds=900 e2e_seconds=900 go_seconds=900
 readonly soak_margin_seconds=1800 # to make the objects, to converge, to be silent
 readonly build_seconds=3600 demo_seconds=2700
+# Shows a minute of silence, and half a minute without an API server.
+readonly mostly_waits=faults_test
 demo_may_run=no
 summed_up=no
 
@@ -187,16 +189,20 @@ run_gtest() { # SUITE PROGRAM SECONDS
   record "$suite" "$name" "$passed" "$failed" "$skipped" "$started" "$why" "$details"
 }
 
-# All programs of a folder, so many at a time.
-gtest_suite() { # SUITE FOLDER SECONDS PARALLEL
-  local suite=$1 folder=$2 seconds=$3 parallel=$4 program found=0
+# All programs of a folder, so many at a time and beside them the one that mostly waits; those that
+# are named begin first.
+gtest_suite() { # SUITE FOLDER SECONDS PARALLEL [PROGRAM...]
+  local suite=$1 folder=$2 seconds=$3 parallel=$4 program found=0 started=' ' waiting=none
+  shift 4
   section "$suite"
   mkdir -p "$results/$suite"
-  for program in "$folder"/*_test; do
-    [[ -f $program && -x $program ]] || continue
+  for program in "${@/#/$folder/}" "$folder"/*_test; do
+    [[ -f $program && -x $program && $started != *" $program "* ]] || continue
     found=1
-    while (($(jobs -rp | wc -l) >= parallel)); do wait -n || true; done
+    started+="$program "
+    while (($(jobs -rp | grep -cvxF "$waiting") >= parallel)); do wait -n || true; done
     run_gtest "$suite" "$program" "$seconds" &
+    [[ $program != */"$mostly_waits" ]] || waiting=$!
   done
   wait
   [[ $found == 1 ]] ||
@@ -284,7 +290,9 @@ units() { # PRESET PARALLEL
 }
 
 integration() { # PRESET
-  gtest_suite "integration/$1" "$root/build/$1/tests/integration" "$integration_seconds" 2
+  # The long ones first: none of them shall be alone at the end.
+  gtest_suite "integration/$1" "$root/build/$1/tests/integration" "$integration_seconds" 2 \
+    "$mostly_waits" fault_rows_test plugin_objects_test child_home_test
   check_strays "integration/$1"
 }
 
@@ -452,6 +460,37 @@ crds() { # SUITE OARLOCK short|long SECONDS
   command_test "$1" "crds-$3" "$4" tests/crds/run.sh "$2" "$3"
 }
 
+# Functions that need one core each; what they start ends with them.
+side_by_side() { # FUNCTION...
+  local one started status
+  local -A pids
+  started=$(now_ms)
+  for one in "$@"; do
+    (
+      trap 'kill $(jobs -p) 2>/dev/null; exit 143' INT TERM HUP
+      "$one"
+    ) &
+    pids[$one]=$!
+  done
+  for one in "$@"; do
+    status=0
+    wait "${pids[$one]}" || status=$?
+    [[ $status == 0 ]] || record run "$one" 0 1 0 "$started" "not finished: exit $status"
+  done
+}
+
+one_core_tests() {
+  crds types build/bin/oarlock short 600
+  trainer
+  simulation
+  chart
+}
+
+package_tests() {
+  debian_packages
+  command_test packages image 600 tests/images/run.sh
+}
+
 run_all() {
   local started
   section "packages"
@@ -465,12 +504,7 @@ run_all() {
     lints_and_go release
     go_tests e2e core/package/helper e2e -count=1
     integration release
-    crds types build/bin/oarlock short 600
-    trainer
-    simulation
-    debian_packages
-    command_test packages image 600 tests/images/run.sh
-    chart
+    side_by_side one_core_tests package_tests
   fi
   run_sanitizer asan
   run_sanitizer tsan
