@@ -249,6 +249,19 @@ lint_scripts() {
     -type f \( -name "*.sh" -o -path ./.ci/run \) -print0 | xargs -0 shellcheck -x'
 }
 
+# Alerts say what their tests expect, and nothing else.
+alert_rules() {
+  if ! command -v promtool >/dev/null; then
+    skip lint alert-rules "no promtool in PATH (make deps)"
+    return
+  fi
+  # shellcheck disable=SC2016  # the inner shell's own variables
+  command_test lint alert-rules 120 bash -euc 'for tests in plugins/*/monitoring/rules_test.yaml; do
+    promtool check rules "$(dirname "$tests")/rules.yaml"
+    promtool test rules "$tests"
+  done'
+}
+
 go_tests() { # SUITE MODULE PACKAGES FLAGS...   (PACKAGES: units or e2e)
   local suite=$1 module=$2 which=$3 started status=0 json passed failed skipped
   shift 3
@@ -339,6 +352,7 @@ lints_and_go() { # PRESET
   section "lint"
   command_test lint clang-format 120 tools/format.sh --check
   lint_scripts
+  alert_rules
   outside_project
   command_test lint sdk-gcc12 300 tests/sdk/compile.sh "build/$1"
   section "go"

@@ -207,10 +207,15 @@ void servers::effect(const sdk::effect<my_sql_cluster>& what, std::chrono::milli
                       with.admin_password, with.ca};
   try {
     carry_out(o, to, with, deadline);
+    measures_.count(what.ns(), name, o.what, true);
   } catch (const sql_error& e) {
+    measures_.count(what.ns(), name, o.what, false);
     throw sdk::retry_error("StatementFailed",
                            std::string(payload["member"].text()) + ": " +
                                (e.code() != 0 ? std::to_string(e.code()) + ": " : "") + e.what());
+  } catch (const sdk::retry_error&) {
+    measures_.count(what.ns(), name, o.what, false);
+    throw;
   }
 }
 

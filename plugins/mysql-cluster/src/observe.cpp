@@ -171,12 +171,18 @@ json::value ask(sql_session& server, sql_time deadline) {
                        {"clone", ask_clone(server, deadline)}});
 }
 
+void servers::tell(const input& in, const json::value& answer) const {
+  const auto said = json::parse(answer.text());
+  measures_.tell(in.ns(), in.name(), measure(in.primary(), json::node(&said)));
+}
+
 std::optional<json::value> servers::observe(const input& in, std::chrono::milliseconds /*left*/) {
   const std::string name(in.name());
   json::value made = json::object({});
   access with;
   if (auto generated = read_secrets(reads_, in.primary(), name, std::string(in.ns()), with)) {
     made.set("generated", std::move(*generated));
+    tell(in, made);
     return made;  // no server can run before these are there
   }
   const std::string primary = in.primary().status->primary.value_or("");
@@ -204,6 +210,7 @@ std::optional<json::value> servers::observe(const input& in, std::chrono::millis
     all.push_back(std::move(said));
   }
   made.set("members", std::move(all));
+  tell(in, made);
   return made;
 }
 

@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 
+#include "measures.hpp"
 #include "oarlock/sdk/outside.hpp"
 #include "plan.hpp"
 #include "sql.hpp"
@@ -14,10 +15,12 @@ struct access {
   std::string ca;
 };
 
-/// What is outside of Kubernetes: the servers. Thread: any; it keeps nothing between calls.
+/// What is outside of Kubernetes: the servers. Thread: any; it keeps nothing between calls but what
+/// monitoring is told.
 class servers {
  public:
-  explicit servers(const oarlock::sdk::setup& s) : reads_(s.reads), log_(s.log) {}
+  explicit servers(const oarlock::sdk::setup& s)
+      : reads_(s.reads), log_(s.log), measures_(s.metrics) {}
 
   /// Asks every member that has an address, the primary after all others: what a replica has and
   /// the primary has not is then really missing there. Secrets that do not exist are generated, for
@@ -30,8 +33,11 @@ class servers {
               std::chrono::milliseconds time_left);
 
  private:
+  void tell(const input& in, const oarlock::sdk::json::value& answer) const;
+
   oarlock::sdk::live_reader reads_;
   oarlock::sdk::logger log_;
+  measures measures_;
 };
 
 /// What one server says, as view_of() reads it. Throws sql_error.

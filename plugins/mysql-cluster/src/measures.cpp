@@ -1,0 +1,67 @@
+#include "measures.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace mysql_cluster {
+
+namespace sdk = oarlock::sdk;
+namespace json = oarlock::sdk::json;
+
+measured measure(const my_sql_cluster& cluster, json::node observed) {
+  const auto& status = *cluster.status;
+  measured made;
+  made.paused = cluster.spec->paused == true;
+  made.members = *cluster.spec->replicas;
+  made.epoch = static_cast<double>(status.epoch.value_or(0));
+  made.errant = static_cast<int>(status.quarantined.size());
+  made.failover_possible = sdk::is_condition(status.conditions, "FailoverPossible");
+  const std::string primary = status.primary.value_or("");
+  for (const auto member : observed["members"]) {
+    if (!member["reachable"].boolean()) continue;
+    ++made.answering;
+    made.available |= member["name"].text() == primary && member["writable"].boolean();
+  }
+  made.healthy = made.available && status.phase.text() == "Ready";
+  // "1/2", as the status says it.
+  const std::string synced = status.synced.value_or("");
+  (void)std::from_chars(synced.data(), synced.data() + synced.size(), made.synced);
+  return made;
+}
+
+measures::measures(const sdk::metrics& made) {
+  const sdk::metrics::labels of_cluster = {"cluster_namespace", "cluster"};
+  available_ = made.gauges("available", "1: the primary answers and takes writes", of_cluster);
+  healthy_ = made.gauges("healthy", "1: and every replica has everything", of_cluster);
+  failover_possible_ =
+      made.gauges("failover_possible", "1: the loss of the primary would be survived", of_cluster);
+  paused_ = made.gauges("paused", "1: spec.paused is true", of_cluster);
+  members_ = made.gauges("members", "Members that there shall be", of_cluster);
+  answering_ = made.gauges("members_answering", "Members whose server answers", of_cluster);
+  synced_ = made.gauges("replicas_synced", "Replicas that have everything", of_cluster);
+  errant_ =
+      made.gauges("members_errant", "Members with transactions that no primary had", of_cluster);
+  epoch_ = made.gauges("primary_epoch", "Grows with each change of the primary", of_cluster);
+  effects_ = made.counters("effects_total", "What was done on servers, by outcome: done or failed",
+                           {"cluster_namespace", "cluster", "effect", "outcome"});
+}
+
+void measures::tell(std::string_view ns, std::string_view name, const measured& what) const {
+  const auto set = [&](const gauges& of, double value) { of.add({ns, name}).set(value); };
+  set(available_, what.available);
+  set(healthy_, what.healthy);
+  set(failover_possible_, what.failover_possible);
+  set(paused_, what.paused);
+  set(members_, what.members);
+  set(answering_, what.answering);
+  set(synced_, what.synced);
+  set(errant_, what.errant);
+  set(epoch_, what.epoch);
+}
+
+void measures::count(std::string_view ns, std::string_view name, std::string_view effect,
+                     bool done) const {
+  effects_.add({ns, name, effect, done ? "done" : "failed"}).increment();
+}
+
+}  // namespace mysql_cluster
