@@ -14,6 +14,7 @@
 namespace oarlock::abi {
 namespace {
 
+using oarlock::testing::finished;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -32,12 +33,18 @@ constexpr const char* remedy =
     "\nThe plugin ABI differs from what was accepted. If that is meant: raise OARLOCK_ABI_MINOR, "
     "build and run abi_accept, and review its changes in tests/abi/accepted.\n";
 
+// Of a compiler that has to share the machine.
+constexpr std::chrono::seconds tool_limit{200};
+
+finished run(const std::vector<std::string>& argv) {
+  return oarlock::testing::run(argv, {}, tool_limit);
+}
+
 // --- the three guards: empty when green, else what is wrong ---
 
 std::string layout_guard(const fs::path& headers) {
-  const auto done =
-      oarlock::testing::run({C_COMPILER, "-std=c11", "-fsyntax-only", "-I", headers.string(), "-I",
-                             source_dir.string(), (accepted_dir() / "layout.c").string()});
+  const auto done = run({C_COMPILER, "-std=c11", "-fsyntax-only", "-I", headers.string(), "-I",
+                         source_dir.string(), (accepted_dir() / "layout.c").string()});
   return done.exit_code == 0 ? "" : done.err + remedy;
 }
 
@@ -49,8 +56,8 @@ std::string snapshot_guard(const fs::path& headers) {
 // The probe, built against `include`, as `file`.
 std::string built_probe(const fs::path& include, const fs::path& file) {
   const auto source = (source_dir / "tests/abi/probe.cpp").string();
-  const auto done = oarlock::testing::run({CXX_COMPILER, "-std=c++17", "-g", "-shared", "-fPIC",
-                                           "-I", include.string(), source, "-o", file.string()});
+  const auto done = run({CXX_COMPILER, "-std=c++17", "-g", "-shared", "-fPIC", "-I",
+                         include.string(), source, "-o", file.string()});
   EXPECT_EQ(done.exit_code, 0) << done.err;
   return file.string();
 }
@@ -61,7 +68,7 @@ std::string abidiff_guard(const fs::path& headers) {
   static const auto accepted = built_probe(accepted_dir() / "include", kept.path() / "probe.so");
   const folder here;
   const auto now = built_probe(headers, here.path() / "probe.so");
-  const auto done = oarlock::testing::run({ABIDIFF, accepted, now});
+  const auto done = run({ABIDIFF, accepted, now});
   return done.exit_code == 0 ? "" : done.out + done.err + remedy;
 }
 
@@ -105,7 +112,7 @@ TEST(abi_guard, the_probe_reaches_all_types) {
   if (!has_abidiff()) GTEST_SKIP() << no_abidiff;
   const folder here;
   const auto file = built_probe(include_dir, here.path() / "probe.so");
-  const auto seen = oarlock::testing::run({ABIDW, file}).out;
+  const auto seen = run({ABIDW, file}).out;
   const auto items = items_of(declarations(include_dir));
   for (const auto& name : items.structs)
     EXPECT_THAT(seen, HasSubstr("'" + name + "'"));
