@@ -6,9 +6,13 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -27,6 +31,34 @@ task<T> run_on(executor where, task<T> work) {
   } else {
     co_return co_await boost::asio::co_spawn(where, std::move(work), boost::asio::use_awaitable);
   }
+}
+
+/// Calls `work`, a function that awaits nothing, on `where`, and resumes the caller on the caller's
+/// own executor with what it returned or threw. One hop there and one back: a coroutine that never
+/// waits is posted once more on `where` before it comes back.
+template <class F>
+task<std::invoke_result_t<F&>> call_on(executor where, F work) {
+  namespace asio = boost::asio;
+  std::optional<std::invoke_result_t<F&>> made;
+  const auto start = [&](auto resume) {
+    auto back = asio::make_work_guard(resume);
+    // The handler owns this coroutine's frame: what it refers to lives until it has been called.
+    asio::post(where, [&, back = std::move(back), resume = std::move(resume)]() mutable {
+      std::exception_ptr failure;
+      try {
+        made.emplace(work());
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      asio::dispatch(back.get_executor(), [resume = std::move(resume), failure]() mutable {
+        std::move(resume)(failure);
+      });
+    });
+  };
+  asio::use_awaitable_t<executor> token;
+  co_await asio::async_initiate<asio::use_awaitable_t<executor>, void(std::exception_ptr)>(start,
+                                                                                           token);
+  co_return std::move(*made);
 }
 
 /// Starts `work` on `where` and lets it go. An exception that escapes it is a bug and terminates.

@@ -32,13 +32,13 @@ bool is_cancelled(const error& e) {
 
 // Runs on the lane. Nothing may be thrown there: not by the plugin, whose bridge catches, and not
 // by the core; what is, costs this key a retry and nobody else anything.
-task<work> plan_and_compare(reconciler* decide, plan_input* input, const child_lookup* children,
-                            key_reads::parts for_reads) {
+work plan_and_compare(reconciler* decide, plan_input* input, const child_lookup* children,
+                      key_reads::parts for_reads) {
   std::string what;
   try {
     key_reads reads(for_reads, for_reads.clock_source->now() + observe_limit);
     input->reads = &reads;
-    co_return make_work(*decide, *input, *children);
+    return make_work(*decide, *input, *children);
   } catch (const std::exception& e) {
     what = e.what();
   } catch (...) {
@@ -46,35 +46,35 @@ task<work> plan_and_compare(reconciler* decide, plan_input* input, const child_l
   }
   work broken;
   broken.refused = error{controller_error::panicked, "an exception left the core: " + what};
-  co_return broken;
+  return broken;
 }
 
 // Runs on the lane, perhaps long after it was asked for: leadership and time are looked at here.
-task<effect_output> act(reconciler* decide, effect_input* input, key_reads::parts for_reads,
-                        steady_time deadline) {
+effect_output act(reconciler* decide, effect_input* input, key_reads::parts for_reads,
+                  steady_time deadline) {
   const log_scope said(input->log);
   std::string what;
   try {
     if (input->gate != nullptr && !OARLOCK_MUTANT("effect_outside_of_the_write_window")) {
       const auto open = input->gate->check();
-      if (!open) co_return effect_output{plan_verdict::retry, {}, {}, open.error()};
+      if (!open) return effect_output{plan_verdict::retry, {}, {}, open.error()};
     }
     input->time_left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - for_reads.clock_source->now());
     if (input->time_left <= 0ms) {
-      co_return effect_output{plan_verdict::retry, "EffectTimeout",
-                              "no worker was free in time: not started"};
+      return effect_output{plan_verdict::retry, "EffectTimeout",
+                           "no worker was free in time: not started"};
     }
     key_reads reads(for_reads, deadline);
     input->reads = &reads;
-    co_return decide->effect(*input);
+    return decide->effect(*input);
   } catch (const std::exception& e) {
     what = e.what();
   } catch (...) {
     what = "something that is not a std::exception";
   }
-  co_return effect_output{plan_verdict::retry, "ReconcilePanicked",
-                          "an exception left the core: " + what};
+  return effect_output{plan_verdict::retry, "ReconcilePanicked",
+                       "an exception left the core: " + what};
 }
 
 const char* result_of(const effect_output& done) {
@@ -131,8 +131,9 @@ task<effect_output> controller::state::perform(key_run_ptr run, effect_input inp
   const auto deadline =
       std::min<steady_time>(run->began + spec.reconcile_timeout, begin + effect_limit);
   run->in_plugin = "effect " + input.what.name;
-  auto done = co_await run_on(parts_.lane,
-                              act(parts_.plan, &input, reads_for(run, input.primary), deadline));
+  auto done = co_await call_on(parts_.lane, [&] {
+    return act(parts_.plan, &input, reads_for(run, input.primary), deadline);
+  });
   run->in_plugin.clear();
   metrics.effect_ended(result_of(done), now() - begin);
   if (done.reason == threw_reason) metrics.panics.add();
@@ -152,8 +153,9 @@ key_reads::parts controller::state::reads_for(const key_run_ptr& run, cache::obj
 task<work> controller::state::make_in_time(key_run_ptr run, plan_input* input,
                                            const child_lookup* lookup) {
   run->in_plugin = "plan";
-  auto made = co_await run_on(
-      parts_.lane, plan_and_compare(parts_.plan, input, lookup, reads_for(run, input->primary)));
+  auto made = co_await call_on(parts_.lane, [&] {
+    return plan_and_compare(parts_.plan, input, lookup, reads_for(run, input->primary));
+  });
   run->in_plugin.clear();
   const bool threw =
       (made.refused && made.refused->code == controller_error::panicked) ||

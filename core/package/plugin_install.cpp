@@ -24,11 +24,6 @@ constexpr std::size_t crds_max = 64;
 
 const kube::resource secrets{"", "v1", "Secret", "secrets", true};
 
-template <class F>
-task<std::invoke_result_t<F>> job(F work) {
-  co_return work();
-}
-
 error refused(package_error code, std::string message) {
   return {code, std::move(message)};
 }
@@ -159,7 +154,7 @@ task<result<>> plugin_controller::state::pull(self_ptr self, tracked_ptr t, std:
   }
   fetch_request request;
   const auto policy = self->p.image_policy;
-  auto admin = co_await run_on(self->p.worker, job([policy] { return read_image_policy(policy); }));
+  auto admin = co_await call_on(self->p.worker, [policy] { return read_image_policy(policy); });
   if (!admin) co_return admin.error();
   request.admin = std::move(*admin);
   auto names = t->want.pull_secrets;
@@ -178,9 +173,8 @@ task<result<>> plugin_controller::state::pull(self_ptr self, tracked_ptr t, std:
   --self->pulls;
   if (!image) co_return image.error();
   const auto name = t->name;
-  auto looked = co_await run_on(self->p.worker, job([fetched = *image, folder, name] {
-                                  return look_at(fetched, folder, name);
-                                }));
+  auto looked = co_await call_on(
+      self->p.worker, [fetched = *image, folder, name] { return look_at(fetched, folder, name); });
   const auto by_digest = repository_of(ref) + "@" + image->digest;
   // Also of what is refused: its digest is what was looked at.
   if (ref == t->want.image) {
