@@ -139,9 +139,7 @@ void on_fatal_signal(int signal, siginfo_t* info, void*) {
 
 void on_no_memory() {
   if (!needs_memory) throw std::bad_alloc();
-  record("out of memory");
-  std::signal(SIGABRT, SIG_DFL);
-  std::abort();
+  memory_has_run_out();
 }
 
 void on_exit() {
@@ -208,6 +206,12 @@ void record_overflow_here() {
 
 void end_without_memory() {
   needs_memory = true;
+}
+
+void memory_has_run_out() {
+  record("out of memory");
+  std::signal(SIGABRT, SIG_DFL);
+  std::abort();
 }
 
 }  // namespace oarlock::daemon

@@ -30,4 +30,7 @@ void record_overflow_here();
 /// plugin's lane one plan fails and is made again.
 void end_without_memory();
 
+/// Ends the process with a record, in any thread.
+[[noreturn]] void memory_has_run_out();
+
 }  // namespace oarlock::daemon

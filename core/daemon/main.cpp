@@ -5,8 +5,10 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <new>
 
 #include "core/base/asio_timers.hpp"
 #include "core/base/log.hpp"
@@ -48,6 +50,44 @@ oarlock::kube::cluster_config without_identity(oarlock::kube::cluster_config c) 
 }
 
 }  // namespace
+
+#ifndef OARLOCK_SANITIZED
+// RapidJSON writes to what malloc returned without a look at it, in plugins as in the core. So
+// where little memory is asked for and there is none, that is said here, and is no SIGSEGV of
+// whoever asked. C++ has its own answer, on a plugin's lane std::bad_alloc (crash_record.hpp).
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_realloc(void* old, std::size_t size);
+}
+
+namespace {
+
+void* looked_at(void* memory, std::size_t size) {
+  constexpr std::size_t little = 1U << 20U;  // who asks for more looks, or has a limit
+  if (memory == nullptr && size > 0 && size <= little) oarlock::daemon::memory_has_run_out();
+  return memory;
+}
+
+}  // namespace
+
+extern "C" {
+[[gnu::visibility("default")]] void* malloc(std::size_t size) noexcept {
+  return looked_at(__libc_malloc(size), size);
+}
+[[gnu::visibility("default")]] void* realloc(void* old, std::size_t size) noexcept {
+  return looked_at(__libc_realloc(old, size), size);
+}
+}
+
+[[gnu::visibility("default")]] void* operator new(std::size_t size) {
+  for (;;) {
+    if (void* out = __libc_malloc(size > 0 ? size : 1); out != nullptr) return out;
+    const auto handler = std::get_new_handler();
+    if (handler == nullptr) throw std::bad_alloc();
+    handler();
+  }
+}
+#endif
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
