@@ -65,6 +65,25 @@ TEST_F(cli, inspect_tells_what_it_found_before_the_refusal) {
               HasSubstr("404cdd7bc109c432f8cc2443b45bcfe95980f5107215c645236e577929ac3e52"));
 }
 
+TEST_F(cli, inspect_tells_what_may_be_configured) {
+  write("libcat.so", "meow");
+  write("plugin.yaml", manifest);
+  EXPECT_THAT(inspect(folder_).text, HasSubstr("\nconfigured  by nothing\n"));
+  write("plugin.yaml", std::string(manifest) + R"(  configSchema:
+    type: object
+    required: [food]
+    properties:
+      food: {type: string, enum: [fish, mice], description: "What\nit \e[31mgets."}
+      naps: {type: integer, minimum: 1, default: 9}
+      home: {type: object, properties: {door: {type: boolean, default: true}}}
+)");
+  EXPECT_THAT(inspect(folder_).text,
+              HasSubstr("\nconfigured  by --plugin-config=cat=FILE, in YAML\n"
+                        "  food       one of fish, mice, required: What it  [31mgets.\n"
+                        "  naps       an integer of at least 1, default 9\n"
+                        "  home.door  true or false, default true\n"));
+}
+
 TEST_F(cli, types_of_a_build_include_what_tells_that_they_have_changed) {
   const auto crd = write("cat.yaml", R"(apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

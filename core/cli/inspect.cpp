@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
+#include "core/json/parse.hpp"
 #include "core/plugin/checks.hpp"
+#include "core/plugin/config_schema.hpp"
 #include "oarlock/abi.h"
 
 namespace oarlock::cli {
@@ -54,6 +57,32 @@ void add_controller(std::string& out, const controller::controller_spec& c) {
          fmt::format("{}{}{}, mapped by {}{}", kind_text(watch.resource),
                      watch.label_selector.empty() ? "" : " with ", watch.label_selector,
                      mapping_text(watch), writes_text(watch)));
+  }
+}
+
+// An image may be anybody's: what a terminal would obey is not printed.
+std::string on_one_line(std::string text) {
+  const auto controls = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  std::replace_if(text.begin(), text.end(), controls, ' ');
+  return text;
+}
+
+// What an administrator may say to it, a line for each key.
+void add_configuration(std::string& out, const plugin::manifest& declared) {
+  if (declared.config_schema.empty()) return line(out, "configured", "by nothing");
+  const auto schema = json::parse(declared.config_schema);
+  if (!schema) return;  // read_manifest() has looked at it
+  line(out, "configured", fmt::format("by --plugin-config={}=FILE, in YAML", declared.name));
+  const auto keys = plugin::keys_of_schema(*schema);
+  std::size_t width = 0;
+  for (const auto& key : keys)
+    width = std::max(width, key.path.size());
+  for (const auto& key : keys) {
+    const std::string told = fmt::format("{:<{}}  {}{}{}{}", key.path, width, key.type,
+                                         key.is_required ? ", required" : "",
+                                         key.fallback.empty() ? "" : ", default " + key.fallback,
+                                         key.description.empty() ? "" : ": " + key.description);
+    out += "  " + on_one_line(told) + "\n";
   }
 }
 
@@ -127,6 +156,7 @@ report inspect(const std::filesystem::path& path) {
                      found.declared->abi_minor, OARLOCK_ABI_MAJOR, OARLOCK_ABI_MINOR));
     for (const auto& c : found.declared->controllers)
       add_controller(r.text, c);
+    add_configuration(r.text, *found.declared);
   }
   if (!found.library_file.empty()) line(r.text, "library", found.library_file.string());
   if (!found.sha256.empty()) line(r.text, "sha256", found.sha256);

@@ -406,7 +406,52 @@ class schema_checker {
   std::optional<config_fault> fault_;
 };
 
+class key_lister {
+ public:
+  std::vector<config_key> run(const Value& schema) {
+    list_fields(schema, "");
+    return std::move(keys_);
+  }
+
+ private:
+  // As deep as levels_max.
+  void list_fields(const Value& schema, const std::string& prefix) {
+    const Value* properties = member(schema, "properties");
+    if (properties == nullptr) return;
+    const Value* required = member(schema, "required");
+    for (const auto& one : properties->GetObject()) {
+      bool is_required = false;
+      if (required != nullptr) {
+        const auto& all = required->GetArray();
+        is_required = std::find(all.begin(), all.end(), one.name) != all.end();
+      }
+      list(one.value, prefix + std::string(text_of(one.name)), is_required);
+    }
+  }
+
+  void list(const Value& schema, const std::string& path, bool is_required) {
+    const auto type = word(schema, "type");
+    if (type != "object" || is_free(schema)) {
+      const Value* fallback = member(schema, "default");
+      keys_.push_back({path, is_free(schema) ? "a map of anything" : wanted(schema), is_required,
+                       fallback == nullptr ? "" : shown(*fallback),
+                       std::string(word(schema, "description"))});
+    }
+    if (const Value* items = member(schema, "items")) list(*items, path + "[]", false);
+    if (const Value* more = member(schema, "additionalProperties")) {
+      list(*more, path + ".<key>", false);
+    }
+    list_fields(schema, path + ".");
+  }
+
+  std::vector<config_key> keys_;
+};
+
 }  // namespace
+
+std::vector<config_key> keys_of_schema(const Value& schema) {
+  return key_lister().run(schema);
+}
 
 std::optional<config_fault> fault_of_schema(const Value& schema) {
   return schema_checker().run(schema);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/plugin/yaml.hpp"
 
@@ -22,5 +23,18 @@ struct config_fault {
 /// in, as the API server does for objects. `schema` has no fault.
 [[nodiscard]] std::optional<config_fault> complete_config(rapidjson::Document& config,
                                                           const rapidjson::Value& schema);
+
+/// One thing that can be configured, in words for people.
+struct config_key {
+  std::string path;  ///< "engine.power", "ports[].name", "flags.<key>"
+  std::string type;  ///< "an integer from 1 to 40"
+  bool is_required = false;
+  std::string fallback;     ///< the default as JSON, shortened; empty: none
+  std::string description;  ///< of the schema, may be empty
+};
+
+/// What a schema without fault lets an administrator say, in its order. Maps whose keys it names
+/// are told by these.
+[[nodiscard]] std::vector<config_key> keys_of_schema(const rapidjson::Value& schema);
 
 }  // namespace oarlock::plugin

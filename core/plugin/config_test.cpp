@@ -83,6 +83,30 @@ TEST(config_schema, faults_are_named_with_their_place) {
     EXPECT_THAT(fault_of(schema), HasSubstr(message)) << schema;
 }
 
+TEST(config_schema, keys_are_told_in_words) {
+  std::string told;
+  for (const auto& key : keys_of_schema(*json::parse(sailor))) {
+    told += key.path + ": " + key.type + (key.is_required ? "; required" : "") +
+            (key.fallback.empty() ? "" : "; default " + key.fallback) + "\n";
+  }
+  EXPECT_EQ(told,
+            "home: text (characters from 1 to 5) that matches ^[a-z]+$; required\n"
+            "crew: a 32-bit integer from 1 to 40; default 3\n"
+            "miles: an integer\n"
+            "small: a 32-bit integer\n"
+            "rig: one of sloop, ketch; default \"sloop\"\n"
+            "fast: true or false\n"
+            "speed: a number of at least 0.5\n"
+            "engine.on: true or false; default true\n"
+            "engine.power: an integer\n"
+            "ports: a list (items from 1 to 2)\n"
+            "ports[].name: text; required\n"
+            "ports[].depth: an integer; default 4\n"
+            "flags.<key>: true or false\n"
+            "notes: a map of anything\n");
+  EXPECT_TRUE(keys_of_schema(*json::parse(R"({"type":"object"})")).empty());
+}
+
 TEST(config_schema, is_bounded) {
   std::string deep = R"({"type":"object"})";
   for (int i = 0; i < 15; ++i)
