@@ -72,7 +72,9 @@ CLI::App* add_types(CLI::App& app, oarlock::cli::types_options& o) {
   generate->require_subcommand(1);
   auto* types = generate->add_subcommand(
       "types", "Make C++ structs of CustomResourceDefinitions: a header for each version");
-  types->add_option("FILE", o.files, "CustomResourceDefinitions in YAML or JSON, one in each file");
+  types->add_option("FILE", o.files,
+                    "CustomResourceDefinitions in YAML or JSON, one in each file, or a plugin.yaml "
+                    "with a configSchema");
   auto* kinds = types->add_option("--kind", o.kinds, "Built-in kinds, like apps/v1/Deployment");
   types
       ->add_option("--openapi", o.openapi,
@@ -83,6 +85,15 @@ CLI::App* add_types(CLI::App& app, oarlock::cli::types_options& o) {
   types->add_option(
       "--stamp", o.stamp,
       "Write this file when a header has changed; the headers include it, for builds");
+  types->footer(
+      "Example:\n"
+      "  oarlock generate types crds/example.com_myapps.yaml -o include\n"
+      "writes include/example.com/v1alpha1/my_app.hpp; the struct is "
+      "example_com::v1alpha1::my_app:\n"
+      "  auto app = oarlock::sdk::from_json<example_com::v1alpha1::my_app>(text);\n"
+      "  app.spec->replicas = 3;\n"
+      "  text = oarlock::sdk::to_json(app);  // with all fields that the struct does not know\n"
+      "In a project of `oarlock init` the build does this for crds/ and plugin.yaml.");
   return types;
 }
 
