@@ -55,6 +55,7 @@ for program in build/release/bench/*; do
     *) timeout -k 20 300 "$program" --benchmark_out="build/bench/$name.json" ;;
   esac
 done
+[[ ${BENCH_ONLY:-all} != all ]] || bench/lines.sh
 bench/peers/build.sh "$out" "$peers"
 for name in cache operators fleet; do
   [[ ${BENCH_ONLY:-all} =~ ^(all|$name)$ ]] || continue
