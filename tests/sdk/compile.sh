@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The SDK with GCC 12, the oldest compiler that plugins may be built with: the typed plugin myapp
-# compiles without a warning, and misuse does not compile and says why.
+# The SDK with GCC 12, the oldest compiler that plugins may be built with, and without coroutines:
+# it and the typed plugin myapp compile without a warning, misuse does not compile and says why.
 #
 #   tests/sdk/compile.sh BUILD     a build folder whose plugins are built, as build/dev
 set -euo pipefail
@@ -15,15 +15,17 @@ work=$(mktemp -d)
 readonly work
 trap 'rm -rf "$work"' EXIT
 
-readonly flags=(-std=c++20 -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror -fmax-errors=5
+readonly flags=(-std=c++20 -fno-coroutines -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow
+  -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror -fmax-errors=5
   -DRAPIDJSON_HAS_STDSTRING=1 -Iplugin-api/include -Iplugin-api/sdk "-I$build/plugin-api/types"
   "-I$build/plugin-objects/myapp/plugin_myapp-types")
 
-echo "== myapp"
-for source in plugins/myapp/src/*.cpp; do
-  echo "#include \"$PWD/$source\""
-done >"$work/myapp.cpp"
+echo "== myapp, and every header of the SDK"
+{
+  for source in plugins/myapp/src/*.cpp; do echo "#include \"$PWD/$source\""; done
+  find plugin-api/sdk/oarlock -name '*.hpp' -not -path '*/testing/*' |
+    sed "s|.*|#include \"$PWD/&\"|"
+} >"$work/myapp.cpp"
 g++-12 "${flags[@]}" "$work/myapp.cpp"
 
 echo "== kinds whose names meet"
