@@ -509,7 +509,7 @@ run_all() {
   local started
   section "packages"
   started=$(now_ms)
-  limited_shown 2400 tools/deps.sh build go node rust registry mysql images python ||
+  limited_shown 2400 tools/deps.sh build go node rust registry mysql images python packages ||
     record packages deps 0 1 0 "$started" "see above"
   build mysql || true # a row of its own; what needs it says so
   # The sanitizers' presets have the asserts of dev: it is not built a fourth time.

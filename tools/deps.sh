@@ -2,7 +2,7 @@
 # Installs what the project needs from Debian, and nothing when it is all there.
 #
 #   tools/deps.sh [--list] [GROUP...]      groups: build go node (the default) rust registry
-#                                          mysql images python
+#                                          mysql images python packages
 #
 #   --list  only prints the names of the packages that are missing
 #
@@ -14,6 +14,7 @@
 #   mysql   what makes a root file system with MySQL, and runs servers in it
 #   images     what makes container images without an engine or a public registry
 #   python  Python with virtual environments, for the trainer of ml-pipeline
+#   packages   what judges our own Debian packages
 #
 # On Debian 12 two suites are added beside the ones the machine already uses, from the same mirror:
 # bookworm-backports, and trixie pinned so low that a package comes from it only when named here.
@@ -90,6 +91,8 @@ packages_mysql() { printf '%s\n' bubblewrap mmdebstrap; }
 packages_images() { printf '%s\n' buildah mmdebstrap; }
 
 packages_python() { printf '%s\n' python3 python3-venv; }
+
+packages_packages() { echo lintian; }
 
 packages_node() {
   cat <<'LIST'
@@ -273,9 +276,9 @@ main() {
   fi
   [[ $# -gt 0 ]] || set -- build go node
   for group in "$@"; do
-    [[ $group =~ ^(build|go|node|rust|registry|mysql|images|python)$ ]] ||
+    [[ $group =~ ^(build|go|node|rust|registry|mysql|images|python|packages)$ ]] ||
       die "unknown group '$group'; expected: build, go, node, rust, registry, mysql,
-  images, python"
+  images, python, packages"
   done
   if [[ $list == yes ]]; then
     wanted_packages "$@" | missing_packages | awk '{print $1}' | xargs
