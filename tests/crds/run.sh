@@ -21,6 +21,14 @@ readonly flags=(-std=c++20 -O0 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -W
   -Wnon-virtual-dtor -Woverloaded-virtual -Werror -DRAPIDJSON_HAS_STDSTRING=1
   -Iplugin-api/sdk -Iplugin-api/include -I.)
 readonly json_seconds=20
+if [[ $which == long ]]; then
+  # All checkouts together are 2 GB: one is there at a time. What the machine's own cache has is
+  # taken from there.
+  kept=file://$(go env GOMODCACHE)/cache/download
+  proxies=$(go env GOPROXY)
+  flags_of_go=$(go env GOFLAGS)
+  export GOMODCACHE=$work/modules GOPROXY=$kept,$proxies GOFLAGS="$flags_of_go -modcacherw"
+fi
 
 # The module's folder; fails when the proxy gives something else than the pinned hash.
 folder_of() { # MODULE VERSION HASH
@@ -85,14 +93,16 @@ EOF
 }
 
 check_module() { # MODULE VERSION HASH CRDS SAMPLES LEFT-OUT
-  local folder here files=() sample_folders=() pattern started=$SECONDS
+  local folder here files=() patterns folders sample_folders=() pattern started=$SECONDS
   here=$work/$(basename "$1")
   folder=$(folder_of "$1" "$2" "$3")
-  for pattern in $4; do
+  read -ra patterns <<<"$4" # not expanded yet: this tree has a deploy/crds, too
+  for pattern in "${patterns[@]}"; do
     # shellcheck disable=SC2206  # the pattern is to be expanded
     files+=("$folder"/$pattern)
   done
-  for pattern in $5; do sample_folders+=("$folder/$pattern"); done
+  read -ra folders <<<"$5"
+  for pattern in "${folders[@]}"; do sample_folders+=("$folder/$pattern"); done
   "$oarlock" generate types "${files[@]}" -o "$here/types" >/dev/null
   sources "$here/types" "$here/sources"
   kinds="^kind: *($(grep -rhoP '::string_view kind = "\K[A-Za-z0-9]+' "$here/types" | sort -u |
@@ -105,6 +115,8 @@ check_module() { # MODULE VERSION HASH CRDS SAMPLES LEFT-OUT
     "$(find "$here/types" -name '*.hpp' -exec cat {} + | wc -l)"
   if [[ $5 == - ]]; then "$here/program"; else "$here/program" "$here"/samples/*.json; fi
   echo "  $((SECONDS - started)) s"
+  rm -rf "$here"
+  [[ $which != long ]] || rm -rf "$GOMODCACHE"
 }
 
 while IFS="|" read -r -u 3 module version hash short long folders left_out; do
