@@ -56,6 +56,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "must be one line each"},
         bad_cluster{"schema", "a", ", bootstrap: {database: mysql}", "MySQL's own schemas"},
         bad_cluster{"root", "a", ", bootstrap: {owner: root}", "must not be root"},
+        bad_cluster{"backup_alone", "a", ", bootstrap: {backupName: b}", "belong together"},
+        bad_cluster{"backup_name", "a", ", bootstrap: {backupName: a.b, claimName: c}",
+                    "must be the name of a MySQLBackup"},
         bad_cluster{"policy", "a", ", failover: {policy: Never}", "Automatic"},
         bad_cluster{"long_name", std::string(47, 'a'), "", "at most 46 characters"},
         bad_cluster{"dots", "a.b", "", "must not contain dots"}),
@@ -74,6 +77,70 @@ TEST(MySQLCluster, KeepsWhatCannotChange) {
   EXPECT_THAT(refused(R"({"spec":{"bootstrap":{"database":"b"}}})"), HasSubstr("bootstrap cannot"));
   c.must({"scale", "mysqlcluster", "fixed", "--replicas=5"});
   c.must({"delete", "mysqlcluster", "fixed"});
+}
+
+// A backup that cannot be loaded can be taken back; once there is a primary it is history.
+TEST(MySQLCluster, KeepsTheBackupThatItWasMadeOf) {
+  auto& c = with_definitions();
+  c.must({"apply", "-f", "-"}, mysql_yaml("begun", ", bootstrap: {backupName: a, claimName: c}"));
+  const auto name = [&](const std::string& backup) {
+    return c.kubectl({"patch", "mysqlcluster", "begun", "--type=merge", "-p",
+                      R"({"spec":{"bootstrap":{"backupName":")" + backup + R"("}}})"});
+  };
+  EXPECT_EQ(name("b").exit_code, 0);
+  c.must({"patch", "mysqlcluster", "begun", "--subresource=status", "--type=merge", "-p",
+          R"({"status":{"primary":"begun-0"}})"});
+  EXPECT_THAT(name("c").err, HasSubstr("once the cluster has a primary"));
+  c.must({"delete", "mysqlcluster", "begun"});
+}
+
+std::string backup_yaml(const std::string& name, const std::string& cluster,
+                        const std::string& more) {
+  return "apiVersion: mysql.oarlock.dev/v1alpha1\nkind: MySQLBackup\nmetadata: {name: " + name +
+         "}\nspec: {clusterName: " + cluster + ", storage: {claimName: backups}" + more + "}\n";
+}
+
+TEST(MySQLBackup, IsTakenOnceAndAsItWasAskedFor) {
+  auto& c = with_definitions();
+  EXPECT_THAT(c.kubectl({"create", "--dry-run=server", "-f", "-"}, backup_yaml("a.b", "x", "")).err,
+              HasSubstr("must not contain dots"));
+  c.must({"create", "-f", "-"}, backup_yaml("fixed", "x", ""));
+  EXPECT_THAT(c.kubectl({"patch", "mysqlbackup", "fixed", "--type=merge", "-p",
+                         R"({"spec":{"clusterName":"y"}})"})
+                  .err,
+              HasSubstr("a backup is taken once"));
+  c.must({"delete", "mysqlbackup", "fixed"});
+}
+
+// Its Job is one that Kubernetes takes, is made once, and what has ended stays so.
+TEST(MySQLBackup, GetsOneJob) {
+  auto& c = with_definitions();
+  daemon d(c, {{"mysql-cluster"}, {}, false, {}});
+  ASSERT_TRUE(d.wait_ready(60s)) << d.process().log();
+  // Nothing is done to a paused cluster: its status is what is written here.
+  c.must({"apply", "-f", "-"}, mysql_yaml("still", ", paused: true"));
+  c.must({"patch", "mysqlcluster", "still", "--subresource=status", "--type=merge", "-p",
+          R"({"status":{"primary":"still-0","replicaCount":0,"opened":true,"members":[)"
+          R"({"name":"still-0","role":"Primary","address":"127.0.0.1"}]}})"});
+  c.must({"apply", "-f", "-"},
+         "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: backups}\nspec: {"
+         "accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n");
+  c.must({"create", "-f", "-"}, backup_yaml("taken", "still", ""));
+  c.must({"create", "-f", "-"}, backup_yaml("late", "nobody", ", startDeadlineSeconds: 0"));
+  const auto reaches = [&](const char* backup, const char* path, const char* wanted) {
+    return eventually([&] { return c.field("mysqlbackup", backup, "default", path) == wanted; },
+                      60s);
+  };
+  EXPECT_TRUE(reaches("late", ".status.reason", "ClusterNotFound")) << d.process().log();
+  EXPECT_EQ(c.field("mysqlbackup", "late", "default", ".status.phase"), "Failed");
+  ASSERT_TRUE(reaches("taken", ".status.phase", "Running")) << d.process().log();
+  EXPECT_FALSE(c.get("job", "taken-backup", "default").empty());
+  c.must({"delete", "job", "taken-backup"});
+  EXPECT_TRUE(reaches("taken", ".status.reason", "JobLost")) << d.process().log();
+  c.must({"annotate", "mysqlbackup", "taken", "touched=1"});
+  c.must({"delete", "mysqlbackup", "late", "taken"});
+  c.must({"delete", "pvc", "backups", "--wait=false"});
+  c.must({"delete", "mysqlcluster", "still", "--wait=false"});
 }
 
 // Its Secrets are generated once, and stay as they are.

@@ -15,6 +15,7 @@ readonly here=$root/plugins/mysql-cluster/image
 readonly work=$root/build/mysql
 readonly series=${MYSQL_SERIES:-9}
 readonly mysql_user=999
+readonly programs=("$here/oarlock-mysql" "$here/oarlock-mysql-backup")
 # An image is of one time, whenever it is made.
 epoch=${SOURCE_DATE_EPOCH:-$(cat "$root/deploy/images/epoch")}
 readonly epoch
@@ -112,7 +113,7 @@ save() { # OUT NAME CONFIG-JSON
 
 save_mysql() { # OUT NAME
   mysql_packages
-  install -D -m 755 "$here/oarlock-mysql" "$temporary/ours/usr/local/bin/oarlock-mysql"
+  install -D -m 755 -t "$temporary/ours/usr/local/bin" "${programs[@]}"
   save "$1" "$2" "$(jq -n --arg user "$mysql_user:$mysql_user" '{User: $user,
     Entrypoint: ["/usr/local/bin/oarlock-mysql"], Cmd: ["run"], WorkingDir: "/tmp",
     Env: ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
@@ -129,13 +130,14 @@ save_exporter() { # OUT NAME
 unpack_root() { # DIR
   local print
   mysql_packages
-  print=$(cat "$archive.made" "$here/oarlock-mysql" | sha256sum)
+  print=$(cat "$archive.made" "${programs[@]}" | sha256sum)
   [[ $(cat "$1.made" 2>/dev/null) != "$print" || ! -d $1 ]] || return 0
   rm -rf "$1" "$1.new" "$1.made"
   mkdir -p "$1.new"
   tar -xf "$archive" -C "$1.new" --no-same-owner --exclude './dev/*'
-  mkdir -p "$1.new"/{dev,proc,tmp,run/mysqld,var/lib/mysql,etc/oarlock-mysql/{config,accounts,tls}}
-  install -D -m 755 "$here/oarlock-mysql" "$1.new/usr/local/bin/oarlock-mysql"
+  mkdir -p "$1.new"/{dev,proc,tmp,backup,run/mysqld,var/lib/mysql} \
+    "$1.new"/etc/oarlock-mysql/{config,accounts,tls}
+  install -D -m 755 -t "$1.new/usr/local/bin" "${programs[@]}"
   mv "$1.new" "$1"
   echo "$print" >"$1.made"
 }

@@ -6,6 +6,7 @@
 #include "oarlock/k8s/apps/v1.hpp"
 #include "oarlock/k8s/core/v1.hpp"
 #include "oarlock/k8s/policy/v1.hpp"
+#include "pods.hpp"
 
 namespace mysql_cluster {
 
@@ -17,7 +18,6 @@ using labels = std::map<std::string, std::string>;
 
 namespace {
 
-constexpr std::int64_t mysql_uid = 999;  // of the user mysql in the image
 // preStop waits 20 s at most for the primary to move, and a server needs time to write its pages.
 constexpr std::int64_t grace_seconds = 120;
 constexpr int exporter_port = 9104;
@@ -85,14 +85,6 @@ void add_env(core::container& to, const char* name, const char* field) {
   made.value_from->field_ref->field_path = field;
 }
 
-core::volume_mount mount(const char* volume, const char* path, bool read_only) {
-  core::volume_mount made;
-  made.name = volume;
-  made.mount_path = path;
-  if (read_only) made.read_only = true;
-  return made;
-}
-
 // Both containers of a member: the one that makes the data folder and the one that serves it.
 core::container container_of(const my_sql_cluster& cluster, const char* name, const char* command) {
   core::container made;
@@ -101,16 +93,12 @@ core::container container_of(const my_sql_cluster& cluster, const char* name, co
   made.command = {"/usr/local/bin/oarlock-mysql", command};
   add_env(made, "POD_NAME", "metadata.name");
   add_env(made, "POD_IP", "status.podIP");
-  auto& database = made.env.emplace_back();
-  database.name = "APP_DATABASE";
-  database.value = *cluster.spec->bootstrap->database;
+  set_env(made, "APP_DATABASE", *cluster.spec->bootstrap->database);
   const std::string memory = *cluster.spec->resources->memory;
   made.resources->requests = {{"cpu", *cluster.spec->resources->cpu}, {"memory", memory}};
   made.resources->limits = {{"memory", memory}};
-  auto& security = *made.security_context;
-  security.allow_privilege_escalation = false;
-  security.read_only_root_filesystem = true;
-  security.capabilities->drop = {"ALL"};
+  made.termination_message_policy = "FallbackToLogsOnError";
+  secure(made);
   made.volume_mounts = {mount("data", "/var/lib/mysql", false),
                         mount("run", "/run/mysqld", false),
                         mount("tmp", "/tmp", false),
@@ -148,16 +136,8 @@ core::container exporter_of(const std::string& image) {
   metrics.container_port = exporter_port;
   made.resources->requests = {{"cpu", "10m"}, {"memory", "32Mi"}};
   made.resources->limits = {{"memory", "64Mi"}};
-  made.security_context->allow_privilege_escalation = false;
-  made.security_context->read_only_root_filesystem = true;
-  made.security_context->capabilities->drop = {"ALL"};
+  secure(made);
   made.volume_mounts = {mount("run", "/run/mysqld", true)};
-  return made;
-}
-
-core::volume volume_of(const char* name) {
-  core::volume made;
-  made.name = name;
   return made;
 }
 
@@ -171,28 +151,23 @@ void add_volumes(const my_sql_cluster& cluster, core::pod_spec& pod) {
   auto config = volume_of("config");
   config.config_map->name = config_name(cluster);
   pod.volumes.push_back(std::move(config));
-  auto accounts = volume_of("accounts");
-  accounts.secret->secret_name = accounts_secret(name);
-  accounts.secret->default_mode = 0440;
-  pod.volumes.push_back(std::move(accounts));
-  auto tls = volume_of("tls");
-  tls.secret->secret_name = tls_secret(name);
-  tls.secret->default_mode = 0440;
-  pod.volumes.push_back(std::move(tls));
+  pod.volumes.push_back(secret_volume("accounts", accounts_secret(name)));
+  pod.volumes.push_back(secret_volume("tls", tls_secret(name)));
+}
+
+// The first member of a cluster that begins with a backup loads it before its server starts.
+void add_restore(const my_sql_cluster& cluster, core::pod_spec& pod) {
+  const auto& bootstrap = *cluster.spec->bootstrap;
+  auto& init = pod.init_containers.front();
+  set_env(init, "BACKUP_NAME", *bootstrap.backup_name);
+  init.volume_mounts.push_back(mount("backup", "/backup", true));
+  pod.volumes.push_back(claim_volume("backup", *bootstrap.claim_name, true));
 }
 
 core::pod_spec pod_of(const my_sql_cluster& cluster) {
   core::pod_spec made;
-  made.automount_service_account_token = false;
-  made.enable_service_links = false;
   made.termination_grace_period_seconds = grace_seconds;
-  auto& security = *made.security_context;
-  security.run_as_non_root = true;
-  security.run_as_user = mysql_uid;
-  security.run_as_group = mysql_uid;
-  security.fs_group = mysql_uid;
-  security.fs_group_change_policy = "OnRootMismatch";
-  security.seccomp_profile->type = "RuntimeDefault";
+  secure(made);
   core::weighted_pod_affinity_term apart;
   apart.weight = 100;
   apart.pod_affinity_term->label_selector->match_labels = labels_of(*cluster.metadata->name);
@@ -207,7 +182,7 @@ core::pod_spec pod_of(const my_sql_cluster& cluster) {
   return made;
 }
 
-stateful_set members_of(const my_sql_cluster& cluster, int size) {
+stateful_set members_of(const my_sql_cluster& cluster, int size, bool restores) {
   const std::string name = *cluster.metadata->name;
   const auto& storage = *cluster.spec->storage;
   stateful_set made;
@@ -224,6 +199,11 @@ stateful_set members_of(const my_sql_cluster& cluster, int size) {
   keep.when_scaled = text_or(storage.on_scale_down.text(), "Retain");
   spec.template_->metadata->labels = labels_of(name);
   *spec.template_->spec = pod_of(cluster);
+  if (restores) {
+    spec.template_->metadata->annotations = {
+        {restore_annotation, *cluster.spec->bootstrap->backup_name}};
+    add_restore(cluster, *spec.template_->spec);
+  }
   auto& claim = spec.volume_claim_templates.emplace_back();
   claim.metadata->name = "data";
   claim.metadata->labels = labels_of(name);
@@ -248,7 +228,7 @@ std::string my_cnf(const my_sql_cluster& cluster) {
   return made;
 }
 
-void apply_children(const my_sql_cluster& cluster, int size, output& out) {
+void apply_children(const my_sql_cluster& cluster, int size, bool restores, output& out) {
   const std::string name = *cluster.metadata->name;
   core::config_map config;
   config.metadata->name = config_name(cluster);
@@ -259,7 +239,7 @@ void apply_children(const my_sql_cluster& cluster, int size, output& out) {
   out.apply(service_of(name, "-ro", "replica"));
   out.apply(service_of(name, "-hl", nullptr));
   if (size > 1) out.apply(budget_of(name));
-  out.apply(members_of(cluster, size), 1);
+  out.apply(members_of(cluster, size, restores), 1);
 }
 
 void create_secrets(const input& in, output& out) {

@@ -4,8 +4,9 @@
 namespace mysql_cluster {
 
 /// Everything that Kubernetes keeps for the cluster but its Secrets: my.cnf, Services, the
-/// disruption budget, and the pods with their volumes, `size` of them.
-void apply_children(const my_sql_cluster& cluster, int size, output& out);
+/// disruption budget, and the pods with their volumes, `size` of them. `restores`: they load the
+/// backup of spec.bootstrap before they serve.
+void apply_children(const my_sql_cluster& cluster, int size, bool restores, output& out);
 
 /// Secrets that are missing, of what observe() has generated for them.
 void create_secrets(const input& in, output& out);

@@ -10,7 +10,12 @@ decision decide(const view& v) {
 
 decision decider::run() {
   if (v_.known.primary.empty()) {
-    choose_first();
+    renew_unborn();
+    if (v_.wanted.backup.empty()) {
+      choose_first();
+    } else {
+      restore_first();
+    }
     return std::move(d_);
   }
   const member* p = v_.find(v_.known.primary);
@@ -31,6 +36,15 @@ decision decider::run() {
     with_primary(*p);
   }
   return std::move(d_);
+}
+
+// Before there is a primary nothing is lost with a pod that does not start, and a mended template
+// must reach it.
+void decider::renew_unborn() {
+  for (const auto& m : v_.members) {
+    const bool fails = !m.trouble.empty() || !m.init_reason.empty();
+    if (m.exists && m.outdated && !m.reachable && !m.terminating && fails) say(action::restart, m);
+  }
 }
 
 // The first primary: ordinal 0 of a new cluster; of volumes that others have left, the member that

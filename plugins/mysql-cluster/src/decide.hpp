@@ -35,6 +35,7 @@ struct step {
 
 enum class phase {
   creating,
+  restoring,
   ready,
   degraded,
   failing_over,
@@ -61,7 +62,8 @@ struct decision {
   std::string reason = "Creating", message;
   std::vector<finding> findings;  ///< Errant, FailoverBlocked, ...
   std::vector<note> events;
-  int synced = 0;  ///< replicas that have everything the primary has
+  bool restores = false;  ///< there is one member, which loads the backup before it serves
+  int synced = 0;         ///< replicas that have everything the primary has
   std::int64_t look_again_ms = 2000;
 };
 

@@ -16,6 +16,7 @@ class decider {
  private:
   // decide.cpp
   void choose_first();
+  void renew_unborn();
   void with_primary(const member& p);
   [[nodiscard]] bool has_lost_data(const member& p) const;
   [[nodiscard]] bool cannot_commit(const member& p) const;
@@ -33,6 +34,11 @@ class decider {
   [[nodiscard]] std::int64_t stall_ms() const;
   void elect(const std::vector<const member*>& fenced);
   void block(const std::string& reason, const std::string& message);
+
+  // restore.cpp
+  void restore_first();
+  void load_backup(const member* first);
+  void block_restore(const std::string& reason, const std::string& message);
 
   // replicas.cpp
   void tend_replicas(const member& p);

@@ -8,7 +8,14 @@ namespace mysql_cluster {
 
 inline constexpr const char* cluster_label = "mysql.oarlock.dev/cluster";
 inline constexpr const char* role_label = "mysql.oarlock.dev/role";
+/// Of Jobs of a backup and their pods: the MySQLBackup, and the MySQLCluster that is dumped.
+inline constexpr const char* backup_label = "mysql.oarlock.dev/backup";
+inline constexpr const char* backup_of_label = "mysql.oarlock.dev/backup-of";
+/// Of a pod that loads a backup before it serves: the backup's name.
+inline constexpr const char* restore_annotation = "mysql.oarlock.dev/restores";
 inline constexpr const char* switchover_annotation = "mysql.oarlock.dev/switchover";
+/// Of the application's account once it has its rights.
+inline constexpr const char* app_attribute = R"({"oarlock": "owner"})";
 inline constexpr int mysql_port = 3306;
 /// Of the administrative interface: open when max_connections is used up.
 inline constexpr int admin_port = 33062;

@@ -130,9 +130,12 @@ bool ask_app(const asked& primary, const my_sql_cluster& cluster, const access& 
                        deadline);
     // The last thing that ensure-app makes.
     return !server
-                .value("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME=" +
-                           sql_quoted(*cluster.spec->bootstrap->database),
-                       deadline)
+                .value(
+                    "SELECT USER FROM information_schema.USER_ATTRIBUTES WHERE HOST='%' AND "
+                    "USER=" +
+                        sql_quoted(*cluster.spec->bootstrap->owner) +
+                        " AND JSON_CONTAINS(ATTRIBUTE, " + sql_quoted(app_attribute) + ")",
+                    deadline)
                 .empty();
   } catch (const sql_error&) {
     return true;  // unknown: the next look tells

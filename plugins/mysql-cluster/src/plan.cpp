@@ -5,6 +5,7 @@
 #include "children.hpp"
 #include "names.hpp"
 #include "oarlock/k8s/apps/v1.hpp"
+#include "oarlock/k8s/batch/v1.hpp"
 #include "oarlock/k8s/core/v1.hpp"
 
 namespace mysql_cluster {
@@ -38,6 +39,7 @@ my_sql_cluster::status_type fields_of(const record& r) {
   made.replica_count = r.replicas;
   made.acknowledgements = r.acks;
   made.opened = r.opened;
+  if (r.restored) made.restored = true;
   if (r.leaving_to != 0) made.leaving_to = r.leaving_to;
   if (r.lost_since_unix_ms) made.lost_since = sdk::timestamp::of_unix_ms(*r.lost_since_unix_ms);
   if (!r.switchover_done.empty()) made.switchover_done = r.switchover_done;
@@ -98,14 +100,28 @@ std::string message_of(const member& m) {
   return {};
 }
 
-void tell_status(const view& v, const decision& d, const std::vector<const pod*>& pods,
-                 output& out) {
+// Of the Jobs that are still there and of what was seen before: the youngest.
+void tell_last_backup(const input& in, my_sql_cluster::status_type& status) {
+  status.last_backup = in.primary().status->last_backup;
+  auto known = in.primary().status->last_backup->completed_at.unix_ms();
+  for (const auto* one : in.watched<oarlock::k8s::batch::v1::job>()) {
+    const auto at = one->status->completion_time.unix_ms();
+    if (!at || (known && *known >= *at)) continue;
+    if (!sdk::is_condition(one->status->conditions, "Complete")) continue;
+    known = at;
+    status.last_backup->name = std::string(one->metadata->label(backup_label));
+    status.last_backup->completed_at = one->status->completion_time;
+  }
+}
+
+void tell_status(const input& in, const view& v, const decision& d,
+                 const std::vector<const pod*>& pods, output& out) {
   using phase_name = mysql_oarlock_dev::v1alpha1::my_sql_cluster_types::status_phase;
   auto status = fields_of(d.next);
-  static constexpr phase_name names[] = {phase_name::creating,       phase_name::ready,
-                                         phase_name::degraded,       phase_name::failing_over,
-                                         phase_name::switching_over, phase_name::updating,
-                                         phase_name::scaling,        phase_name::blocked};
+  static constexpr phase_name names[] = {
+      phase_name::creating, phase_name::restoring,    phase_name::ready,
+      phase_name::degraded, phase_name::failing_over, phase_name::switching_over,
+      phase_name::updating, phase_name::scaling,      phase_name::blocked};
   status.phase = names[static_cast<std::size_t>(d.now)];
   status.synced = std::to_string(d.synced) + "/" + std::to_string(v.wanted.size - 1);
   status.replicas = static_cast<std::int32_t>(pods.size());
@@ -116,11 +132,13 @@ void tell_status(const view& v, const decision& d, const std::vector<const pod*>
     auto& one = status.members.emplace_back();
     one.name = m.name;
     one.role = std::string(role_of(m, d));
+    if (!m.address.empty()) one.address = m.address;
     if (!m.server_uuid.empty()) one.server_uuid = m.server_uuid;
     if (!m.version.empty()) one.version = m.version;
     if (auto text = message_of(m); !text.empty()) one.message = std::move(text);
     if (m.name == d.next.primary && !m.version.empty()) status.version = m.version;
   }
+  tell_last_backup(in, status);
   out.status(status);
 }
 
@@ -198,11 +216,11 @@ void plan(const input& in, output& out) {
       carry_out(s, in, v, pods, out);
     }
   }
-  const int size = v.known.primary.empty() ? v.wanted.size : v.known.replicas + 1;
-  apply_children(cluster, size, out);
+  const int first = d.restores ? 1 : v.wanted.size;
+  apply_children(cluster, v.known.primary.empty() ? first : v.known.replicas + 1, d.restores, out);
   for (const step* s : last)
     carry_out(*s, in, v, pods, out);
-  tell_status(v, d, pods, out);
+  tell_status(in, v, d, pods, out);
   tell_conditions(in, d, out);
 }
 

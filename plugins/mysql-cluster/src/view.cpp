@@ -86,12 +86,34 @@ std::string trouble_of(const pod& p) {
   return {};
 }
 
+// The last words of the program that makes the data folder, while it is about to be tried again:
+// one word on the first line, or the end of its log.
+void read_init(const pod& p, member& m) {
+  for (const container_status& c : p.status->init_container_statuses) {
+    if (c.name != "init" || c.state->running) continue;
+    const auto& end = c.state->terminated ? *c.state->terminated : *c.last_state->terminated;
+    if (end.exit_code == 0) continue;
+    const std::string said = end.message.value_or("");
+    const auto line = said.find('\n');
+    const bool is_word =
+        line != std::string::npos && line > 0 && line < 64 && said[0] >= 'A' && said[0] <= 'Z' &&
+        said.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == line;
+    m.init_reason = is_word ? said.substr(0, line) : "InitFailed";
+    m.init_message =
+        sdk::shorten(m.name + ": " + (is_word ? said.substr(line + 1) : said), text_bytes_max);
+  }
+}
+
 void read_pod(const pod& p, const stateful_set* made_by, member& m) {
   m.exists = true;
   m.terminating = static_cast<bool>(p.metadata->deletion_timestamp);
   m.role = std::string(p.metadata->label(role_label));
   m.address = p.status->pod_ip.value_or("");
   m.trouble = trouble_of(p);
+  read_init(p, m);
+  const auto& annotations = p.metadata->annotations;
+  const auto restores = annotations.find(restore_annotation);
+  if (restores != annotations.end()) m.restores = restores->second;
   for (const auto& c : p.status->conditions)
     m.ready = m.ready || (c.type == "Ready" && c.status == "True");
   for (const auto& c : p.status->container_statuses)
@@ -116,6 +138,7 @@ record record_of(const my_sql_cluster& cluster) {
   made.replicas = status.replica_count.value_or(0);
   made.acks = status.acknowledgements.value_or(0);
   made.opened = status.opened.value_or(false);
+  made.restored = status.restored.value_or(false);
   made.leaving_to = status.leaving_to.value_or(0);
   made.lost_since_unix_ms = status.lost_since.unix_ms();
   made.switchover_done = status.switchover_done.value_or("");
@@ -130,6 +153,8 @@ wishes wishes_of(const my_sql_cluster& cluster) {
   made.automatic_failover = cluster.spec->failover->policy.text() != "Manual";
   made.discards_unacknowledged = cluster.spec->failover->unacknowledged.text() == "Discard";
   made.failover_delay_ms = std::int64_t{*cluster.spec->failover->delay_seconds} * 1000;
+  const auto& bootstrap = *cluster.spec->bootstrap;
+  if (bootstrap.claim_name) made.backup = bootstrap.backup_name.value_or("");
   const auto& annotations = cluster.metadata->annotations;
   const auto asked = annotations.find(switchover_annotation);
   if (asked != annotations.end()) made.switchover = asked->second;

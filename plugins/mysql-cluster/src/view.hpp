@@ -23,10 +23,13 @@ struct member {
   bool terminating = false;
   bool outdated = false;  ///< made of an older template
   bool ready = false;
-  bool down = false;    ///< the container is known not to run
-  std::string role;     ///< its label: "primary", "replica", or none
-  std::string address;  ///< of the pod; empty until it has one
-  std::string trouble;  ///< why it does not start, in Kubernetes' words
+  bool down = false;     ///< the container is known not to run
+  std::string role;      ///< its label: "primary", "replica", or none
+  std::string address;   ///< of the pod; empty until it has one
+  std::string trouble;   ///< why it does not start, in Kubernetes' words
+  std::string restores;  ///< the backup that it loads before it serves; empty: none
+  /// What the program that makes its data folder said when it failed last: a word and a sentence.
+  std::string init_reason, init_message;
 
   // What the server says; as constructed when it did not answer.
   bool reachable = false;
@@ -68,7 +71,9 @@ struct record {
   int replicas = 0;     ///< members beside the primary that may have acknowledged a write
   int acks = 0;         ///< of how many of those each acknowledged write has an acknowledgement
   bool opened = false;  ///< there may be acknowledged writes
-  int leaving_to = 0;   ///< the size for which those that leave were seen fenced; 0: none
+  /// The backup that the cluster begins with was seen in the first member.
+  bool restored = false;
+  int leaving_to = 0;  ///< the size for which those that leave were seen fenced; 0: none
   std::optional<std::int64_t> lost_since_unix_ms;
   std::string switchover_done;           ///< the request that was carried out or refused last
   std::vector<std::string> quarantined;  ///< have transactions that a primary never had; sorted
@@ -82,6 +87,7 @@ struct wishes {
   std::int64_t failover_delay_ms = 10'000;
   /// A former primary loses what it alone has and told no client to be done.
   bool discards_unacknowledged = false;
+  std::string backup;      ///< that the cluster begins with; empty: it begins empty
   std::string switchover;  ///< the request: a pod's name, and whatever makes it differ after "@"
 };
 

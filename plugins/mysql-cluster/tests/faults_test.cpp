@@ -14,13 +14,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 /// Runs the story once, and then once for each step in it and each of the two ways to die there.
-void with_every_death(int size, const std::function<void(model&)>& story) {
-  model first(size);
+void with_every_death(int size, const std::function<void(model&)>& story,
+                      const std::string& backup = {}) {
+  model first(size, backup);
   ASSERT_NO_THROW(story(first));
   ASSERT_GT(first.steps_done, 0);
   for (int at = 0; at < first.steps_done; ++at) {
     for (const bool after : {false, true}) {
-      model again(size);
+      model again(size, backup);
       again.steps_left = at;
       again.dies_after_step = after;
       try {
@@ -443,6 +444,127 @@ TEST(mysql_faults, manual_failover_waits_for_a_person) {
   m.run(30);
   EXPECT_EQ(m.primary(), old);
   EXPECT_EQ(m.last().reason, "ManualFailover");
+}
+
+void expect_backup_everywhere(model& m) {
+  for (int i = 0; i < m.wanted.size; ++i)
+    EXPECT_TRUE(m.at(i).executed.contains(m.backup_set)) << i;
+}
+
+TEST(mysql_faults, a_cluster_begins_with_a_backup) {
+  for (const int size : {1, 2, 3, 5}) {
+    with_every_death(
+        size,
+        [](model& m) {
+          m.settle();
+          expect_backup_everywhere(m);
+          EXPECT_EQ(m.primary(), 0);
+          EXPECT_EQ(m.known.epoch, 1) << "it is not given away only to be rid of the backup";
+        },
+        "b");
+  }
+}
+
+TEST(mysql_faults, F31_a_backup_that_cannot_be_loaded_blocks_until_it_can) {
+  with_every_death(
+      3,
+      [](model& m) {
+        m.backup_faults["b"] = "BackupTruncated";
+        m.run(20);
+        EXPECT_EQ(m.last().now, phase::blocked);
+        EXPECT_EQ(m.last().reason, "BackupTruncated");
+        EXPECT_EQ(m.servers_ever(), 1);
+        EXPECT_TRUE(m.at(0).uuid.empty()) << "nothing was made";
+        m.backup_faults.clear();
+        m.settle();
+        expect_backup_everywhere(m);
+      },
+      "b");
+}
+
+TEST(mysql_faults, F31_another_backup_can_be_named_while_there_is_no_primary) {
+  with_every_death(
+      3,
+      [](model& m) {
+        m.backup_faults["b"] = "BackupMissing";
+        m.run(10);
+        m.wanted.backup = "c";
+        m.settle();
+        EXPECT_EQ(m.at(0).made_of, "c");
+        expect_backup_everywhere(m);
+      },
+      "b");
+}
+
+TEST(mysql_faults, F33_a_volume_with_data_is_not_restored_into) {
+  with_every_death(
+      3,
+      [](model& m) {
+        const auto others = gtid_set::parse("00000000-0000-0000-0000-888888888880:1-3");
+        m.leave_volume(0, others);
+        m.run(20);
+        EXPECT_EQ(m.last().reason, "VolumeInUse");
+        EXPECT_EQ(m.at(0).executed, others);
+        EXPECT_TRUE(m.known.primary.empty());
+        m.lose_volume(0);
+        m.settle();
+        expect_backup_everywhere(m);
+      },
+      "b");
+}
+
+TEST(mysql_faults, a_restore_is_interrupted_anywhere) {
+  for (int ticks = 1; ticks < 12; ++ticks) {
+    with_every_death(
+        3,
+        [ticks](model& m) {
+          m.run(ticks);
+          if (m.servers_ever() > 0 && m.at(0).exists) {
+            m.crash(0);
+            m.at(0).load_ticks_left = 3;
+          }
+          m.settle();
+          expect_backup_everywhere(m);
+        },
+        "b");
+  }
+}
+
+// Its own transactions, not those of the backup: with the volume goes what nobody else has.
+TEST(mysql_faults, a_backup_that_is_lost_again_is_told) {
+  with_every_death(
+      1,
+      [](model& m) {
+        while (!m.known.restored)
+          m.run(1);
+        m.lose_volume(0);
+        m.at(0).initialising = false;
+        m.restart(0);
+        m.run(10);
+        EXPECT_TRUE(m.known.primary.empty());
+        EXPECT_EQ(m.last().reason, "RestoreLost");
+        EXPECT_FALSE(m.at(0).writable);
+      },
+      "b");
+}
+
+// It has all that is in the backup, and more: a restore is asked for to be rid of that.
+TEST(mysql_faults, a_volume_of_the_former_cluster_does_not_win_over_the_backup) {
+  with_every_death(
+      3,
+      [](model& m) {
+        auto more = m.backup_set;
+        more.add(gtid_set::parse("00000000-0000-0000-0000-999999999999:8-9"));
+        m.leave_volume(1, more);
+        m.run(40);
+        EXPECT_EQ(m.primary(), 0);
+        EXPECT_THAT(m.known.quarantined, ElementsAre("db-1"));
+        EXPECT_EQ(m.at(1).executed, more);
+        m.lose_volume(1);
+        m.settle();
+        expect_backup_everywhere(m);
+      },
+      "b");
 }
 
 /// Numbers of a seed.

@@ -7,13 +7,17 @@ namespace {
 
 constexpr int restart_after_ticks = 3;
 constexpr int clone_ticks = 3;
+constexpr int load_ticks = 3;
 
 }  // namespace
 
-model::model(int size) {
+model::model(int size, std::string backup) {
   wanted.size = size;
   wanted.failover_delay_ms = 0;
-  kubernetes();
+  wanted.backup = std::move(backup);
+  backup_set = gtid_set::parse("00000000-0000-0000-0000-999999999999:1-7");
+  has_set_ = wanted.backup.empty();
+  if (has_set_) kubernetes();
 }
 
 void model::restart(int ordinal) {
@@ -45,7 +49,16 @@ void model::lose_volume(int ordinal) {
   fresh.exists = s.exists;
   fresh.role = s.role;
   fresh.generation = s.generation;
+  fresh.restores = s.restores;
+  fresh.initialising = s.exists && !s.restores.empty();
+  fresh.load_ticks_left = load_ticks;
   s = fresh;
+}
+
+void model::leave_volume(int ordinal, const gtid_set& with) {
+  server& s = servers_[ordinal];
+  s.uuid = "00000000-0000-0000-0000-88888888888" + std::to_string(ordinal);
+  s.executed = with;
 }
 
 void model::errant_write(int ordinal) {
@@ -108,16 +121,44 @@ void model::write() {
     commit_waiting(ordinal);
 }
 
-void model::kubernetes() {
-  const int size = known.primary.empty() ? wanted.size : known.replicas + 1;
-  for (int i = 0; i < size; ++i) {
-    auto& s = servers_[i];
-    if (!s.exists) {
-      s.exists = true;
-      s.generation = template_generation;
-      s.role.clear();
-      restart(i);
+void model::start_pod(int ordinal) {
+  server& s = servers_[ordinal];
+  s.exists = true;
+  s.generation = template_generation;
+  s.role.clear();
+  s.restores = template_backup_;
+  s.init_reason.clear();
+  s.initialising = !s.restores.empty();
+  s.load_ticks_left = load_ticks;
+  if (!s.initialising) restart(ordinal);
+}
+
+// As `oarlock-mysql init` does: first the backup is looked at, then a folder is made, and one that
+// is there already is left alone.
+void model::initialise(int ordinal) {
+  server& s = at(ordinal);
+  if (!s.uuid.empty()) {
+    if (s.made_of != s.restores) {
+      s.init_reason = "VolumeInUse";
+      return;
     }
+  } else {
+    const auto fault = backup_faults.find(s.restores);
+    s.init_reason = fault == backup_faults.end() ? "" : fault->second;
+    if (!s.init_reason.empty() || --s.load_ticks_left > 0) return;
+    s.made_of = s.restores;
+    s.executed = s.purged = backup_set;
+  }
+  s.initialising = false;
+  restart(ordinal);
+}
+
+void model::kubernetes() {
+  if (!has_set_) return;
+  const int first = template_backup_.empty() ? wanted.size : 1;
+  const int size = known.primary.empty() ? first : known.replicas + 1;
+  for (int i = 0; i < size; ++i) {
+    if (!servers_[i].exists) start_pod(i);
   }
   for (auto& [ordinal, s] : servers_) {
     if (ordinal >= size && s.exists) {
@@ -125,7 +166,9 @@ void model::kubernetes() {
       s.exists = false;
     }
     s.outdated = s.generation != template_generation;
-    if (!s.exists || s.is_up) {
+    if (s.exists && s.initialising) {
+      initialise(ordinal);
+    } else if (!s.exists || s.is_up) {
       down_for_[ordinal] = 0;
     } else if (restarts_by_itself && ++down_for_[ordinal] > restart_after_ticks) {
       restart(ordinal);
@@ -162,7 +205,13 @@ void model::tick() {
 void model::check_now() {
   int able = 0;
   for (const auto& [ordinal, s] : servers_) {
+    if (!wanted.backup.empty() && s.exists && ordinal > 0 && !known.restored) {
+      throw broken(name(ordinal) + " was made before the backup was loaded");
+    }
     if (!s.writable || !s.is_up || s.is_frozen) continue;
+    if (!wanted.backup.empty() && !s.executed.contains(backup_set)) {
+      throw broken(name(ordinal) + " takes writes without the backup");
+    }
     if (!s.source_on) {
       ++able;
       if (known.acks > 0) throw broken(name(ordinal) + " takes writes without acknowledgements");
@@ -200,6 +249,9 @@ view model::look() const {
     m.outdated = s.outdated;
     m.ready = m.reachable = s.is_up && !s.is_frozen && !hidden_.contains(ordinal);
     m.down = s.exists && !s.is_up;
+    m.restores = s.restores;
+    m.init_reason = s.init_reason;
+    m.init_message = s.init_reason.empty() ? "" : m.name + ": " + s.init_reason;
     m.role = s.role;
     m.address = m.name;
     if (m.reachable) {
@@ -242,6 +294,7 @@ bool model::operate() {
     if (steps_left == 0) return false;
     if (steps_left > 0) --steps_left;
   }
+  if (!apply_template()) return false;
   for (const auto& e : last_.events)
     events.push_back(e.reason + "(" + e.message + ")");
   // The status as a whole is written after the steps.
@@ -249,7 +302,25 @@ bool model::operate() {
   return true;
 }
 
+// The StatefulSet comes after the steps, and is one where it changes.
+bool model::apply_template() {
+  const std::string backup = last_.restores ? wanted.backup : "";
+  if (has_set_ && template_backup_ == backup) return true;
+  if (steps_left == 0 && !dies_after_step) return false;
+  if (has_set_) ++template_generation;
+  has_set_ = true;
+  template_backup_ = backup;
+  ++steps_done;
+  if (steps_left == 0) return false;
+  if (steps_left > 0) --steps_left;
+  return true;
+}
+
 void model::carry_out(const step& s) {
+  if (s.what == action::record) {
+    known = s.to_record;
+    return;
+  }
   const int ordinal = ordinal_of(s.member);
   server& m = at(ordinal);
   const auto must_answer = [&] {
@@ -267,9 +338,6 @@ void model::carry_out(const step& s) {
       stop(m);
       m.exists = false;
       m.terminating = false;
-      return;
-    case action::record:
-      known = s.to_record;
       return;
     default:
       must_answer();

@@ -31,7 +31,12 @@ struct server {
   bool close_hangs = false;
   bool terminating = false, outdated = false, exists = false;
   std::string role;
-  int generation = 0;  ///< of the template it runs
+  int generation = 0;         ///< of the template it runs
+  std::string restores;       ///< its pod loads this backup before it serves
+  bool initialising = false;  ///< its data folder is being made
+  int load_ticks_left = 0;
+  std::string init_reason;  ///< why that failed last
+  std::string made_of;      ///< of the volume: the backup that was loaded into it
 };
 
 /// Something that must never be; the text says what.
@@ -41,7 +46,8 @@ struct broken : std::runtime_error {
 
 class model {
  public:
-  explicit model(int size);
+  /// `backup`: what the cluster begins with.
+  explicit model(int size, std::string backup = {});
 
   /// A client's writes, replication, Kubernetes: one second passes.
   void tick();
@@ -57,6 +63,8 @@ class model {
   void crash(int ordinal) { stop(at(ordinal)); }
   void restart(int ordinal);
   void lose_volume(int ordinal);
+  /// A volume of a former cluster is there before the pod is.
+  void leave_volume(int ordinal, const gtid_set& with);
   void cut(int a, int b) { cuts_.insert({std::min(a, b), std::max(a, b)}); }
   void hide_from_operator(int ordinal) { hidden_.insert(ordinal); }
   [[nodiscard]] int servers_ever() const { return static_cast<int>(servers_.size()); }
@@ -84,7 +92,9 @@ class model {
   bool restarts_by_itself = true;  ///< Kubernetes starts what has crashed, after 3 s
   bool clients_write = true;
   bool clone_fails = false;
-  int steps_left = -1;          ///< until the operator dies
+  gtid_set backup_set;                               ///< what is in every backup
+  std::map<std::string, std::string> backup_faults;  ///< why one cannot be loaded
+  int steps_left = -1;                               ///< until the operator dies
   bool dies_after_step = true;  ///< the step has happened, and nobody knows; or it has not
   int steps_done = 0;
   int template_generation = 0;
@@ -100,6 +110,9 @@ class model {
   void write();
   void commit_waiting(int ordinal);
   void kubernetes();
+  void start_pod(int ordinal);
+  void initialise(int ordinal);
+  bool apply_template();
   [[nodiscard]] bool can_reach(int a, int b) const;
   [[nodiscard]] int acks_of(int ordinal, const gtid_set& what) const;
   [[nodiscard]] std::string name(int ordinal) const { return "db-" + std::to_string(ordinal); }
@@ -115,6 +128,8 @@ class model {
   int uuids_ = 0;
   bool has_app_ = false;
   bool close_failed_ = false;
+  bool has_set_ = false;         // the StatefulSet was made
+  std::string template_backup_;  // what its pods load before they serve
   decision last_;
 };
 
