@@ -1,7 +1,8 @@
 # The front door. Each target calls one script or CMake; the scripts say what they do.
 .DEFAULT_GOAL := help
-.PHONY: help deps build package check demo demo-ml demo-down docker-build docker-push deploy \
-	undeploy install uninstall test-api test test-long soak bench mutants fuzz coverage format
+.PHONY: help deps build package check demo demo-ml demo-mysql demo-down docker-build docker-push \
+	deploy undeploy install uninstall test-api test test-long soak bench mutants fuzz coverage \
+	format
 
 # The image of docker-build, docker-push and deploy.
 IMG ?= localhost/oarlock:latest
@@ -27,6 +28,9 @@ demo: ## a real Kubernetes here, the daemon, a sample followed to Ready (root)
 
 demo-ml: ## a model is trained, published, served and asked, in a Kubernetes of its own (root)
 	@deploy/demo/demo-ml.sh
+
+demo-mysql: ## MySQL fails over, is backed up and restored, in a Kubernetes of its own (root)
+	@deploy/demo/demo-mysql.sh
 
 demo-down: ## stop the demo; PURGE=1 removes everything that was built as well
 	@PURGE=$(PURGE) deploy/demo/demo.sh down

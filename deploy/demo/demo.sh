@@ -58,7 +58,7 @@ stop_host_daemon() {
     arguments=()
     { mapfile -d '' -t arguments <"$path/cmdline"; } 2>/dev/null || continue
     [[ ${arguments[0]:-} == */oarlockd ]] || continue
-    [[ " ${arguments[*]} " == *" $demo/oarlock.kubeconfig "* ]] || continue
+    [[ " ${arguments[*]} " == *" $demo"?(-mysql)"/oarlock.kubeconfig "* ]] || continue
     pid=${path#/proc/}
     note "stopping the oarlockd of an earlier demo (pid $pid)"
     kill -TERM "$pid" 2>/dev/null || true
@@ -209,9 +209,10 @@ up() {
 
 # --- down ---
 
-stop_cluster() {
+stop_cluster() { # FOLDER
+  local cluster=$1
   [[ -e $cluster ]] || return 0
-  [[ -x $devcluster ]] || fail "build/demo/cluster exists but build/bin/devcluster does not:
+  [[ -x $devcluster ]] || fail "$cluster exists but build/bin/devcluster does not:
   it is needed to stop the cluster. Run make build, then make demo-down again."
   mkdir -p "$logs"
   job_start cluster "$logs/down.log" "$devcluster" down --dir "$cluster" --purge
@@ -231,10 +232,15 @@ remove_files() { # FOLDER
 down() {
   take_lock 120
   jobs_trap
-  if [[ -e $cluster ]]; then need_root demo-down; fi
+  local folder
+  for folder in "$demo" "$demo-mysql"; do
+    if [[ -e $folder/cluster ]]; then need_root demo-down; fi
+  done
   stop_host_daemon
-  stop_cluster
-  remove_files "$demo"
+  for folder in "$demo-mysql" "$demo"; do
+    stop_cluster "$folder/cluster"
+    remove_files "$folder"
+  done
   if [[ ${PURGE:-} == 1 ]]; then
     remove_files "$root/build"
     note "removed build/"
