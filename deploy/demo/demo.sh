@@ -210,12 +210,11 @@ up() {
 # --- down ---
 
 stop_cluster() { # FOLDER
-  local cluster=$1
-  [[ -e $cluster ]] || return 0
-  [[ -x $devcluster ]] || fail "$cluster exists but build/bin/devcluster does not:
+  [[ -e $1 ]] || return 0
+  [[ -x $devcluster ]] || fail "$1 exists but build/bin/devcluster does not:
   it is needed to stop the cluster. Run make build, then make demo-down again."
   mkdir -p "$logs"
-  job_start cluster "$logs/down.log" "$devcluster" down --dir "$cluster" --purge
+  job_start cluster "$logs/down.log" "$devcluster" down --dir "$1" --purge
   jobs_wait 180 || fail "the cluster could not be stopped completely: see $logs/down.log"
 }
 
