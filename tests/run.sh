@@ -338,7 +338,7 @@ outside_project() {
 # The Debian packages, and somebody else's plugin that is built against them.
 debian_packages() {
   command_test packages build 600 tools/package.sh
-  command_test packages outside-plugin 300 tests/outside/packages.sh build/release/packages
+  command_test packages outside-plugin 450 tests/outside/packages.sh build/release/packages
   command_test packages tutorial 600 tests/tutorial/run.sh build/release/packages
 }
 
