@@ -1,6 +1,6 @@
 // Package confine takes from the helper what it does not need, before it reads the first byte of a
 // registry: files outside of its own folders (a token of the daemon's among them), core dumps, new
-// privileges.
+// privileges, and the system calls that no download needs.
 package confine
 
 import (
@@ -69,11 +69,12 @@ func Process(own, readable []string) error {
 		0, 0); failed != 0 {
 		return fmt.Errorf("no new privileges: %w", failed)
 	}
-	version := Version()
-	if version < 2 {
-		return nil
+	if version := Version(); version >= 2 {
+		if err := restrict(version, own, readable); err != nil {
+			return err
+		}
 	}
-	return restrict(version, own, readable)
+	return filterCalls()
 }
 
 func restrict(version int, own, readable []string) error {
