@@ -149,8 +149,9 @@ struct daemon::state {
   // Stop, in this order.
   void bound_shutdown();
   bool drain();
-  void end_caches();
+  void end_plugins();
   void end_election();
+  void end_caches();
   void end_rest();
 
   void on_signal(int number);
@@ -582,6 +583,7 @@ bool daemon::state::drain() {
     std::vector<std::future<void>> all;
     for (auto* one : plugins.controllers())
       all.push_back(stream.begin(one->drain()));
+    if (objects) all.push_back(stream.begin(objects->drain()));
     return all;
   });
   for (auto& one : drained) {
@@ -595,13 +597,13 @@ bool daemon::state::drain() {
   return true;
 }
 
-void daemon::state::end_caches() {
+// With their threads ends the last that may act outside of Kubernetes because we lead.
+void daemon::state::end_plugins() {
   stream.call([this] {
     plugins_shown = false;
     if (objects) objects->stop();
     plugins.destroy_controllers();
   });
-  if (informers) stream.begin(informers->stop()).wait_for(caches_grace);
   plugins.stop();
 }
 
@@ -611,6 +613,11 @@ void daemon::state::end_election() {
   const auto limit = o.leader_election_renew_deadline;
   if (election_ended.wait_for(limit) != std::future_status::ready) return;
   probe.begin(elector->release()).wait_for(limit);
+}
+
+void daemon::state::end_caches() {
+  if (informers) stream.begin(informers->stop()).wait_for(caches_grace);
+  log_info("the caches have ended");
 }
 
 void daemon::state::end_rest() {
@@ -669,8 +676,9 @@ int daemon::state::run() {
     log_info("stopped, not all work ended");
     _exit(exit_failed);
   }
+  end_plugins();
+  end_election();  // whoever stands by goes on from here
   end_caches();
-  end_election();
   end_rest();
   log_info("stopped");
   return 0;

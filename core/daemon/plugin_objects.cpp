@@ -11,6 +11,12 @@
 
 namespace oarlock::daemon {
 
+namespace {
+
+constexpr auto events_grace = std::chrono::seconds(1);
+
+}  // namespace
+
 plugin_objects::plugin_objects(const options& o, parts p) : o_(o), p_(std::move(p)) {
   // A Plugin acts as itself, whatever those of --plugin do.
   o_.plugin_identity = identity_kind::service_account;
@@ -70,6 +76,12 @@ void plugin_objects::follow() {
 void plugin_objects::stop() {
   is_stopped_ = true;
   if (controller_) controller_->stop();
+}
+
+task<> plugin_objects::drain() {
+  if (!controller_) co_return;
+  co_await controller_->drain();
+  co_await events_->flush(p_.reach.clock_source->now() + events_grace);
 }
 
 check plugin_objects::health() const {

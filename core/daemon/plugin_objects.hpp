@@ -34,11 +34,12 @@ class plugin_objects final : public package::plugin_runner {
 
   /// Makes the folders of --plugin-store. Thread: main, before start().
   [[nodiscard]] result<> prepare(const std::string& host_name);
-  /// `shared` and `api` are what the plugins get too. Thread: the stream loop, like the next four.
+  /// `shared` and `api` are what the plugins get too. Thread: the stream loop, like the next five.
   void start(const controller::controller::parts& shared, const plugin_access::parts& api);
   void lead();
   void follow();
   void stop();
+  [[nodiscard]] task<> drain();
   [[nodiscard]] check health() const;
 
   /// What the configuration and all Plugin objects say; by name the configuration wins.

@@ -53,6 +53,18 @@ struct tracked_plugin {
 };
 using tracked_ptr = std::shared_ptr<tracked_plugin>;
 
+/// Counts what is under way.
+class under_way_mark {
+ public:
+  explicit under_way_mark(int& count) : count_(count) { ++count_; }
+  ~under_way_mark() { --count_; }
+  under_way_mark(const under_way_mark&) = delete;
+  under_way_mark& operator=(const under_way_mark&) = delete;
+
+ private:
+  int& count_;
+};
+
 /// `ref` runs, with what is wanted besides.
 [[nodiscard]] bool is_running(const tracked_plugin& t, const std::string& ref);
 
@@ -68,13 +80,16 @@ struct plugin_controller::state : std::enable_shared_from_this<state> {
   std::map<std::string, std::string> claims;  ///< kind to plugin, of what runs or is about to
   std::stop_source stopping;
   bool leads = false;
-  int pulls = 0;  ///< under way
+  int pulls = 0;   ///< under way
+  int writes = 0;  ///< under way
   int next_folder = 0;
 
   [[nodiscard]] static kube::client::parts ungated(kube::client::parts of) {
     of.gate = nullptr;
     return of;
   }
+
+  [[nodiscard]] bool may_write() const { return leads && !stopping.stop_requested(); }
 
   // plugin_controller.cpp
   void track(const cache::change& change);

@@ -22,6 +22,7 @@ constexpr duration grant_min = 200ms;
 constexpr duration failure_min = 2s;
 constexpr duration failure_max = 5min;
 constexpr duration write_retry = 500ms;
+constexpr duration drain_poll = 10ms;
 constexpr const char* finalizer_prefix = "oarlock.dev/";
 
 duration doubled(duration first, int times, duration most) {
@@ -272,7 +273,7 @@ task<> plugin_controller::state::end(self_ptr self, tracked_ptr t) {
 
 task<result<>> plugin_controller::state::set_finalizer(self_ptr self, tracked_ptr t,
                                                        bool is_there) {
-  if (has_finalizer(t->want) == is_there || !self->leads) co_return result<>();
+  if (has_finalizer(t->want) == is_there || !self->may_write()) co_return result<>();
   auto all = t->want.finalizers;
   std::erase(all, plugin_finalizer);
   if (is_there) all.emplace_back(plugin_finalizer);
@@ -281,8 +282,8 @@ task<result<>> plugin_controller::state::set_finalizer(self_ptr self, tracked_pt
     list += (list.empty() ? "\"" : ",\"") + one + "\"";
   const auto body = fmt::format(R"({{"metadata":{{"resourceVersion":"{}","finalizers":[{}]}}}})",
                                 t->want.resource_version, list);
-  const auto done = co_await self->daemon.merge_patch(plugin_resource(), "", t->name, body, {},
-                                                      self->stopping.get_token());
+  const under_way_mark write(self->writes);
+  const auto done = co_await self->daemon.merge_patch(plugin_resource(), "", t->name, body);
   if (!done && done.error().code != kube::kube_error::not_found) co_return done.error();
   t->want.finalizers = std::move(all);
   co_return result<>();
@@ -323,6 +324,13 @@ void plugin_controller::stop() {
   state_->stopping.request_stop();
   state_->wake_all();
   state_->plugins.reset();
+}
+
+task<> plugin_controller::drain() {
+  const auto self = state_;
+  stop();
+  while (self->writes > 0)
+    (void)co_await self->p.daemon.timer_source->sleep_for(drain_poll, {});
 }
 
 std::string plugin_controller::trouble() const {

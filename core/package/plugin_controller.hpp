@@ -48,6 +48,8 @@ class plugin_controller {
   void follow();
   /// Takes no more work; what is under way is not waited for. What runs goes on running.
   void stop();
+  /// stop(), and waits for its writes that are under way: nothing of it needs the lease any more.
+  [[nodiscard]] task<> drain();
   /// Why it does not hear of Plugins; empty: it does.
   [[nodiscard]] std::string trouble() const;
 

@@ -188,11 +188,11 @@ task<> plugin_controller::state::report(self_ptr self, tracked_ptr t) {
     t->written = body;
     co_return;
   }
-  if (!self->leads) co_return;
+  if (!self->may_write()) co_return;
+  const under_way_mark write(self->writes);
   const auto done = co_await self->daemon.apply(
       plugin_resource(), "", t->name, body,
-      {.field_manager = "oarlock", .force = true, .subresource = "status"},
-      self->stopping.get_token());
+      {.field_manager = "oarlock", .force = true, .subresource = "status"});
   if (!done) {
     log_warn("the status of a Plugin could not be written",
              {{"plugin", t->name}, {"error", done.error().message}});
