@@ -36,6 +36,7 @@ struct tracked_plugin {
   std::string resolved_image;
   std::optional<revision> running;
   std::optional<revision> next;  ///< pulled, and not running yet
+  std::string previous;          ///< image that ran before `running`, by digest; may be empty
   std::optional<error> failure;  ///< why not what is wanted runs
   std::string missing;           ///< YAML that would help
   bool is_under_way = false;     ///< work on what is wanted is going on
@@ -65,6 +66,12 @@ class under_way_mark {
   int& count_;
 };
 
+/// What a pull is told, and what is missing from it.
+struct pull_credentials {
+  std::string docker_config;  ///< JSON; empty: none
+  std::string problems;       ///< of providers that gave no answer
+};
+
 /// `ref` runs, with what is wanted besides.
 [[nodiscard]] bool is_running(const tracked_plugin& t, const std::string& ref);
 
@@ -82,7 +89,9 @@ struct plugin_controller::state : std::enable_shared_from_this<state> {
   bool leads = false;
   int pulls = 0;   ///< under way
   int writes = 0;  ///< under way
+  bool is_pruning = false;
   int next_folder = 0;
+  std::string credential_cache;  ///< of the last answer of the providers; secret
 
   [[nodiscard]] static kube::client::parts ungated(kube::client::parts of) {
     of.gate = nullptr;
@@ -104,9 +113,11 @@ struct plugin_controller::state : std::enable_shared_from_this<state> {
   /// Makes `ref` the revision that runs; nothing to do if it is. After an error what ran goes on.
   static task<result<>> bring(self_ptr self, tracked_ptr t, std::string ref);
   static task<result<>> pull(self_ptr self, tracked_ptr t, std::string ref);
-  static task<result<std::string>> credentials_for(self_ptr self, tracked_ptr t,
-                                                   std::vector<std::string> names);
+  static task<result<pull_credentials>> credentials_for(self_ptr self, tracked_ptr t,
+                                                        std::string image, image_policy admin);
   [[nodiscard]] result<> claim(const tracked_plugin& t, const plugin::manifest& declared);
+  /// Keeps in the store what Plugins run, are about to run and ran before.
+  static task<> prune_store(self_ptr self);
   /// What it runs is claimed by it, and nothing else.
   void settle_claims(const tracked_plugin& t);
   void discard(std::optional<revision>& gone);

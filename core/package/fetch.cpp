@@ -18,6 +18,11 @@ using namespace std::chrono_literals;
 constexpr std::size_t answer_bytes_max = 4U << 20U;
 // The helper ends by itself when its time is over; this is for one that hangs.
 constexpr auto kill_margin = 10s;
+// Of all credential providers together. What is in the store does not wait for longer.
+constexpr auto providers_limit = 20s;
+constexpr auto prune_limit = 60s;
+// Of images that no Plugin names: revisions that people may go back to.
+constexpr std::int64_t spare_bytes = 256 << 20;
 constexpr std::string_view secret_type = "kubernetes.io/dockerconfigjson";
 
 rapidjson::Value text(std::string_view of, rapidjson::Document& doc) {
@@ -114,18 +119,116 @@ result<> docker_configs::add(const std::string& name, std::string_view secret_js
   const auto doc = config ? json::parse(*config) : result<rapidjson::Document>(refuse("none"));
   const auto* auths = doc ? json::find(*doc, "/auths") : nullptr;
   if (auths == nullptr || !auths->IsObject()) return refuse("none");
+  merge(*auths);
+  return {};
+}
+
+void docker_configs::add_config(std::string_view config_json) {
+  const auto doc = json::parse(config_json);
+  const auto* auths = doc ? json::find(*doc, "/auths") : nullptr;
+  if (auths != nullptr && auths->IsObject() && !auths->ObjectEmpty()) merge(*auths);
+}
+
+void docker_configs::merge(const rapidjson::Value& auths) {
   auto& memory = all_.GetAllocator();
-  for (const auto& entry : auths->GetObject()) {
+  for (const auto& entry : auths.GetObject()) {
     if (all_["auths"].HasMember(entry.name)) continue;
     all_["auths"].AddMember(rapidjson::Value(entry.name, memory),
                             rapidjson::Value(entry.value, memory), memory);
   }
   has_any_ = true;
-  return {};
 }
 
 std::string docker_configs::json() const {
   return has_any_ ? json::write(all_) : std::string();
+}
+
+std::string credentials_request_json(const std::string& image, const image_policy& admin,
+                                     const std::string& cache) {
+  rapidjson::Document doc(rapidjson::kObjectType);
+  auto& memory = doc.GetAllocator();
+  doc.AddMember("version", 1, memory);
+  doc.AddMember("image", text(image, doc), memory);
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(providers_limit);
+  doc.AddMember("timeoutMillis", static_cast<std::int64_t>(millis.count()), memory);
+  doc.AddMember("registry", parsed(admin.registry, doc), memory);
+  auto providers = parsed(admin.providers, doc);
+  for (const char* name : {"config", "binDir"})
+    doc.AddMember(rapidjson::StringRef(name), providers[name], memory);
+  if (!cache.empty()) doc.AddMember("cache", parsed(cache, doc), memory);
+  return json::write(doc);
+}
+
+result<provided_credentials> parse_credentials(std::string_view answer) {
+  const auto doc = json::parse(answer);
+  if (doc && json::find(*doc, "/error") != nullptr) {
+    return error{error_of(json::string_at(*doc, "/error/reason")),
+                 std::string(json::string_at(*doc, "/error/message"))};
+  }
+  const auto* config = doc ? json::find(*doc, "/dockerConfig") : nullptr;
+  const auto* cache = doc ? json::find(*doc, "/cache") : nullptr;
+  if (!doc || json::int_at(*doc, "/version") != 1 || config == nullptr || cache == nullptr) {
+    return error{package_error::helper_failed,
+                 "expected credentials from oarlock-fetch of version 1, found something else; "
+                 "daemon and helper must be of one build"};
+  }
+  provided_credentials out{json::write(*config), json::write(*cache), {}};
+  if (const auto* problems = json::find(*doc, "/problems");
+      problems != nullptr && problems->IsArray()) {
+    for (const auto& one : problems->GetArray()) {
+      if (!one.IsString()) continue;
+      out.problems += (out.problems.empty() ? "" : "; ") + std::string(one.GetString());
+    }
+  }
+  return out;
+}
+
+task<result<provided_credentials>> ask_providers(kube::exec_runner run, std::string program,
+                                                 std::string image, image_policy admin,
+                                                 std::string cache) {
+  kube::exec_command command;
+  command.program = std::move(program);
+  command.args = {"credentials"};
+  command.limit = providers_limit + kill_margin;
+  command.output_bytes_max = answer_bytes_max;
+  command.input = credentials_request_json(image, admin, cache);
+  command.any_exit_code = true;
+  const auto answer = co_await run(std::move(command));
+  if (!answer) {
+    co_return error{package_error::helper_failed, "oarlock-fetch: " + answer.error().message};
+  }
+  co_return parse_credentials(*answer);
+}
+
+task<result<std::int64_t>> prune(kube::exec_runner run, std::string program,
+                                 std::filesystem::path folder, std::vector<std::string> images) {
+  rapidjson::Document doc(rapidjson::kObjectType);
+  auto& memory = doc.GetAllocator();
+  rapidjson::Value keep(rapidjson::kArrayType);
+  for (const auto& image : images)
+    keep.PushBack(text(image, doc), memory);
+  const auto store = folder.string();
+  doc.AddMember("version", 1, memory);
+  doc.AddMember("storeDir", text(store, doc), memory);
+  doc.AddMember("keep", keep, memory);
+  doc.AddMember("spareBytes", spare_bytes, memory);
+  kube::exec_command command;
+  command.program = std::move(program);
+  command.args = {"prune"};
+  command.limit = prune_limit;
+  command.output_bytes_max = answer_bytes_max;
+  command.input = json::write(doc);
+  command.only_this_env = true;
+  command.any_exit_code = true;
+  const auto answer = co_await run(std::move(command));
+  const auto said = answer ? json::parse(*answer) : result<rapidjson::Document>(answer.error());
+  const auto removed = said ? json::int_at(*said, "/removedBytes") : std::nullopt;
+  if (!said || json::find(*said, "/error") != nullptr || !removed) {
+    const auto why =
+        said ? std::string(json::string_at(*said, "/error/message")) : said.error().message;
+    co_return error{package_error::helper_failed, "oarlock-fetch prune: " + why};
+  }
+  co_return *removed;
 }
 
 task<result<fetched_image>> fetch(kube::exec_runner run, std::string program,

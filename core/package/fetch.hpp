@@ -2,10 +2,12 @@
 // What is said to oarlock-fetch and what it answers (helper/PROTOCOL.md). Pure, but for fetch().
 #include <rapidjson/document.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/clock.hpp"
 #include "core/base/result.hpp"
@@ -49,13 +51,42 @@ class docker_configs {
   docker_configs();
   /// `name` is for the error.
   [[nodiscard]] result<> add(const std::string& name, std::string_view secret_json);
+  /// `config_json` is a dockerConfig: {"auths": {...}}; anything else adds nothing.
+  void add_config(std::string_view config_json);
   /// Empty when nothing was added.
   [[nodiscard]] std::string json() const;
 
  private:
+  void merge(const rapidjson::Value& auths);
+
   rapidjson::Document all_;
   bool has_any_ = false;
 };
+
+/// What the administrator's credential providers say about one image.
+struct provided_credentials {
+  std::string docker_config;  ///< JSON
+  std::string cache;          ///< JSON: goes into the next request
+  std::string problems;       ///< of providers that gave no answer; empty: there are none
+};
+[[nodiscard]] std::string credentials_request_json(const std::string& image,
+                                                   const image_policy& admin,
+                                                   const std::string& cache);
+[[nodiscard]] result<provided_credentials> parse_credentials(std::string_view text);
+
+/// Asks them, by the helper `program`, which runs them with this process's environment, as kubelet
+/// does, and never talks to a registry itself. `cache` is that of the answer before, or empty.
+[[nodiscard]] task<result<provided_credentials>> ask_providers(kube::exec_runner run,
+                                                               std::string program,
+                                                               std::string image,
+                                                               image_policy admin,
+                                                               std::string cache);
+
+/// Removes from the store `folder` what none of the images (REPOSITORY@sha256:...) needs, but for
+/// some that were pulled last; nothing while something is pulled. Returns the bytes that went.
+[[nodiscard]] task<result<std::int64_t>> prune(kube::exec_runner run, std::string program,
+                                               std::filesystem::path folder,
+                                               std::vector<std::string> images);
 
 /// Runs the helper `program`: without this process's environment but for what reaches a registry
 /// (proxies, the system's certificates), with the request on its standard input.

@@ -28,7 +28,9 @@ class policy_reader {
 
   result<image_policy> read() {
     if (!root_.IsObject()) return refuse("expected a map with rules");
-    if (auto ok = know(root_, "", {"rules", "trustedRootFile", "registry", "imagePullSecrets"});
+    if (auto ok = know(
+            root_, "",
+            {"rules", "trustedRootFile", "registry", "imagePullSecrets", "credentialProviders"});
         !ok) {
       return ok.error();
     }
@@ -36,6 +38,7 @@ class policy_reader {
     if (auto ok = read_rules(out); !ok) return ok.error();
     if (auto ok = read_registry(out); !ok) return ok.error();
     if (auto ok = read_secrets(out); !ok) return ok.error();
+    if (auto ok = read_providers(out); !ok) return ok.error();
     return out;
   }
 
@@ -140,6 +143,34 @@ class policy_reader {
       if (name.empty()) return refuse("imagePullSecrets: expected items like {name: regcred}");
       out.pull_secrets.emplace_back(name);
     }
+    return {};
+  }
+
+  // kubelet's configuration file, and the folder of its programs.
+  [[nodiscard]] result<> read_providers(image_policy& out) {
+    const auto found = root_.FindMember("credentialProviders");
+    if (found == root_.MemberEnd()) return {};
+    auto& providers = found->value;
+    const std::string where = "credentialProviders: ";
+    if (!providers.IsObject()) return refuse(where + "expected a map");
+    if (auto ok = know(providers, where, {"configFile", "binDir"}); !ok) return ok;
+    const auto config_file = json::string_at(providers, "/configFile");
+    const auto folder = json::string_at(providers, "/binDir");
+    if (config_file.empty() || folder.empty()) {
+      return refuse(where + "expected configFile and binDir");
+    }
+    const auto yaml = plugin::load_yaml(file_.parent_path() / config_file);
+    if (!yaml) return refuse(where + yaml.error().message);
+    const auto text = plugin::yaml_to_json(*yaml, std::string(config_file));
+    if (!text) return refuse(where + text.error().message);
+    const auto config = json::parse(*text);
+    if (!config) return refuse(where + config.error().message);
+    auto& memory = root_.GetAllocator();
+    const auto bin = fs::absolute(file_.parent_path() / folder);
+    value all(rapidjson::kObjectType);
+    all.AddMember("config", value(*config, memory), memory);
+    all.AddMember("binDir", copy(bin.string()), memory);
+    out.providers = json::write(all);
     return {};
   }
 

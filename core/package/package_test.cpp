@@ -105,6 +105,30 @@ TEST(docker_configs, add_up_and_the_first_wins) {
   }
 }
 
+TEST(answer_of_providers, has_credentials_a_cache_and_what_failed) {
+  const auto got = parse_credentials(
+      R"({"version":1,"dockerConfig":{"auths":{"r":{"username":"a"}}},"cache":[{"key":"global"}],)"
+      R"("problems":["one","two"]})");
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->problems, "one; two");
+  EXPECT_EQ(got->cache, R"([{"key":"global"}])");
+  docker_configs all;
+  all.add_config(R"({"auths":{}})");
+  EXPECT_EQ(all.json(), "");
+  all.add_config(got->docker_config);
+  EXPECT_EQ(all.json(), R"({"auths":{"r":{"username":"a"}}})");
+
+  const auto refused =
+      parse_credentials(R"({"version":1,"error":{"reason":"PolicyInvalid","message":"no"}})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, package_error::policy_invalid);
+  for (const char* text : {"", "{}", R"({"version":1})", R"({"version":2,"dockerConfig":{}})"}) {
+    const auto other = parse_credentials(text);
+    ASSERT_FALSE(other) << text;
+    EXPECT_EQ(other.error().code, package_error::helper_failed) << text;
+  }
+}
+
 // ---------------------------------------------------------------- the administrator's policy
 
 class image_policy_file : public ::testing::Test {
@@ -143,6 +167,18 @@ TEST_F(image_policy_file, takes_in_the_files_that_it_names) {
   EXPECT_THAT(got->pull_secrets, ElementsAre("regcred"));
 }
 
+TEST_F(image_policy_file, takes_in_kubelets_file_of_credential_providers) {
+  std::ofstream(folder_ / "providers.yaml")
+      << "apiVersion: kubelet.config.k8s.io/v1\nproviders: [{name: vault}]\n";
+  const auto got = read("credentialProviders: {configFile: providers.yaml, binDir: bin}\n");
+  ASSERT_TRUE(got) << got.error().message;
+  const auto request = parsed(credentials_request_json("r/x:1", *got, R"([{"provider":"vault"}])"));
+  EXPECT_EQ(json::string_at(request, "/image"), "r/x:1");
+  EXPECT_EQ(json::string_at(request, "/config/providers/0/name"), "vault");
+  EXPECT_EQ(json::string_at(request, "/binDir"), (folder_ / "bin").string());
+  EXPECT_EQ(json::string_at(request, "/cache/0/provider"), "vault");
+}
+
 TEST_F(image_policy_file, without_one_no_rule_lets_anything_pass) {
   const auto got = read_image_policy({});
   ASSERT_TRUE(got);
@@ -151,7 +187,9 @@ TEST_F(image_policy_file, without_one_no_rule_lets_anything_pass) {
 
 TEST_F(image_policy_file, a_mistake_is_an_error_and_never_a_weaker_policy) {
   const std::pair<const char*, const char*> cases[] = {
-      {"rule: []\n", "expected one of rules, trustedRootFile, registry, imagePullSecrets, found"},
+      {"rule: []\n",
+       "expected one of rules, trustedRootFile, registry, imagePullSecrets, "
+       "credentialProviders, found"},
       {"rules: {}\n", "rules: expected a list"},
       {"rules: [a]\n", "rules: expected maps"},
       {"rules: [{name: a, keyFiles: [missing.pub]}]\n", "missing.pub"},
@@ -160,6 +198,9 @@ TEST_F(image_policy_file, a_mistake_is_an_error_and_never_a_weaker_policy) {
       {"registry: []\n", "registry: expected a map"},
       {"imagePullSecrets: [regcred]\n", "expected items like {name: regcred}"},
       {"trustedRootFile: missing.json\n", "missing.json"},
+      {"credentialProviders: {configFile: p.yaml}\n", "expected configFile and binDir"},
+      {"credentialProviders: {binDir: bin, config: p}\n", "expected one of configFile, binDir"},
+      {"credentialProviders: {configFile: none.yaml, binDir: bin}\n", "none.yaml"},
       {"- a\n", "expected a map"},
       {"a: [\n", "policy.yaml"},
   };

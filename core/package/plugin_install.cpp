@@ -126,10 +126,15 @@ void plugin_controller::state::settle_claims(const tracked_plugin& t) {
     claims[c.primary.name()] = t.name;
 }
 
-// The credentials of all Secrets together; empty: there are none.
-task<result<std::string>> plugin_controller::state::credentials_for(
-    self_ptr self, tracked_ptr t, std::vector<std::string> names) {
+// Those of all Secrets and of the administrator's providers; of two for one registry the first
+// counts.
+task<result<pull_credentials>> plugin_controller::state::credentials_for(self_ptr self,
+                                                                         tracked_ptr t,
+                                                                         std::string image,
+                                                                         image_policy admin) {
   docker_configs all;
+  auto names = t->want.pull_secrets;
+  names.insert(names.end(), admin.pull_secrets.begin(), admin.pull_secrets.end());
   for (const auto& name : names) {
     const auto secret =
         co_await self->daemon.get(secrets, self->p.ns, name, self->stopping.get_token());
@@ -140,7 +145,19 @@ task<result<std::string>> plugin_controller::state::credentials_for(
     }
     if (auto ok = all.add(self->p.ns + "/" + name, *secret); !ok) co_return ok.error();
   }
-  co_return all.json();
+  if (admin.providers.empty()) co_return pull_credentials{all.json(), {}};
+  const auto program = plugin::own_program("oarlock-fetch");
+  if (!program) co_return refused(package_error::helper_failed, program.error().message);
+  auto provided = co_await ask_providers(self->p.programs, program->string(), std::move(image),
+                                         std::move(admin), self->credential_cache);
+  if (!provided) co_return provided.error();
+  self->credential_cache = std::move(provided->cache);
+  all.add_config(provided->docker_config);
+  if (!provided->problems.empty()) {
+    log_warn("a credential provider failed; the image is pulled without it",
+             {{"plugin", t->name}, {"error", provided->problems}});
+  }
+  co_return pull_credentials{all.json(), std::move(provided->problems)};
 }
 
 task<result<>> plugin_controller::state::pull(self_ptr self, tracked_ptr t, std::string ref) {
@@ -152,26 +169,30 @@ task<result<>> plugin_controller::state::pull(self_ptr self, tracked_ptr t, std:
       co_return refused(package_error::helper_failed, "the daemon stops");
     }
   }
+  const under_way_mark slot(self->pulls);
   fetch_request request;
   const auto policy = self->p.image_policy;
   auto admin = co_await call_on(self->p.worker, [policy] { return read_image_policy(policy); });
   if (!admin) co_return admin.error();
   request.admin = std::move(*admin);
-  auto names = t->want.pull_secrets;
-  names.insert(names.end(), request.admin.pull_secrets.begin(), request.admin.pull_secrets.end());
-  auto credentials = co_await credentials_for(self, t, std::move(names));
+  auto credentials = co_await credentials_for(self, t, ref, request.admin);
   if (!credentials) co_return credentials.error();
   const auto program = plugin::own_program("oarlock-fetch");
   if (!program) co_return refused(package_error::helper_failed, program.error().message);
   request.image = ref;
-  request.docker_config = std::move(*credentials);
+  request.docker_config = std::move(credentials->docker_config);
   request.store = self->p.store;
   request.output = self->p.work / fmt::format("{}-{}", t->name, ++self->next_folder);
   const auto folder = request.output;
-  ++self->pulls;
   auto image = co_await fetch(self->p.programs, program->string(), std::move(request));
-  --self->pulls;
-  if (!image) co_return image.error();
+  if (!image) {
+    auto why = image.error();
+    const bool may_be_due_to_it =
+        why.code == package_error::unauthorized || why.code == package_error::image_not_found;
+    if (may_be_due_to_it && !credentials->problems.empty())
+      why.message += "; " + credentials->problems;
+    co_return why;
+  }
   const auto name = t->name;
   auto looked = co_await call_on(
       self->p.worker, [fetched = *image, folder, name] { return look_at(fetched, folder, name); });
@@ -195,6 +216,30 @@ task<result<>> plugin_controller::state::pull(self_ptr self, tracked_ptr t, std:
                                    {"policy", image->mode},
                                    {"signer", image->signer}});
   co_return result<>();
+}
+
+// The last of several that are installed at once does it for all.
+task<> plugin_controller::state::prune_store(self_ptr self) {
+  const auto program = plugin::own_program("oarlock-fetch");
+  if (self->is_pruning || self->pulls > 0 || !program) co_return;
+  std::vector<std::string> keep;
+  for (const auto& [name, t] : self->tracked) {
+    for (const auto& ref :
+         {t->running ? t->running->ref : std::string(), t->next ? t->next->ref : std::string(),
+          t->previous, t->want.status.running_image}) {
+      if (!ref.empty()) keep.push_back(ref);
+    }
+  }
+  self->is_pruning = true;
+  const auto removed =
+      co_await prune(self->p.programs, program->string(), self->p.store, std::move(keep));
+  self->is_pruning = false;
+  if (!removed) {
+    log_warn("the store of plugin images could not be pruned",
+             {{"error", removed.error().message}});
+  } else if (*removed > 0) {
+    log_info("pruned the store of plugin images", {{"bytes", *removed}});
+  }
 }
 
 task<result<>> plugin_controller::state::bring(self_ptr self, tracked_ptr t, std::string ref) {
@@ -223,8 +268,10 @@ task<result<>> plugin_controller::state::bring(self_ptr self, tracked_ptr t, std
                                             .in_core = t->want.in_core,
                                             .quotas = t->want.quotas});
   if (done) {
+    if (t->running && t->running->ref != ref) t->previous = t->running->ref;
     std::swap(t->running, t->next);
     self->discard(t->next);
+    spawn(self->p.loop, prune_store(self));
   }
   self->settle_claims(*t);
   if (!done) co_return refused(package_error::not_loaded, done.error().message);

@@ -6,6 +6,7 @@
 #include <regex>
 #include <stdexcept>
 
+#include "core/base/base64.hpp"
 #include "tests/support/cluster.hpp"
 
 namespace oarlock::testing {
@@ -14,6 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
+
+// Of image_registry::password, as htpasswd -B makes it.
+constexpr const char* password_bcrypt =
+    "$2b$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q";
 
 }  // namespace
 
@@ -29,18 +34,28 @@ fs::path fetch_tool() {
   return tool;
 }
 
-image_registry::image_registry() : address_("127.0.0.1:0") {
+image_registry::image_registry(kind what) : kind_(what), address_("127.0.0.1:0") {
   (void)fetch_tool();
   std::ofstream(dir_.path() / "pw") << "pw\n";
   make_key("ours");
   start();
+  if (kind_ == kind::with_password) log_in();
+}
+
+// Of the tests that push; not of the daemon.
+void image_registry::log_in() const {
+  fs::create_directories(dir_.path() / "docker");
+  std::ofstream(dir_.path() / "docker/config.json")
+      << fmt::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", address_,
+                     base64_encode(fmt::format("{}:{}", user, password)));
 }
 
 void image_registry::fetch(std::vector<std::string> args) const {
-  args.insert(args.begin(), fetch_tool());
+  args.insert(args.begin(),
+              {"env", "DOCKER_CONFIG=" + (dir_.path() / "docker").string(), fetch_tool().string()});
   const auto done = run(args);
   if (done.exit_code == 0) return;
-  throw std::runtime_error(fmt::format("oarlock-fetch {}: {}{}", args[1], done.out, done.err));
+  throw std::runtime_error(fmt::format("oarlock-fetch {}: {}{}", args[3], done.out, done.err));
 }
 
 void image_registry::make_key(const std::string& name) const {
@@ -60,10 +75,17 @@ void image_registry::sign(const std::string& ref, const std::string& key) const 
 }
 
 void image_registry::start() {
-  std::ofstream(dir_.path() / "registry.yml") << fmt::format(
+  auto config = fmt::format(
       "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: "
       "\"{}\"}}}}\nhttp: {{addr: '{}'}}\n",
       (dir_.path() / "storage").string(), address_);
+  if (kind_ == kind::with_password) {
+    const auto passwords = dir_.path() / "htpasswd";
+    std::ofstream(passwords) << fmt::format("{}:{}\n", user, password_bcrypt);
+    config +=
+        fmt::format("auth: {{htpasswd: {{realm: tests, path: \"{}\"}}}}\n", passwords.string());
+  }
+  std::ofstream(dir_.path() / "registry.yml") << config;
   process_ = std::make_unique<background>(
       std::vector<std::string>{"docker-registry", "serve", dir_.path() / "registry.yml"},
       dir_.path() / "registry.log");

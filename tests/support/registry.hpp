@@ -11,8 +11,9 @@ namespace oarlock::testing {
 
 class image_registry {
  public:
+  enum class kind { open, with_password };
   /// Starts one on a loopback port, and makes the key. Throws when a program is not there.
-  image_registry();
+  explicit image_registry(kind what = kind::open);
 
   /// "127.0.0.1:PORT/NAME".
   [[nodiscard]] std::string ref(const std::string& name) const { return address_ + "/" + name; }
@@ -24,13 +25,18 @@ class image_registry {
   /// With ours.key, or with `key`.key.
   void sign(const std::string& ref, const std::string& key = "ours") const;
   void make_key(const std::string& name) const;
+  /// Who may read and write where a password is asked for.
+  static constexpr const char* user = "reader";
+  static constexpr const char* password = "pw";
   /// On the same port as before, with the images that it had.
   void start();
   void stop() { process_.reset(); }
 
  private:
   void fetch(std::vector<std::string> args) const;
+  void log_in() const;
 
+  const kind kind_;
   scratch_dir dir_;
   std::string address_;
   std::unique_ptr<background> process_;

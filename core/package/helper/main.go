@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,12 +13,15 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/logs"
 
 	"oarlock.dev/fetch/internal/confine"
 	"oarlock.dev/fetch/internal/protocol"
+	"oarlock.dev/fetch/internal/providers"
 	"oarlock.dev/fetch/internal/pull"
+	"oarlock.dev/fetch/internal/registry"
 )
 
 // Exit codes.
@@ -26,6 +30,8 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
+
+const pruneRequestLimit = 8 << 20 // bytes
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -45,6 +51,10 @@ func run(ctx context.Context, arguments []string) int {
 			return runPull(ctx, os.Stdin, os.Stdout, confineTo)
 		}
 		return runPullFile(ctx, arguments[1:], os.Stdout, confineTo)
+	case "credentials":
+		return runCredentials(ctx, os.Stdin, os.Stdout)
+	case "prune":
+		return runPrune(os.Stdin, os.Stdout, confine.Process)
 	case "help", "-h", "--help":
 		fmt.Print(usageText())
 		return exitDone
@@ -74,6 +84,51 @@ func confineTo(request *protocol.Request) error {
 		}
 	}
 	return confine.Process(own, readable)
+}
+
+// runCredentials always answers. It runs the administrator's programs, and talks to no registry.
+func runCredentials(ctx context.Context, in io.Reader, out io.Writer) int {
+	request, err := providers.Read(in)
+	answer := &protocol.CredentialsAnswer{Version: protocol.Version}
+	if err != nil {
+		answer.Error = &protocol.Error{Reason: protocol.InvalidRequest, Message: err.Error()}
+	} else {
+		answer = providers.Ask(ctx, request, time.Now())
+	}
+	if err := json.NewEncoder(out).Encode(answer); err != nil {
+		fmt.Fprintf(os.Stderr, "oarlock-fetch: writing the answer: %v\n", err)
+		return exitFailed
+	}
+	if answer.Error != nil {
+		return exitFailed
+	}
+	return exitDone
+}
+
+// runPrune always answers.
+func runPrune(in io.Reader, out io.Writer, walls func(own, readable []string) error) int {
+	request := &protocol.PruneRequest{}
+	err := json.NewDecoder(io.LimitReader(in, pruneRequestLimit)).Decode(request)
+	if err == nil {
+		err = request.Check()
+	}
+	answer := &protocol.PruneAnswer{Version: protocol.Version}
+	if err != nil {
+		answer.Error = &protocol.Error{Reason: protocol.InvalidRequest, Message: err.Error()}
+	} else {
+		err = errors.Join(os.MkdirAll(request.StoreDir, 0o755),
+			walls([]string{request.StoreDir}, nil))
+		if err == nil {
+			answer, err = registry.Prune(request)
+		}
+		if err != nil {
+			answer = &protocol.PruneAnswer{Version: protocol.Version, Error: protocol.AsError(err)}
+		}
+	}
+	if err := json.NewEncoder(out).Encode(answer); err != nil || answer.Error != nil {
+		return exitFailed
+	}
+	return exitDone
 }
 
 // runPull always answers; the exit code says no more than the answer. Nothing is asked of a

@@ -116,6 +116,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with $images.credentialsSecret -}}
 {{- $_ := set $policy "imagePullSecrets" (list (dict "name" .)) -}}
 {{- end -}}
+{{- with $images.credentialProviders -}}
+{{- $_ := set $policy "credentialProviders"
+  (dict "configFile" "credential-providers.yaml" "binDir" .binDir) -}}
+{{- end -}}
 {{- toYaml $policy -}}
 {{- end -}}
 

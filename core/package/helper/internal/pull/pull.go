@@ -55,6 +55,7 @@ func run(ctx context.Context, request *protocol.Request,
 	if err != nil {
 		return nil, err
 	}
+	defer client.Close()
 	document, err := client.Get(names.Resolved)
 	if err != nil {
 		return nil, err
@@ -81,6 +82,9 @@ func run(ctx context.Context, request *protocol.Request,
 		return nil, err
 	}
 	answer.Files, answer.Skipped, err = fetchFiles(client, repository, manifest, request)
+	if err == nil {
+		err = client.Record(names, document.Digest)
+	}
 	return answer, err
 }
 

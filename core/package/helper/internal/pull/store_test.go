@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"oarlock.dev/fetch/internal/protocol"
+	"oarlock.dev/fetch/internal/registry"
 	"oarlock.dev/fetch/internal/testimage"
 )
 
@@ -145,5 +147,87 @@ func TestManyUseOneStore(t *testing.T) {
 		if left, err := filepath.Glob(filepath.Join(store, pattern)); err != nil || len(left) != 0 {
 			t.Errorf("expected no half-written file, found %v, %v", left, err)
 		}
+	}
+}
+
+func TestPruningKeepsWhatIsNamedAndWhatWasPulledLast(t *testing.T) {
+	r := testimage.NewRegistry(t, true)
+	key, public := newKey(t)
+	store := filepath.Join(t.TempDir(), "store")
+	pulled := func(image string) error {
+		request := ask(t, r, image)
+		request.Registry.StoreDir = store
+		request.Policy.Rules = keyRule(public)
+		if answer := Run(t.Context(), request); answer.Error != nil {
+			return answer.Error
+		}
+		return nil
+	}
+	var images []string
+	for i, tag := range []string{"v1", "v2", "v3"} {
+		layer := testimage.Gzip(t, testimage.Archive(t, append(testimage.Plugin(),
+			testimage.Entry{Name: "NOTICE", Body: strings.Repeat(tag, 1000)})...))
+		digest := r.Push(t, "sample:"+tag, testimage.Image(t, "amd64", layer))
+		sign(t, r, "sample:"+tag, key, false)
+		images = append(images, r.Host+"/sample@"+digest.DigestStr())
+		if err := pulled("sample:" + tag); err != nil {
+			t.Fatal(err)
+		}
+		// Pulled in this order, whatever the clock's steps are.
+		records, _ := filepath.Glob(filepath.Join(store, "records", "*.json"))
+		for _, record := range records {
+			data, _ := os.ReadFile(record)
+			if strings.Contains(string(data), digest.DigestStr()) {
+				at := time.Now().Add(time.Duration(i-10) * time.Hour)
+				if err := os.Chtimes(record, at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	r.Server.Close()
+	prune := func(spare int64, keep ...string) *protocol.PruneAnswer {
+		t.Helper()
+		answer, err := registry.Prune(&protocol.PruneRequest{Version: protocol.Version,
+			StoreDir: store, Keep: keep, SpareBytes: spare})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	stored := func(want ...bool) {
+		t.Helper()
+		for i, image := range images {
+			_, name, _ := strings.Cut(image, "/")
+			if err := pulled(name); (err == nil) != want[i] {
+				t.Fatalf("image %d: expected that it is stored: %v, found %v", i, want[i], err)
+			}
+		}
+	}
+	if got := prune(1<<30, images[0]); got.RemovedFiles != 0 || got.Busy {
+		t.Fatalf("found %+v", got)
+	}
+	// An image that is named and was never pulled: what belongs to nothing known stays too.
+	if err := os.WriteFile(filepath.Join(store, "blobs/sha256/unknown"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := r.Host + "/other@sha256:" + strings.Repeat("0", 64)
+	if got := prune(1<<30, other); got.RemovedFiles != 0 {
+		t.Fatalf("found %+v", got)
+	}
+	stored(true, true, true)
+	if got := prune(1<<30, images...); got.RemovedFiles != 1 {
+		t.Fatalf("found %+v", got)
+	}
+	if got := prune(0, images[0], images[2]); got.RemovedFiles == 0 || got.RemovedBytes == 0 {
+		t.Fatalf("found %+v", got)
+	}
+	stored(true, false, true)
+	prune(0)
+	stored(false, false, false)
+	files, err := filepath.Glob(filepath.Join(store, "*", "*"))
+	if left, _ := filepath.Glob(filepath.Join(store, "blobs/sha256/*")); err != nil ||
+		len(files) != 1 || len(left) != 0 {
+		t.Fatalf("expected nothing but the folder of blobs, found %v, %v", files, left)
 	}
 }

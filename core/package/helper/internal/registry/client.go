@@ -33,6 +33,7 @@ type Client struct {
 	puller  *remote.Puller
 	store   *store // nil: none
 	offline bool   // ask the store only
+	locked  *os.File
 }
 
 // Document is a manifest or an index, and what it hashes to.
@@ -46,8 +47,8 @@ type Document struct {
 // tests.
 var Backoff = remote.Backoff{Duration: 500 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}
 
-// New makes a client that works until ctx ends. Its credentials are those of `chain`, and those in
-// `r` if that is nil.
+// New makes a client that works until ctx ends, and is closed then. Its credentials are those of
+// `chain`, and those in `r` if that is nil.
 func New(ctx context.Context, r protocol.Registry, limits protocol.Limits,
 	chain authn.Keychain) (*Client, error) {
 	if chain == nil {
@@ -75,8 +76,12 @@ func New(ctx context.Context, r protocol.Registry, limits protocol.Limits,
 	if err != nil {
 		return nil, err
 	}
-	return &Client{ctx: ctx, guard: g, limits: limits, options: options, puller: puller,
-		store: kept}, nil
+	client := &Client{ctx: ctx, guard: g, limits: limits, options: options, puller: puller,
+		store: kept}
+	if kept != nil {
+		err = client.lock(r.StoreDir)
+	}
+	return client, err
 }
 
 // Stored is this client without a network; nil when it has no store.

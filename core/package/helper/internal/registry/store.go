@@ -16,12 +16,17 @@ import (
 	"oarlock.dev/fetch/internal/protocol"
 )
 
+// newPrefix is that of files that are not whole yet.
+const newPrefix = ".new-"
+
 // store keeps what registries answered, by digest, on a volume: a daemon that starts while its
 // registry is down has all its plugins. Nothing in it is trusted. Every byte is hashed again when
 // it is read, and what lookups remember are candidates for a signature, verified as if just pulled.
 type store struct {
 	blobs   string
 	lookups string
+	images  string // which of the files each image needs
+	used    map[string]bool
 }
 
 func openStore(folder string) (*store, error) {
@@ -29,8 +34,9 @@ func openStore(folder string) (*store, error) {
 		return nil, nil
 	}
 	s := &store{blobs: filepath.Join(folder, "blobs", "sha256"),
-		lookups: filepath.Join(folder, "lookups")}
-	for _, dir := range []string{s.blobs, s.lookups} {
+		lookups: filepath.Join(folder, "lookups"), images: filepath.Join(folder, "records"),
+		used: map[string]bool{}}
+	for _, dir := range []string{s.blobs, s.lookups, s.images} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("storeDir: %w", err)
 		}
@@ -61,6 +67,7 @@ func (s *store) open(digest string, limit int64) *os.File {
 	size, err := io.Copy(hash, io.LimitReader(file, limit+1))
 	if err == nil && size <= limit && "sha256:"+hex.EncodeToString(hash.Sum(nil)) == digest {
 		if _, err = file.Seek(0, io.SeekStart); err == nil {
+			s.used[path] = true
 			return file
 		}
 	}
@@ -85,13 +92,14 @@ func (s *store) read(digest string, limit int64) []byte {
 }
 
 // create starts a blob; keep gives it its name once it is whole, on the disk too.
-func (s *store) create() (*os.File, error) { return os.CreateTemp(s.blobs, ".new-") }
+func (s *store) create() (*os.File, error) { return os.CreateTemp(s.blobs, newPrefix) }
 
 func (s *store) keep(file *os.File, digest string) error {
 	err := errors.Join(file.Chmod(0o444), file.Sync(), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), s.pathOf(digest))
 	}
+	s.used[s.pathOf(digest)] = err == nil
 	return err
 }
 
@@ -119,11 +127,17 @@ func (s *store) lookupPath(key string) string {
 
 // remember what a look-up found; recall it, false if there is nothing.
 func (s *store) remember(key string, found any) error {
-	data, err := json.Marshal(found)
+	s.used[s.lookupPath(key)] = true
+	return s.put(s.lookupPath(key), found)
+}
+
+// put a document under its name once it is whole, on the disk too.
+func (s *store) put(path string, document any) error {
+	data, err := json.Marshal(document)
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(s.lookups, ".new-")
+	file, err := os.CreateTemp(filepath.Dir(path), newPrefix)
 	if err != nil {
 		return err
 	}
@@ -134,7 +148,7 @@ func (s *store) remember(key string, found any) error {
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	return os.Rename(file.Name(), s.lookupPath(key))
+	return os.Rename(file.Name(), path)
 }
 
 func (s *store) recall(key string, into any, limit int64) bool {
@@ -143,6 +157,7 @@ func (s *store) recall(key string, into any, limit int64) bool {
 		return false
 	}
 	defer file.Close()
+	s.used[s.lookupPath(key)] = true
 	return json.NewDecoder(io.LimitReader(file, 2*limit)).Decode(into) == nil
 }
 
