@@ -46,7 +46,8 @@ render() { # CHART-OPTION...
   local options=("$@") value
   while read -r value; do options+=(--set-string "$value"); done < <(image_values "$IMG")
   [[ -z ${VALUES:-} ]] || options+=(--values "$VALUES")
-  "$helm" template oarlock deploy/chart --namespace "$namespace" --skip-tests "${options[@]}"
+  "$helm" template oarlock deploy/chart --namespace "$namespace" --no-hooks --skip-tests \
+    "${options[@]}"
 }
 
 crds() { find deploy/crds -name '*.yaml' 2>/dev/null | sort; }

@@ -82,9 +82,18 @@ install_commands::install_commands(CLI::App& plugin) {
   uninstall_->add_option("NAME", uninstall_with_.name, "Of the Plugin")->required();
   uninstall_->add_flag("--delete-crds", uninstall_with_.delete_crds,
                        "Delete its CRDs too, and with them every object of these kinds");
-  for (auto* command : {install_, uninstall_}) {
+
+  held_ = plugin.add_subcommand(
+      "held", "Fail while objects carry finalizers that only this runtime's plugins take off");
+  held_->add_option("--runtime", held_with_.runtime, "The oarlockd that is to go")
+      ->capture_default_str();
+  held_->add_option("--scope-namespace", held_with_.scope_ns,
+                    "Look in this namespace only, for oarlockd --namespace");
+  for (auto* command : {install_, uninstall_, held_}) {
     command->add_option("--kubeconfig", kubeconfig_,
-                        "Cluster (default: KUBECONFIG, ~/.kube/config)");
+                        "Cluster (default: KUBECONFIG, in-cluster, ~/.kube/config)");
+  }
+  for (auto* command : {install_, uninstall_}) {
     command->add_option("--timeout", timeout_seconds_, "Seconds to wait")
         ->check(CLI::Range(1, 3600))
         ->capture_default_str();
@@ -143,9 +152,18 @@ result<> install_commands::uninstall() const {
   return uninstall_plugin(**cluster, options, print_line);
 }
 
+result<> install_commands::held() const {
+  auto cluster = install_cluster::open(kubeconfig_);
+  if (!cluster) return cluster.error();
+  return check_held(**cluster, held_with_, print_line);
+}
+
 std::optional<int> install_commands::run() const {
-  if (!*manifest_ && !*install_ && !*uninstall_) return std::nullopt;
-  const auto done = *manifest_ ? print_manifest() : *install_ ? install() : uninstall();
+  if (!*manifest_ && !*install_ && !*uninstall_ && !*held_) return std::nullopt;
+  const auto done = *manifest_    ? print_manifest()
+                    : *install_   ? install()
+                    : *uninstall_ ? uninstall()
+                                  : held();
   if (done) return 0;
   fmt::print(stderr, "oarlock: {}\n", done.error().message);
   return 1;

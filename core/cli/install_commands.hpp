@@ -1,9 +1,10 @@
 #pragma once
-// `oarlock plugin manifest`, `install` and `uninstall`.
+// `oarlock plugin manifest`, `install`, `uninstall` and `held`.
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/cli/held.hpp"
 #include "core/cli/install.hpp"
 
 namespace CLI {
@@ -26,6 +27,7 @@ class install_commands {
   [[nodiscard]] result<> print_manifest() const;
   [[nodiscard]] result<> install() const;
   [[nodiscard]] result<> uninstall() const;
+  [[nodiscard]] result<> held() const;
   [[nodiscard]] std::vector<std::string> fetch_options() const;
   void add_image_options(CLI::App& command);
   void add_grant_options(CLI::App& command);
@@ -37,10 +39,12 @@ class install_commands {
   bool plain_http_ = false;
   install_options install_with_;
   uninstall_options uninstall_with_;
+  held_options held_with_;
   int timeout_seconds_ = 120;
   CLI::App* manifest_;
   CLI::App* install_;
   CLI::App* uninstall_;
+  CLI::App* held_;
 };
 
 }  // namespace oarlock::cli

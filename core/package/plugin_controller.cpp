@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
-#include "core/base/limits.hpp"
 #include "core/base/log.hpp"
 #include "core/json/parse.hpp"
 #include "core/package/controller_state.hpp"
+#include "core/package/held_objects.hpp"
 
 namespace oarlock::package {
 
@@ -23,7 +23,6 @@ constexpr duration failure_min = 2s;
 constexpr duration failure_max = 5min;
 constexpr duration write_retry = 500ms;
 constexpr duration drain_poll = 10ms;
-constexpr const char* finalizer_prefix = "oarlock.dev/";
 
 duration doubled(duration first, int times, duration most) {
   duration out = first;
@@ -60,45 +59,12 @@ std::string known_digest(const tracked_plugin& t) {
   return t.want.image.find('@') == std::string::npos ? std::string() : t.want.image;
 }
 
-// Objects of one kind that carry the plugin's finalizer: how many there are, one of them by name.
-struct held_objects {
-  std::size_t count = 0;
-  std::string first;
-};
-task<result<held_objects>> objects_held(kube::client* client, plugin::manifest declared,
-                                        std::string ns, std::stop_token stop) {
-  held_objects held;
-  const auto finalizer = finalizer_prefix + declared.name;
+std::vector<kube::resource> with_finalizers(const plugin::manifest& declared) {
+  std::vector<kube::resource> out;
   for (const auto& c : declared.controllers) {
-    if (!c.finalizer) continue;
-    kube::list_options how;
-    how.ns = ns;
-    how.limit = limits::list_page_objects;
-    how.metadata_only = true;
-    do {
-      const auto page = co_await client->list_page(c.primary, how, stop);
-      if (!page && page.error().code == kube::kube_error::not_found) break;
-      if (!page) co_return page.error();
-      const auto doc = json::parse(*page);
-      if (!doc) co_return doc.error();
-      how.continue_token = json::string_at(*doc, "/metadata/continue");
-      const auto* items = json::find(*doc, "/items");
-      if (items == nullptr || !items->IsArray()) break;
-      for (const auto& item : items->GetArray()) {
-        const auto* all = json::find(item, "/metadata/finalizers");
-        if (all == nullptr || !all->IsArray()) continue;
-        const bool is_held = std::any_of(all->Begin(), all->End(), [&](const auto& one) {
-          return one.IsString() && finalizer == one.GetString();
-        });
-        if (!is_held) continue;
-        if (held.count++ > 0) continue;
-        held.first =
-            fmt::format("{} {}/{}", c.primary.name(), json::string_at(item, "/metadata/namespace"),
-                        json::string_at(item, "/metadata/name"));
-      }
-    } while (!how.continue_token.empty());
+    if (c.finalizer) out.push_back(c.primary);
   }
-  co_return held;
+  return out;
 }
 
 }  // namespace
@@ -235,17 +201,17 @@ task<duration> plugin_controller::state::depart(self_ptr self, tracked_ptr t) {
       }
     }
     if (t->running) {
-      const auto held = co_await objects_held(&self->daemon, t->running->declared, self->p.scope_ns,
+      const auto held = co_await objects_held(&self->daemon, with_finalizers(t->running->declared),
+                                              finalizer_of(t->name), self->p.scope_ns,
                                               self->stopping.get_token());
       if (!held || held->count > 0) {
-        t->failure =
-            error{package_error::finalizers_pending,
-                  held ? fmt::format("{} objects carry the finalizer {}{}, such as {}, and "
-                                     "only this plugin lets them go: delete them, or take "
-                                     "the finalizer {} off the Plugin to end it now",
-                                     held->count, finalizer_prefix, t->name, held->first,
-                                     plugin_finalizer)
-                       : held.error().message};
+        t->failure = error{
+            package_error::finalizers_pending,
+            held ? fmt::format("{} objects carry the finalizer {}, such as {}, and "
+                               "only this plugin lets them go: delete them, or take "
+                               "the finalizer {} off the Plugin to end it now",
+                               held->count, finalizer_of(t->name), held->first, plugin_finalizer)
+                 : held.error().message};
         co_return 1s;
       }
     }

@@ -27,15 +27,16 @@ render() { "$helm" template oarlock "$chart" --namespace oarlock-system "$@"; }
 kubernetes_schemas() { # OUTDIR
   local document kind
   deploy/devcluster/openapi.sh "$work/openapi" api__v1_openapi.json apis__apps__v1_openapi.json \
-    apis__policy__v1_openapi.json apis__networking.k8s.io__v1_openapi.json \
-    apis__rbac.authorization.k8s.io__v1_openapi.json apis__apiextensions.k8s.io__v1_openapi.json
+    apis__policy__v1_openapi.json apis__batch__v1_openapi.json \
+    apis__networking.k8s.io__v1_openapi.json apis__rbac.authorization.k8s.io__v1_openapi.json \
+    apis__apiextensions.k8s.io__v1_openapi.json
   for document in "$work"/openapi/*.json; do
     jq -c '.components.schemas |= map_values(if .properties then .additionalProperties = false
       else . end) | .components as $components | .components.schemas | to_entries[]
       | select(.value["x-kubernetes-group-version-kind"])
       | {file: (.value["x-kubernetes-group-version-kind"][0].kind | ascii_downcase),
          schema: {"$ref": ("#/components/schemas/" + .key), components: $components}}
-      | select(.file | test("^(namespace|serviceaccount|configmap|service|deployment|pod|role|"
+      | select(.file | test("^(namespace|serviceaccount|configmap|service|deployment|job|pod|role|"
           + "rolebinding|clusterrole|clusterrolebinding|poddisruptionbudget|networkpolicy|"
           + "customresourcedefinition)$"))' \
       "$document" | while IFS= read -r line; do

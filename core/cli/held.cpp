@@ -1,0 +1,100 @@
+#include "core/cli/held.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/base/limits.hpp"
+#include "core/json/parse.hpp"
+#include "core/package/held_objects.hpp"
+#include "core/package/plugin_object.hpp"
+#include "core/plugin/errors.hpp"
+
+namespace oarlock::cli {
+
+namespace {
+
+const kube::resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
+                          "customresourcedefinitions", false};
+
+// Those of the runtime whose controllers write finalizers.
+result<std::vector<package::plugin_object>> plugins_of(install_cluster& cluster,
+                                                       const std::string& runtime) {
+  std::vector<package::plugin_object> out;
+  kube::list_options how;
+  how.limit = limits::list_page_objects;
+  do {
+    const auto page = cluster.call(cluster.client().list_page(package::plugin_resource(), how));
+    if (!page && page.error().code == kube::kube_error::not_found) return out;  // no such CRD
+    if (!page) return page.error();
+    const auto doc = json::parse(*page);
+    if (!doc) return doc.error();
+    how.continue_token = json::string_at(*doc, "/metadata/continue");
+    const auto* items = json::find(*doc, "/items");
+    if (items == nullptr || !items->IsArray()) break;
+    for (const auto& item : items->GetArray()) {
+      auto one = package::parse_plugin(json::write(item));
+      if (!one) return one.error();
+      const auto& all = one->finalizers;
+      const bool holds = std::find(all.begin(), all.end(), package::plugin_finalizer) != all.end();
+      if (holds && one->runtime == runtime) out.push_back(std::move(*one));
+    }
+  } while (!how.continue_token.empty());
+  return out;
+}
+
+// Where the API serves the kinds of a Plugin, which its status calls by their names.
+result<std::vector<kube::resource>> kinds_of(install_cluster& cluster,
+                                             const package::plugin_object& of) {
+  std::vector<kube::resource> out;
+  for (const auto& name : of.status.kinds) {
+    const auto found = cluster.call(cluster.client().get(crds, "", name));
+    if (!found && found.error().code == kube::kube_error::not_found) continue;
+    if (!found) return found.error();
+    const auto crd = json::parse(*found);
+    if (!crd) return crd.error();
+    const auto text = [&](const char* at) { return std::string(json::string_at(*crd, at)); };
+    kube::resource kind{text("/spec/group"),
+                        {},
+                        text("/spec/names/kind"),
+                        text("/spec/names/plural"),
+                        text("/spec/scope") == "Namespaced"};
+    const auto* versions = json::find(*crd, "/spec/versions");
+    if (versions == nullptr || !versions->IsArray()) continue;
+    for (const auto& version : versions->GetArray()) {
+      if (json::bool_at(version, "/served") != true) continue;
+      kind.version = json::string_at(version, "/name");
+      out.push_back(kind);
+      break;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+result<> check_held(install_cluster& cluster, const held_options& options, const progress& tell) {
+  const auto plugins = plugins_of(cluster, options.runtime);
+  if (!plugins) return plugins.error();
+  std::size_t all = 0;
+  for (const auto& one : *plugins) {
+    auto kinds = kinds_of(cluster, one);
+    if (!kinds) return kinds.error();
+    const auto finalizer = package::finalizer_of(one.name);
+    const auto held = cluster.call(package::objects_held(&cluster.client(), std::move(*kinds),
+                                                         finalizer, options.scope_ns, {}));
+    if (!held) return held.error();
+    if (held->count == 0) continue;
+    all += held->count;
+    tell(fmt::format("plugin {}: {} objects carry its finalizer {}, such as {}", one.name,
+                     held->count, finalizer, held->first));
+  }
+  if (all == 0) return {};
+  return error{plugin::plugin_error::bad_manifest,
+               fmt::format("expected no objects that only the plugins of runtime {} let go, found "
+                           "{}; delete them while the daemon runs, or take the finalizers off",
+                           options.runtime, all)};
+}
+
+}  // namespace oarlock::cli
