@@ -1,18 +1,8 @@
 // Plugin objects against a real API server and a real registry: installed, granted, upgraded,
 // refused, taken away.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <fmt/format.h>
-
-#include <chrono>
 #include <csignal>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 
-#include "tests/support/cluster.hpp"
-#include "tests/support/registry.hpp"
+#include "tests/integration/plugin_objects.hpp"
 
 namespace oarlock::testing {
 namespace {
@@ -20,146 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-namespace fs = std::filesystem;
-
-constexpr auto soon = 60s;
-
-std::string whole(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from << " in " << text;
-  if (at != std::string::npos) text.replace(at, from.size(), to);
-  return text;
-}
-
-class PluginObjects : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    if (run({"sh", "-c", "command -v docker-registry"}).exit_code != 0) return;
-    const auto& c = shared_cluster();
-    c.must({"apply", "-f", source_dir() / "deploy/crds"});
-    c.must({"wait", "--for=condition=Established", "crd/plugins.oarlock.dev"});
-    registry_ = std::make_unique<image_registry>();
-    registry_->make_key("theirs");
-  }
-  static void TearDownTestSuite() { registry_.reset(); }
-
-  void SetUp() override {
-    if (!registry_) GTEST_SKIP() << "no docker-registry in PATH: tools/deps.sh installs it";
-    ns_ = fmt::format("objects-{}", ++namespaces_);
-    c_.make_namespace(ns_);
-    std::ofstream(dir_.path() / "policy.yaml") << fmt::format(
-        "rules:\n  - name: ours\n    match: {0}/**\n    mode: key\n    keyFiles: [{1}]\n"
-        "registry:\n  insecure: [\"{0}\"]\n",
-        registry_->address(), (registry_->folder() / "ours.pub").string());
-  }
-  void TearDown() override {
-    if (!registry_) return;
-    c_.must({"delete", "plugins", "--all"});
-    c_.must({"delete", "--ignore-not-found", "-n", "oarlock-system",
-             "clusterrolebinding/oarlock-plugin-turner", "clusterrole/oarlock-plugin-turner",
-             "serviceaccount/oarlock-plugin-turner"});
-  }
-
-  // A folder with the test's plugin; `library` is that of its first or second version.
-  fs::path plugin(const std::string& version, const char* library = "turner",
-                  const std::string& name = "turner") {
-    const auto folder = dir_.path() / fmt::format("{}-{}-{}", name, version, ++folders_);
-    fs::create_directories(folder);
-    auto manifest = whole(test_plugin("turner") / "plugin.json");
-    manifest = replaced(manifest, R"("version":"1")", R"("version":")" + version + "\"");
-    manifest = replaced(manifest, R"("name":"turner")", R"("name":")" + name + "\"");
-    std::ofstream(folder / "plugin.json") << manifest;
-    fs::copy(test_plugin(library) / "libturner.so", folder / "libturner.so");
-    return folder;
-  }
-  // Pushed under this tag, and signed unless `key` is empty.
-  std::string pushed(const fs::path& folder, const std::string& tag,
-                     const std::string& key = "ours") {
-    const auto ref = registry_->ref(ns_ + "/turner:" + tag);
-    registry_->push(folder, ref);
-    if (!key.empty()) registry_->sign(ref, key);
-    return ref;
-  }
-  std::unique_ptr<daemon> started(bool leader_elect = false, const char* store = "store") {
-    return std::make_unique<daemon>(
-        c_, daemon::options{{},
-                            {"--plugin-objects=true", "--namespace=" + ns_,
-                             "--plugin-store=" + (dir_.path() / store).string(),
-                             "--image-policy=" + (dir_.path() / "policy.yaml").string(),
-                             "--leader-election-id=" + ns_},
-                            leader_elect,
-                            {}});
-  }
-  finished oarlock(std::vector<std::string> args, const std::string& ref) {
-    std::vector<std::string> argv{built("bin/oarlock"), "plugin", args.at(0), ref};
-    argv.insert(argv.end(), args.begin() + 1, args.end());
-    return run(argv, {}, 120s);
-  }
-  std::string manifest(const std::string& ref) {
-    const auto done = oarlock(
-        {"manifest", "--plain-http", "--daemon-user=oarlock", "--scope-namespace=" + ns_}, ref);
-    EXPECT_EQ(done.exit_code, 0) << done.err;
-    return done.out;
-  }
-  void apply_plugin(const std::string& name, const std::string& image) {
-    c_.must({"apply", "-f", "-"},
-            fmt::format("apiVersion: oarlock.dev/v1alpha1\nkind: Plugin\nmetadata: {{name: {}}}\n"
-                        "spec: {{image: \"{}\"}}\n",
-                        name, image));
-  }
-  std::string condition(const std::string& type, const char* field,
-                        const std::string& name = "turner") {
-    return c_.field("plugin", name, "",
-                    fmt::format(".status.conditions[?(@.type==\"{}\")].{}", type, field));
-  }
-  // "True Running": Ready of the generation that is asked for.
-  std::string ready(const std::string& name = "turner") {
-    const auto all = c_.must({"get", "plugin", name, "-o",
-                              "jsonpath={.metadata.generation} {.status.observedGeneration} "
-                              "{.status.conditions[?(@.type==\"Ready\")].status} "
-                              "{.status.conditions[?(@.type==\"Ready\")].reason}"});
-    std::istringstream words(all);
-    std::string wanted;
-    std::string observed;
-    std::string status;
-    std::string reason;
-    words >> wanted >> observed >> status >> reason;
-    return wanted == observed ? status + " " + reason : "not observed: " + all;
-  }
-  ::testing::AssertionResult comes_to(const std::string& expected, daemon& d,
-                                      const std::string& name = "turner") {
-    std::string found;
-    if (eventually([&] { return (found = ready(name)) == expected; }, soon)) {
-      return ::testing::AssertionSuccess();
-    }
-    return ::testing::AssertionFailure() << found << ", not " << expected << "\n"
-                                         << c_.get("plugin", name, "") << d.process().log();
-  }
-  ::testing::AssertionResult made_by(const std::string& name, const std::string& version,
-                                     daemon& d) {
-    std::string by;
-    if (eventually([&] { return (by = c_.field("configmap", name, ns_, ".data.by")) == version; },
-                   soon)) {
-      return ::testing::AssertionSuccess();
-    }
-    return ::testing::AssertionFailure() << "by " << by << "\n" << d.process().log();
-  }
-  void make_app(const std::string& name) {
-    c_.must({"apply", "-n", ns_, "-f", "-"}, myapp_yaml(name, 1));
-  }
-
-  static inline std::unique_ptr<image_registry> registry_;
-  static inline int namespaces_ = 0;
-  cluster& c_ = shared_cluster();
-  scratch_dir dir_;
-  std::string ns_;
-  int folders_ = 0;
-};
 
 TEST_F(PluginObjects, InstalledInOneStepAndTakenAwayInOne) {
   const auto ref = pushed(plugin("1"), "v1");
@@ -321,6 +171,17 @@ TEST_F(PluginObjects, APluginWorksUntilNoObjectHasItsFinalizer) {
   EXPECT_THAT(c_.field("plugin", "turner", "", ".metadata.finalizers"),
               HasSubstr("oarlock.dev/plugin"));
 
+  // What `helm uninstall` asks before the daemon goes, with the daemon's rights.
+  const std::vector<std::string> ask_held{built("bin/oarlock"), "plugin", "held",
+                                          "--scope-namespace=" + ns_,
+                                          "--kubeconfig=" + c_.kubeconfig("oarlock").string()};
+  const auto held = run(ask_held);
+  EXPECT_EQ(held.exit_code, 1) << held.out;
+  EXPECT_THAT(held.out, HasSubstr("plugin turner: 1 objects carry its finalizer "
+                                  "oarlock.dev/turner, such as myapps.example.com " +
+                                  ns_ + "/first"));
+  EXPECT_THAT(held.err, HasSubstr("delete them while the daemon runs"));
+
   c_.must({"delete", "plugin", "turner", "--wait=false"});
   ASSERT_TRUE(comes_to("True FinalizersPending", *d));
   EXPECT_THAT(condition("Ready", "message"),
@@ -330,6 +191,7 @@ TEST_F(PluginObjects, APluginWorksUntilNoObjectHasItsFinalizer) {
   c_.must({"delete", "myapp", "first", "-n", ns_});
   EXPECT_TRUE(eventually([&] { return c_.get("plugin", "turner", "").empty(); }, soon))
       << c_.get("plugin", "turner", "") << d->process().log();
+  EXPECT_EQ(run(ask_held).exit_code, 0);
   EXPECT_TRUE(eventually(
       [&] { return metric(d->metrics(), "oarlock_plugin_loaded", {"plugin=\"turner\""}) == 0; },
       soon))
@@ -351,6 +213,108 @@ TEST_F(PluginObjects, AFollowerHasThemLoadedAndWritesNothing) {
   make_app("first");
   EXPECT_TRUE(made_by("first", "1", *follower));
   EXPECT_EQ(ready(), "True Running");
+}
+
+// A registry that asks for a password, which the daemon gets from a Secret and then from a program.
+class PrivateRegistry : public PluginObjects {
+ protected:
+  void SetUp() override {
+    PluginObjects::SetUp();
+    if (IsSkipped()) return;
+    closed_ = std::make_unique<image_registry>(image_registry::kind::with_password);
+    c_.must({"create", "role", "pull", "-n", "oarlock-system", "--verb=get", "--resource=secrets",
+             "--resource-name=regcred"});
+    c_.must(
+        {"create", "rolebinding", "pull", "-n", "oarlock-system", "--role=pull", "--user=oarlock"});
+    // The grants of the plugin; its image cannot be read without the password.
+    const auto grants = oarlock({"manifest", "--daemon-user=oarlock", "--scope-namespace=" + ns_},
+                                test_plugin("turner"));
+    ASSERT_EQ(grants.exit_code, 0) << grants.err;
+    c_.must({"apply", "-f", "-"}, grants.out);
+    trust("");
+  }
+  void TearDown() override {
+    PluginObjects::TearDown();
+    c_.must({"delete", "--ignore-not-found", "-n", "oarlock-system", "role/pull",
+             "rolebinding/pull", "secret/regcred"});
+  }
+  void trust(const std::string& more) const {
+    std::ofstream(dir_.path() / "policy.yaml") << fmt::format(
+        "rules:\n  - name: theirs\n    match: {0}/**\n    mode: key\n    keyFiles: [{1}]\n"
+        "registry:\n  insecure: [\"{0}\"]\n{2}",
+        closed_->address(), (closed_->folder() / "ours.pub").string(), more);
+  }
+  std::string pushed_closed(const fs::path& folder, const std::string& tag) const {
+    const auto ref = closed_->ref("team/turner:" + tag);
+    closed_->push(folder, ref);
+    closed_->sign(ref);
+    return ref;
+  }
+  void put_secret(const std::string& password) {
+    const auto secret =
+        c_.must({"create", "secret", "docker-registry", "regcred", "-n", "oarlock-system",
+                 "--docker-server=" + closed_->address(),
+                 std::string("--docker-username=") + image_registry::user,
+                 "--docker-password=" + password, "--dry-run=client", "-o", "yaml"});
+    c_.must({"apply", "-f", "-"}, secret);
+  }
+  // `attempt` makes it another generation, which is tried at once.
+  void apply_with(const std::string& image, const std::string& spec, int attempt) {
+    c_.must({"apply", "-f", "-"},
+            fmt::format("apiVersion: oarlock.dev/v1alpha1\nkind: Plugin\n"
+                        "metadata: {{name: turner}}\n"
+                        "spec: {{image: \"{}\", quotas: {{metricSeries: {}}}{}}}\n",
+                        image, 100 + attempt, spec));
+  }
+
+  std::unique_ptr<image_registry> closed_;
+};
+
+TEST_F(PrivateRegistry, IsReadWithAPullSecretOrACredentialProvider) {
+  const auto v1 = pushed_closed(plugin("1"), "v1");
+  const std::string with_secret = ", imagePullSecrets: [{name: regcred}]";
+  auto d = started();
+  apply_with(v1, "", 1);
+  ASSERT_TRUE(comes_to("False Unauthorized", *d));
+  apply_with(v1, with_secret, 2);
+  ASSERT_TRUE(comes_to("False PullSecret", *d));
+  EXPECT_THAT(condition("Ready", "message"), HasSubstr("Secret oarlock-system/regcred"));
+  put_secret("wrong");
+  apply_with(v1, with_secret, 3);
+  ASSERT_TRUE(comes_to("False Unauthorized", *d));
+  put_secret(image_registry::password);
+  apply_with(v1, with_secret, 4);
+  ASSERT_TRUE(comes_to("True Running", *d));
+
+  // The next version without a Secret, by a program as kubelet runs them.
+  const auto v2 = pushed_closed(plugin("2", "turner-2"), "v2");
+  const auto program = dir_.path() / "bin/vault";
+  fs::create_directories(program.parent_path());
+  std::ofstream(dir_.path() / "providers.yaml") << fmt::format(
+      "apiVersion: kubelet.config.k8s.io/v1\nkind: CredentialProviderConfig\nproviders:\n"
+      "  - name: vault\n    apiVersion: credentialprovider.kubelet.k8s.io/v1\n"
+      "    matchImages: [\"{}/team\"]\n    defaultCacheDuration: 1h\n",
+      closed_->address());
+  std::ofstream(program) << "#!/bin/sh\necho sealed >&2\nexit 1\n";
+  fs::permissions(program, fs::perms::owner_all);
+  trust("credentialProviders: {configFile: providers.yaml, binDir: bin}\n");
+  apply_with(v2, "", 5);
+  ASSERT_TRUE(comes_to("True Unauthorized", *d));
+  EXPECT_THAT(condition("Stalled", "message"),
+              HasSubstr("credential provider vault: exit status 1: sealed"));
+  const auto answer =
+      fmt::format(R"({{"apiVersion":"credentialprovider.kubelet.k8s.io/v1",)"
+                  R"("kind":"CredentialProviderResponse","cacheKeyType":"Registry","auth":)"
+                  R"({{"{}":{{"username":"{}","password":"{}"}}}}}})",
+                  closed_->address(), image_registry::user, image_registry::password);
+  std::ofstream(program) << "#!/bin/sh\necho \"$0\" >>\"$0.asked\"\necho '" << answer << "'\n";
+  apply_with(v2, "", 6);
+  ASSERT_TRUE(runs("2", *d));
+  // What it said counts for an hour.
+  apply_with(pushed_closed(plugin("1"), "v3"), "", 7);
+  ASSERT_TRUE(runs("1", *d));
+  EXPECT_EQ(whole(program.string() + ".asked"), program.string() + "\n");
+  EXPECT_EQ(d->process().log().find(answer), std::string::npos);
 }
 
 }  // namespace
