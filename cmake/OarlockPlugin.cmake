@@ -33,6 +33,7 @@ function(oarlock_add_plugin name)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>)
   endif()
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
+  oarlock_strip_plugin(${target} "${out}")
 
   # As a part of linking: `oarlock run` reloads when one of the two has changed.
   set(manifest "${CMAKE_CURRENT_SOURCE_DIR}/plugin.yaml")
@@ -69,6 +70,24 @@ function(oarlock_add_plugin name)
   endif()
   add_custom_target(${target}_files ALL DEPENDS ${stamps})
   add_dependencies(${target} ${target}_files)
+endfunction()
+
+# What is shipped has no symbols. Of RelWithDebInfo they are set aside in .debug beside the library,
+# where gdb looks for them; addr2line reads them for a frame "lib<name>.so(+0x1a2b)" of a crash
+# record. The library is replaced, not written again: one that runs keeps its bytes.
+function(oarlock_strip_plugin target out)
+  target_link_options(${target} PRIVATE $<$<CONFIG:Release,MinSizeRel>:-s>)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR OARLOCK_SANITIZE OR NOT CMAKE_OBJCOPY)
+    return()
+  endif()
+  set(library "$<TARGET_FILE:${target}>")
+  set(symbols "${out}/.debug/$<TARGET_FILE_NAME:${target}>.debug")
+  add_custom_command(TARGET ${target} POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E make_directory "${out}/.debug"
+    COMMAND ${CMAKE_OBJCOPY} --only-keep-debug "${library}" "${symbols}"
+    COMMAND ${CMAKE_OBJCOPY} --strip-unneeded "--add-gnu-debuglink=${symbols}" "${library}"
+      "${library}.stripped"
+    COMMAND ${CMAKE_COMMAND} -E rename "${library}.stripped" "${library}" VERBATIM)
 endfunction()
 
 # Makes a JSON file of a plugin's YAML file, which is checked on the way. Written only when it is

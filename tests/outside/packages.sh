@@ -81,6 +81,28 @@ mkdir "$work/cat-operator"
   oarlock plugin inspect build
   oarlock plugin manifest build >/dev/null
 
+  echo "== the library has no symbols; they are beside it"
+  if readelf -SW build/libcat.so | grep -E '\.(symtab|debug_info)'; then
+    fail "expected no symbols in build/libcat.so"
+  fi
+  entry=$(nm -D --defined-only build/libcat.so | sed -n 's/ . oarlock_plugin_entry.*//p')
+  addr2line -e build/.debug/libcat.so.debug "0x$entry" | grep -F src/plugin.cpp ||
+    fail "expected the source of the entry at 0x$entry in build/.debug"
+
+  echo "== its image, which has nothing else"
+  make docker-build
+  oarlock plugin inspect build/cat.tar | tee "$work/image.log"
+  if grep -F .debug "$work/image.log"; then fail "expected no symbols in the image"; fi
+
+  echo "== cases are rewritten, and the difference is shown"
+  sed -i 's/container.name = "app"/container.name = "main"/' src/cat/plan.cpp
+  if make test >"$work/test.log" 2>&1; then fail "expected the cases to fail"; fi
+  make update-cases | tee "$work/update.log"
+  for line in 'gets exactly this Deployment: updated' '^-  *- {name: app' '^+ .*name: main'; do
+    grep -q -- "$line" "$work/update.log" || fail "expected in the output of update-cases: $line"
+  done
+  make test
+
   echo "== a changed CRD reaches all that is compiled against it, in the same build"
   mkdir other
   echo 'add_library(other OBJECT ../src/cat/plan.cpp)
