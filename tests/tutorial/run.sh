@@ -4,6 +4,8 @@
 #
 #   tests/tutorial/run.sh FOLDER     the folder of the packages (tools/package.sh)
 #
+# Then what the project's README says under Deploy, with a registry of this run.
+#
 # What a block of the tutorial means is in the line that opens it:
 #   sh                  typed; has to succeed
 #   sh fails            typed; has to fail
@@ -20,6 +22,7 @@ readonly tutorial=$root/docs/tutorial.md
 readonly devcluster=${OARLOCK_DEVCLUSTER:-$root/build/bin/devcluster}
 readonly step_seconds=500 stop_seconds=60
 terminal='' # the process group of the second terminal
+registry='' # the process of docker-registry
 
 fail() {
   echo "error: $*" >&2
@@ -53,6 +56,7 @@ stop_terminal() {
 
 cleanup() {
   stop_terminal || daemons | xargs -r kill -KILL || true
+  [[ -z $registry ]] || kill "$registry" || true
   "$devcluster" down --dir "$work/cluster" --purge >"$work/down.log" 2>&1 || cat "$work/down.log"
   rm -rf "$work"
 }
@@ -123,6 +127,63 @@ run_step() { # FILE
   esac
 }
 
+start_registry() {
+  local deadline=$((SECONDS + stop_seconds))
+  cat >"$work/registry.yaml" <<YAML
+version: 0.1
+log: {level: info}
+storage: {filesystem: {rootdirectory: "$work/registry"}}
+http: {addr: '127.0.0.1:0'}
+YAML
+  docker-registry serve "$work/registry.yaml" >"$work/registry.log" 2>&1 &
+  registry=$!
+  until address=$(grep -om 1 'listening on 127[.0-9:]*' "$work/registry.log"); do
+    ((SECONDS < deadline)) || fail "docker-registry does not listen: $(cat "$work/registry.log")"
+    sleep 0.2
+  done
+  address=${address##* }
+}
+
+# The project as an image that is signed, and an oarlockd that installs what kubectl asks for.
+deploy_project() {
+  local image
+  start_registry
+  image=$address/team/myapp:0.1.0
+  echo secret >"$work/password"
+  cat >"$work/policy.yaml" <<YAML
+rules:
+  - {name: team, match: "$address/team/**", mode: key, keyFiles: [team.pub]}
+registry: {insecure: ["$address"]}
+YAML
+  cat >"$work/publish" <<SH
+oarlock plugin keygen $work/team --password-file $work/password
+make docker-build docker-push IMG=$image KEY=$work/team.key PASSWORD_FILE=$work/password \\
+  REGISTRY_FLAGS=--plain-http
+kubectl apply -f $root/deploy/crds
+kubectl create namespace oarlock-system
+SH
+  cat >"$work/daemon" <<SH
+exec oarlockd --plugin-objects --image-policy=$work/policy.yaml --plugin-store=$work/store \\
+  --leader-elect=false --metrics-bind-address=127.0.0.1:0 --metrics-secure=false \\
+  --health-probe-bind-address=127.0.0.1:0
+SH
+  cat >"$work/deploy" <<SH
+make deploy IMG=$image REGISTRY_FLAGS=--plain-http
+kubectl get plugins
+kubectl apply -f samples/example.com_v1alpha1_myapp.yaml
+kubectl wait --for=create deployment/myapp-sample --timeout=60s
+make undeploy
+if kubectl get plugin myapp || kubectl get crd myapps.example.com; then exit 1; fi
+SH
+  type_block "$work/publish" works
+  start_terminal "$work/daemon"
+  type_block "$work/deploy" works
+  for line in 'SignatureVerified: rule team' 'True    Running' 'myapp-sample condition met'; do
+    grep -qF -- "$line" "$work/output" || fail "expected in the output of make deploy: $line"
+  done
+  stop_terminal || fail "the daemon did not end within $stop_seconds s"
+}
+
 [[ -x $devcluster ]] || fail "expected $devcluster, found nothing: make build"
 trap cleanup EXIT
 trap 'exit 130' INT
@@ -138,3 +199,8 @@ for step in "$work"/steps/[0-9][0-9][0-9]; do run_step "$step"; done
 grep -q 'built anew: reloading it' "$work/terminal.log" || fail "nothing was reloaded"
 stop_terminal || fail "the daemon did not end within $stop_seconds s after Ctrl-C"
 echo "the tutorial took $SECONDS s"
+if command -v docker-registry >/dev/null; then
+  deploy_project
+else
+  echo "left out: make deploy, as there is no docker-registry (tools/deps.sh registry)"
+fi
