@@ -104,6 +104,23 @@ TEST_F(update, only_sections_that_differ_change) {
 )");
 }
 
+TEST_F(update, children_keep_the_order_of_their_fields) {
+  const std::string text = std::string(head) + R"(    expect:
+      exact: true
+      apply:
+        - spec: {text: "no", replicas: 3}
+          metadata: {name: a}
+          kind: A
+)";
+  EXPECT_EQ(rewritten(text), std::string(head) + R"(    expect:
+      exact: true
+      apply:
+        - spec: {text: "yes", replicas: 3}
+          metadata: {name: a}
+          kind: A
+)");
+}
+
 TEST_F(update, flow_style_and_verdicts) {
   recorded failed;
   failed.returned = OARLOCK_TERMINAL;

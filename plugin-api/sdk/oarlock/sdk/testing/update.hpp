@@ -32,6 +32,28 @@ inline json::value project(const json::value& wanted, const json::value& found) 
   return found;
 }
 
+/// `found`, its fields in the order that `wanted` has them and new ones behind: what only stands
+/// elsewhere is no difference.
+inline json::value ordered_as(const json::value& wanted, const json::value& found) {
+  if (const auto* fields = wanted.as_object(); fields != nullptr && found.as_object() != nullptr) {
+    json::members out;
+    for (const auto& f : *fields) {
+      const json::value* there = found.find(f.key);
+      if (there != nullptr) out.push_back({f.key, ordered_as(f.value, *there)});
+    }
+    for (const auto& f : *found.as_object()) {
+      if (wanted.find(f.key) == nullptr) out.push_back(f);
+    }
+    return out;
+  }
+  const auto *list = wanted.as_array(), *there = found.as_array();
+  if (list == nullptr || there == nullptr) return found;
+  json::items out;
+  for (std::size_t i = 0; i < there->size(); ++i)
+    out.push_back(i < list->size() ? ordered_as((*list)[i], (*there)[i]) : (*there)[i]);
+  return out;
+}
+
 // Messages are expected in part: a part that is in the message stays.
 inline void keep_part(const json::value& wanted, json::value& made) {
   const auto* part = wanted.find("message");
@@ -43,7 +65,7 @@ inline void keep_part(const json::value& wanted, json::value& made) {
 
 inline json::value updated_section(const std::string& key, const json::value& wanted,
                                    const json::value& found, bool whole) {
-  if (whole) return found;
+  if (whole) return ordered_as(wanted, found);
   json::value made = project(wanted, found);
   if (key == "conditions" && made.as_object() != nullptr && wanted.as_object() != nullptr) {
     for (const auto& f : *wanted.as_object()) {
@@ -71,7 +93,7 @@ inline json::value updated_section(const std::string& key, const json::value& wa
 inline json::value updated(const json::value& expect, const recorded& got) {
   const json::value found = as_expectation(got, expect.find("steps") != nullptr);
   if (expect.is_null() || is_exact(expect)) {
-    json::value all = found;
+    json::value all = ordered_as(expect, found);
     if (!expect.is_null()) all.set("match", "exact");
     return all;
   }
