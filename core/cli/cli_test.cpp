@@ -27,6 +27,7 @@ spec:
   version: 1.2.3
   library: libcat.so
   abi: {major: 0, minor: 1}
+  network: {connectPorts: [443, 33062]}
   controllers:
     - name: cat
       primary: {apiVersion: example.com/v1, kind: Cat, plural: cats}
@@ -56,6 +57,7 @@ TEST_F(cli, inspect_tells_what_it_found_before_the_refusal) {
   EXPECT_FALSE(r.would_load);
   EXPECT_THAT(r.text,
               AllOf(HasSubstr("name        cat\n"), HasSubstr("needs 0.1, this build offers"),
+                    HasSubstr("network     connects to TCP ports 443, 33062\n"),
                     HasSubstr("primary   cats.example.com (example.com/v1)"),
                     HasSubstr("owns      deployments.apps (apps/v1)"),
                     HasSubstr("pods (v1) with a=b, mapped by the label app"),

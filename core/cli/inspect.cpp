@@ -1,6 +1,7 @@
 #include "core/cli/inspect.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -154,6 +155,11 @@ report inspect(const std::filesystem::path& path) {
     line(r.text, "plugin ABI",
          fmt::format("needs {}.{}, this build offers {}.{}", found.declared->abi_major,
                      found.declared->abi_minor, OARLOCK_ABI_MAJOR, OARLOCK_ABI_MINOR));
+    if (const auto& ports = found.declared->connect_ports; !ports.empty()) {
+      line(r.text, "network",
+           fmt::format("connects to TCP port{} {}", ports.size() > 1 ? "s" : "",
+                       fmt::join(ports, ", ")));
+    }
     for (const auto& c : found.declared->controllers)
       add_controller(r.text, c);
     add_configuration(r.text, *found.declared);

@@ -170,6 +170,7 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   request.manifest_file = found.manifest_file.string();
   request.config_json = *checked;
   request.controllers = controllers_of(*found.declared);
+  request.connect_ports = found.declared->connect_ports;
   auto home = std::make_unique<child_home>(std::move(request), std::move(*library),
                                            std::move(chosen), clock_source, metrics);
   if (auto ok = home->load(); !ok) return ok.error();

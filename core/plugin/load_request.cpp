@@ -18,6 +18,9 @@ void put(writer& w, const load_request& request) {
   w.u64(request.controllers.size());
   for (const auto& name : request.controllers)
     w.text(name);
+  w.u64(request.connect_ports.size());
+  for (const auto port : request.connect_ports)
+    w.u32(port);
 }
 
 load_request take_load_request(reader& r) {
@@ -37,6 +40,9 @@ load_request take_load_request(reader& r) {
   constexpr std::uint64_t controllers_max = 1000;
   for (auto left = r.count(controllers_max, sizeof(std::uint64_t)); left > 0; --left)
     out.controllers.emplace_back(r.text());
+  constexpr std::uint64_t ports_max = 1000;
+  for (auto left = r.count(ports_max, sizeof(std::uint32_t)); left > 0; --left)
+    out.connect_ports.push_back(static_cast<std::uint16_t>(r.u32()));
   if (out.workers == 0 || out.workers > workers_max) r.fail();
   return out;
 }

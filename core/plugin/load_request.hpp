@@ -25,7 +25,8 @@ struct load_request {
   std::string library_file;  ///< paths, for messages only
   std::string manifest_file;
   std::string config_json;
-  std::vector<std::string> controllers;  ///< of plugin.yaml
+  std::vector<std::string> controllers;      ///< of plugin.yaml
+  std::vector<std::uint16_t> connect_ports;  ///< of plugin.yaml
 };
 
 void put(writer& w, const load_request& request);

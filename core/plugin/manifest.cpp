@@ -20,6 +20,7 @@ constexpr std::string_view api_version = "oarlock.dev/v1alpha1";
 constexpr std::string_view manifest_kind = "PluginManifest";
 constexpr std::size_t controllers_max = 32;
 constexpr std::size_t kinds_max = 64;
+constexpr std::size_t ports_max = 16;
 constexpr std::int64_t abi_max = 65535;
 constexpr std::int64_t concurrent_reconciles_max = 1000;
 constexpr std::int64_t reconcile_timeout_max = 3600;
@@ -147,9 +148,9 @@ class manifest_reader {
       "at most 63 lower-case letters, digits and '-', with no '-' at either end";
 
   void read_spec(const YAML::Node& spec, manifest& m) {
-    if (!yaml_.expect_map(
-            spec, "spec",
-            {"version", "description", "library", "abi", "configSchema", "controllers"})) {
+    if (!yaml_.expect_map(spec, "spec",
+                          {"version", "description", "library", "abi", "configSchema", "network",
+                           "controllers"})) {
       return;
     }
     m.version = yaml_.text(spec, "spec", "version", is_version, "a version such as 0.1.0");
@@ -164,6 +165,7 @@ class manifest_reader {
       m.abi_minor = static_cast<std::uint32_t>(yaml_.integer(abi, "spec.abi", "minor", 0, abi_max));
     }
     if (spec["configSchema"].IsDefined()) m.config_schema = config_schema(spec["configSchema"]);
+    if (spec["network"].IsDefined()) read_network(spec["network"], m);
     const YAML::Node controllers = yaml_.required(spec, "spec", "controllers");
     if (!yaml_.expect_list(controllers, "spec.controllers", controllers_max, true)) return;
     std::set<std::string> names;
@@ -175,6 +177,18 @@ class manifest_reader {
       }
       m.controllers.push_back(std::move(one));
     }
+  }
+
+  void read_network(const YAML::Node& network, manifest& m) {
+    if (!yaml_.expect_map(network, "spec.network", {"connectPorts"})) return;
+    const YAML::Node ports = yaml_.required(network, "spec.network", "connectPorts");
+    if (!yaml_.expect_list(ports, "spec.network.connectPorts", ports_max, true)) return;
+    std::set<std::uint16_t> all;
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      const auto where = fmt::format("spec.network.connectPorts[{}]", i);
+      all.insert(static_cast<std::uint16_t>(yaml_.integer_at(ports[i], where, 1, 65535)));
+    }
+    m.connect_ports.assign(all.begin(), all.end());
   }
 
   // In JSON.

@@ -19,6 +19,8 @@ struct manifest {
   std::uint32_t abi_major = 0;
   std::uint32_t abi_minor = 0;
   std::string config_schema;  ///< of its configuration, in JSON; empty: it takes none
+  /// Of other machines, to which a child may open TCP connections; ascending. Empty: no network.
+  std::vector<std::uint16_t> connect_ports;
   std::vector<controller::controller_spec> controllers;
 };
 

@@ -12,7 +12,9 @@ namespace oarlock::plugin {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr const char* whole = R"(apiVersion: oarlock.dev/v1alpha1
 kind: PluginManifest
@@ -160,6 +162,17 @@ TEST_F(manifest_file, mistakes_are_named_with_line_and_column) {
       {"minor: 1", "minor: one",
        "expected spec.abi.minor to be an integer from 0 to 65535, found one"},
       {"minor: 1", "minor: '1'", "expected spec.abi.minor to be an integer"},
+      {"minor: 1\n", "minor: 1\n  network: {}\n",
+       "expected the key \"connectPorts\" in spec.network, found none"},
+      {"minor: 1\n", "minor: 1\n  network: {connectPorts: []}\n", "spec.network.connectPorts"},
+      {"minor: 1\n", "minor: 1\n  network: {connectPorts: [0]}\n",
+       "expected spec.network.connectPorts[0] to be an integer from 1 to 65535, found 0"},
+      {"minor: 1\n", "minor: 1\n  network: {connectPorts: [443, https]}\n",
+       "expected spec.network.connectPorts[1] to be an integer from 1 to 65535, found https"},
+      {"minor: 1\n", "minor: 1\n  network: {connectPorts: ['443']}\n",
+       "expected spec.network.connectPorts[0] to be an integer"},
+      {"minor: 1\n", "minor: 1\n  network: {connectPorts: [443], hosts: [a]}\n",
+       "unknown key \"hosts\" in spec.network; known are connectPorts"},
       {"minor: 1", "patch: 1", "unknown key \"patch\" in spec.abi; known are major, minor"},
       {"kind: Cat", "kind: cat", "16:15: expected spec.controllers[0].primary.kind to be a kind"},
       {"example.com/v1", "a/b/c", "expected spec.controllers[0].primary.apiVersion"},
@@ -222,6 +235,13 @@ TEST_F(manifest_file, says_what_may_be_configured) {
       HasSubstr("plugin.yaml:14:32: spec.configSchema.properties.lives.type: expected "));
   EXPECT_THAT(with_schema("    5\n").error().message, HasSubstr("expected a schema, found 5"));
   EXPECT_THAT(with_schema("    type: yes\n").error().message, HasSubstr("put it in quotes"));
+}
+
+TEST_F(manifest_file, says_which_ports_a_child_connects_to) {
+  EXPECT_THAT(read(whole)->connect_ports, IsEmpty());
+  const auto m = read(with("minor: 1\n", "minor: 1\n  network: {connectPorts: [65535, 1, 1]}\n"));
+  ASSERT_TRUE(m) << m.error().message;
+  EXPECT_THAT(m->connect_ports, ElementsAre(1, 65535)) << "each once, in order";
 }
 
 TEST_F(manifest_file, other_documents_are_refused) {

@@ -359,14 +359,19 @@ std::int64_t yaml_reader::integer(const YAML::Node& map, std::string_view path,
   if (failure_) return lowest;
   if (fallback && !map[key].IsDefined()) return *fallback;
   const YAML::Node value = required(map, path, key);
+  return integer_at(value, fmt::format("{}.{}", path, key), lowest, highest);
+}
+
+std::int64_t yaml_reader::integer_at(const YAML::Node& value, std::string_view where,
+                                     std::int64_t lowest, std::int64_t highest) {
   if (failure_) return lowest;
   std::int64_t number = 0;
   const bool is_integer = value.IsScalar() && value.Tag() != "!" &&
                           kind_of(value.Scalar()) == plain_kind::integer &&
                           reads_as(value.Scalar(), number);
   if (!is_integer || number < lowest || number > highest) {
-    fail(value, fmt::format("expected {}.{} to be an integer from {} to {}, found {}", path, key,
-                            lowest, highest, value.IsScalar() ? value.Scalar() : "no scalar"));
+    fail(value, fmt::format("expected {} to be an integer from {} to {}, found {}", where, lowest,
+                            highest, value.IsScalar() ? value.Scalar() : "no scalar"));
     return lowest;
   }
   return number;

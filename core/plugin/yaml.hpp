@@ -57,6 +57,9 @@ class yaml_reader {
   std::int64_t integer(const YAML::Node& map, std::string_view path, const std::string& key,
                        std::int64_t lowest, std::int64_t highest,
                        std::optional<std::int64_t> fallback = std::nullopt);
+  /// The same of a node that is there; `where` names it.
+  std::int64_t integer_at(const YAML::Node& value, std::string_view where, std::int64_t lowest,
+                          std::int64_t highest);
 
   /// true or false; false when it is absent.
   bool flag(const YAML::Node& map, std::string_view path, const std::string& key);

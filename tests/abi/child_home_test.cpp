@@ -1,82 +1,27 @@
-// `home: child`: a plugin that dies, hangs or reaches out takes nobody along and gets nowhere.
-#include <fcntl.h>
+// `home: child`: a plugin that dies, hangs or hoards takes nobody along.
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
-#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
-#include "core/controller/reconciler.hpp"
 #include "core/plugin/errors.hpp"
 #include "core/plugin/lent_pages.hpp"
-#include "tests/abi/zoo.hpp"
+#include "tests/abi/hostile.hpp"
 #include "tests/support/process.hpp"
 
 namespace oarlock::abi {
 namespace {
 
 using namespace std::chrono_literals;
-using controller::plan_input;
-using controller::plan_output;
 using controller::plan_verdict;
 using ::testing::AnyOf;
 using testing::eventually;
 using ::testing::HasSubstr;
-
-/// A started hostile plugin.
-class hostile {
- public:
-  explicit hostile(home in = home::child, const plugin::child_settings& settings = zoo_settings()) {
-    write_whole(here_.path() / "plugin.yaml", zoo_manifest());
-    write_whole(here_.path() / "libzoo.so", read_whole(zoo_file("hostile")));
-    write_whole(token(), "secret");
-    ::chmod(token().c_str(), 0600);
-    auto loaded = load_from(here_.path(), in, "{\"token\":\"" + token().string() + "\"}", settings);
-    EXPECT_TRUE(loaded) << loaded.error().message;
-    plugin_ = std::move(*loaded);
-    const auto started = plugin_->start();
-    EXPECT_TRUE(started) << started.error().message;
-  }
-
-  plan_output plan(const std::string& name, std::int64_t generation = 1) {
-    cache::object_meta meta;
-    meta.key = {"shop", name};
-    meta.uid = name;
-    meta.generation = generation;
-    plan_input input;
-    input.spec = &plugin_->declared().controllers.front();
-    input.key = meta.key;
-    input.primary = std::make_shared<const cache::object>(meta, "{}");
-    return plugin_->reconciler_for("zoo").plan(input);
-  }
-  controller::effect_output effect(const std::string& name,
-                                   std::chrono::milliseconds time_left = 20s,
-                                   const kube::write_gate* gate = nullptr) {
-    cache::object_meta meta;
-    meta.key = {"shop", "one"};
-    meta.uid = "one";
-    meta.generation = acted_on;
-    controller::effect_input input;
-    input.spec = &plugin_->declared().controllers.front();
-    input.key = meta.key;
-    input.primary = std::make_shared<const cache::object>(meta, "{}");
-    input.what.name = name;
-    input.time_left = time_left;
-    input.gate = gate;
-    return plugin_->reconciler_for("zoo").effect(input);
-  }
-  plugin::loaded_plugin& plugin() { return *plugin_; }
-  std::int64_t acted_on = 1;  // generation of the object of effect()
-  fs::path token() { return here_.path() / "token"; }
-
- private:
-  folder here_;
-  std::unique_ptr<plugin::loaded_plugin> plugin_;
-};
 
 /// Children of this process that run the host program.
 std::vector<pid_t> children() {
@@ -411,125 +356,6 @@ TEST(child_home, nothing_is_left_after_stop) {
     EXPECT_EQ(zoo.plan("well").fail_reason, "PluginNotRunning");
   }
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);  // no zombie either
-}
-
-// What a hostile plugin tries, and how it is refused.
-TEST(child_home, the_walls_hold) {
-  const end tries[] = {{"read-passwd", "EACCES"},
-                       {"read-token", "EACCES"},
-                       {"read-environ", "EACCES"},
-                       {"read-mem", "EACCES"},
-                       {"read-maps", "EACCES"},
-                       {"read-libc", "EACCES"},
-                       {"read-vm", "EPERM"},
-                       {"write-file", "EACCES"},
-                       {"list-descriptors", "EBADF"},
-                       {"environment", "ENOENT"},
-                       {"signal-parent", "EPERM"},
-                       {"signal-all", "EPERM"},
-                       {"signal-thread", "EPERM"},
-                       {"trace-parent", "EPERM"},
-                       {"connect", "EPERM"},
-                       {"fork", "EPERM"},
-                       {"exec", "EPERM"},
-                       {"mount", "EPERM"},
-                       {"bpf", "EPERM"},
-                       {"keyctl", "EPERM"},
-                       {"become-dumpable", "EPERM"},
-                       {"become-root", "EPERM"},
-                       {"io-uring", "EPERM"},
-                       {"metadata", "EPERM"},
-                       {"local-socket", "EPERM"},
-                       {"leak-descriptors", "EPERM"}};
-  hostile zoo;
-  for (const auto& t : tries) {
-    EXPECT_EQ(zoo.plan(t.how).fail_message, std::string(t.how) + ": " + t.words);
-  }
-}
-
-// Loads with a child whose kernel lacks `wall`.
-class without_wall {
- public:
-  explicit without_wall(const std::string& wall, plugin::child_settings settings = zoo_settings())
-      : settings_(std::move(settings)) {
-    settings_.program = programs_.path() / wall;
-    fs::copy_file(fs::path(ZOO_DIR) / "without_wall", settings_.program);
-    fs::permissions(programs_.path(), fs::perms(0755));
-    write_whole(here_.path() / "plugin.yaml", zoo_manifest());
-    write_whole(here_.path() / "libzoo.so", read_whole(zoo_file("good")));
-  }
-  // Why it is refused; empty: it is not.
-  std::string refusal() {
-    const auto loaded = load_from(here_.path(), home::child, "{}", settings_);
-    if (loaded) return {};
-    EXPECT_EQ(loaded.error().code, plugin::plugin_error::no_sandbox);
-    return loaded.error().message;
-  }
-  const plugin::child_settings& settings() { return settings_; }
-
- private:
-  folder here_;
-  folder programs_;
-  plugin::child_settings settings_;
-};
-
-TEST(child_home, a_missing_wall_refuses_the_plugin_and_is_named) {
-  EXPECT_THAT(without_wall("capset").refusal(), HasSubstr("missing: no capabilities: Operation"));
-  EXPECT_THAT(without_wall("seccomp").refusal(), HasSubstr("missing: seccomp: "));
-  EXPECT_THAT(without_wall("seccomp").refusal(), HasSubstr("--plugin-sandbox=bestEffort"));
-  auto as_we_are = zoo_settings();
-  as_we_are.user = 0;
-  EXPECT_THAT(without_wall("landlock", as_we_are).refusal(), HasSubstr("missing: Landlock: "));
-  if (::geteuid() == 0) {
-    EXPECT_EQ(without_wall("landlock").refusal(), "") << "another user: permissions are enough";
-  }
-}
-
-TEST(child_home, best_effort_goes_on_behind_the_walls_that_stand_and_says_which_do_not) {
-  auto settings = zoo_settings();
-  settings.sandbox = plugin::wire::sandbox_mode::best_effort;
-  without_wall lacking("seccomp", settings);
-  ::testing::internal::CaptureStderr();
-  hostile zoo(home::child, lacking.settings());
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("seccomp: "));
-  EXPECT_EQ(zoo.plan("read-passwd").fail_message, "read-passwd: EACCES") << "Landlock stands";
-  EXPECT_EQ(zoo.plan("fork").fail_message, "fork: reached") << "seccomp does not";
-}
-
-// A daemon that is not root cannot make its child another user: the other walls must do.
-TEST(child_home, the_child_of_a_daemon_that_is_not_root_is_walled_in_too) {
-  if (::geteuid() != 0) GTEST_SKIP() << "all tests here run so when the user is not root";
-  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_EXIT(
-      {
-        constexpr uid_t nobody = 65534;
-        if (::setresgid(nobody, nobody, nobody) != 0 || ::setresuid(nobody, nobody, nobody) != 0) {
-          std::_Exit(2);
-        }
-        hostile zoo;
-        for (const std::string how : {"read-passwd", "read-token", "read-environ", "read-mem"}) {
-          if (zoo.plan(how).fail_message != how + ": EACCES") std::_Exit(3);
-        }
-        for (const std::string how : {"read-vm", "signal-parent", "trace-parent", "connect"}) {
-          if (zoo.plan(how).fail_message != how + ": EPERM") std::_Exit(4);
-        }
-        std::_Exit(0);
-      },
-      ::testing::ExitedWithCode(0), "");
-}
-
-// The tricks do work where there is no wall: the test above cannot pass by accident.
-TEST(child_home, in_the_core_there_are_no_walls) {
-  hostile zoo(home::core);
-  // What "list-descriptors" looks for, whatever the caller of this program left open.
-  const int open_here = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
-  ASSERT_GE(open_here, 10);
-  for (const std::string how :
-       {"read-passwd", "read-token", "read-libc", "list-descriptors", "environment",
-        "signal-parent", "connect", "fork", "local-socket"}) {
-    EXPECT_EQ(zoo.plan(how).fail_message, how + ": reached");
-  }
-  ::close(open_here);
 }
 
 }  // namespace

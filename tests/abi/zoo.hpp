@@ -40,7 +40,8 @@ inline std::string this_abi() {
 }
 
 /// A plugin.yaml of the zoo. Its controller owns ConfigMaps; it may be configured in any way.
-inline std::string zoo_manifest(const std::string& abi = this_abi()) {
+inline std::string zoo_manifest(const std::string& abi = this_abi(),
+                                const std::string& more_of_spec = "") {
   return "apiVersion: oarlock.dev/v1alpha1\n"
          "kind: PluginManifest\n"
          "metadata: {name: zoo}\n"
@@ -49,8 +50,7 @@ inline std::string zoo_manifest(const std::string& abi = this_abi()) {
          "  library: libzoo.so\n"
          "  configSchema: {type: object, x-kubernetes-preserve-unknown-fields: true}\n"
          "  abi: " +
-         abi +
-         "\n"
+         abi + "\n" + more_of_spec +
          "  controllers:\n"
          "    - name: zoo\n"
          "      primary: {apiVersion: example.com/v1, kind: Animal, plural: animals}\n"

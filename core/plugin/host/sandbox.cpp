@@ -4,10 +4,14 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -100,20 +104,44 @@ void allow_path(int rules, const char* path, std::uint64_t access) {
   ::close(at);
 }
 
-bool restrict_files(bool other_user) {
+// As of Landlock ABI 4.
+struct landlock_port {
+  std::uint64_t access = 0;
+  std::uint64_t port = 0;
+};
+
+bool allow_connect(int rules, const std::vector<std::uint16_t>& ports) {
+  constexpr int rule_net_port = 2;
+  constexpr std::uint64_t connect_tcp = 2;
+  bool done = true;
+  for (const auto port : ports) {
+    const landlock_port allowed{connect_tcp, port};
+    done = done && ::syscall(SYS_landlock_add_rule, rules, rule_net_port, &allowed, 0) == 0;
+  }
+  return done;
+}
+
+// Files, and of the network those ports. The ports are a wall of their own: older kernels have the
+// one of files only.
+void restrict_reach(bool other_user, const std::vector<std::uint16_t>& ports, gaps& missing) {
+  constexpr const char* ports_wall = "network.connectPorts (Landlock since Linux 6.7)";
   const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1U);
-  // A kernel without it: files are then kept by their permissions, if the child is another user.
-  if (abi < 1) return other_user && (errno == ENOSYS || errno == EOPNOTSUPP);
+  if (abi < 1) {
+    // A kernel without it: files are then kept by their permissions, if the child is another user.
+    missing.expect(other_user && (errno == ENOSYS || errno == EOPNOTSUPP), "Landlock");
+    missing.expect(ports.empty(), ports_wall);
+    return;
+  }
   std::size_t size = 0;
   const auto all = all_that(abi, size);
   const int rules = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &all, size, 0U));
-  if (rules < 0) return false;
+  if (rules < 0) return missing.expect(false, "Landlock");
   for (const char* folder : {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"})
     allow_path(rules, folder, read_and_map);
   allow_path(rules, "/etc/ld.so.cache", LANDLOCK_ACCESS_FS_READ_FILE);
-  const bool done = ::syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+  missing.expect(allow_connect(rules, ports), ports_wall);
+  missing.expect(::syscall(SYS_landlock_restrict_self, rules, 0) == 0, "Landlock");
   ::close(rules);
-  return done;
 }
 
 // --- seccomp: which calls can be made at all ---
@@ -137,8 +165,6 @@ constexpr const char* allowed_calls[] = {
     "pread64",
     "recvfrom",
     "recvmsg",
-    "sendto",
-    "sendmsg",
     "poll",
     "ppoll",
     "mmap",
@@ -186,14 +212,64 @@ constexpr const char* allowed_calls[] = {
 #endif
 };
 
+// What a TCP client with an event loop needs beside them.
+constexpr const char* client_calls[] = {
+    "connect",        "getsockname",     "getpeername",     "getsockopt",  "shutdown",
+    "epoll_create1",  "epoll_ctl",       "epoll_wait",      "epoll_pwait", "eventfd2",
+    "timerfd_create", "timerfd_settime", "timerfd_gettime",
+};
+
+struct socket_option {
+  int level;
+  int name;
+};
+
+// None that makes another protocol of a TCP socket (TCP_ULP): Landlock looks at TCP only.
+constexpr socket_option client_options[] = {
+    {SOL_SOCKET, SO_KEEPALIVE},      {SOL_SOCKET, SO_RCVBUF},     {SOL_SOCKET, SO_SNDBUF},
+    {SOL_SOCKET, SO_RCVTIMEO},       {SOL_SOCKET, SO_SNDTIMEO},   {SOL_SOCKET, SO_LINGER},
+    {SOL_SOCKET, SO_REUSEADDR},      {IPPROTO_TCP, TCP_NODELAY},  {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},    {IPPROTO_TCP, TCP_KEEPCNT},  {IPPROTO_TCP, TCP_QUICKACK},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT}, {IPPROTO_IPV6, IPV6_V6ONLY},
+};
+
 bool allow(void* f, const char* name) {
   const int number = ::seccomp_syscall_resolve_name(name);
   return number < 0 || ::seccomp_rule_add(f, SCMP_ACT_ALLOW, number, 0) == 0;
 }
 
-bool allow_if(void* f, const char* name, scmp_arg_cmp condition) {
+template <class... Conditions>
+bool allow_if(void* f, const char* name, Conditions... all) {
   const int number = ::seccomp_syscall_resolve_name(name);
-  return ::seccomp_rule_add(f, SCMP_ACT_ALLOW, number, 1, condition) == 0;
+  return ::seccomp_rule_add(f, SCMP_ACT_ALLOW, number, sizeof...(all), all...) == 0;
+}
+
+scmp_datum_t datum(int value) {
+  return static_cast<scmp_datum_t>(value);
+}
+
+// TCP sockets only, and by that name: Landlock does not see what MPTCP, SCTP and SMC connect to.
+// Names are not looked up, and nothing is local but the channel.
+bool allow_client(void* f) {
+  constexpr scmp_datum_t kind_bits = 0xf;
+  bool ok = true;
+  for (const char* name : client_calls)
+    ok = ok && allow(f, name);
+  for (const auto family : {AF_INET, AF_INET6}) {
+    for (const auto protocol : {0, static_cast<int>(IPPROTO_TCP)}) {
+      ok = ok && allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, datum(family)),
+                          SCMP_A1(SCMP_CMP_MASKED_EQ, kind_bits, SOCK_STREAM),
+                          SCMP_A2(SCMP_CMP_EQ, datum(protocol)));
+    }
+  }
+  for (const auto& option : client_options) {
+    ok = ok && allow_if(f, "setsockopt", SCMP_A1(SCMP_CMP_EQ, datum(option.level)),
+                        SCMP_A2(SCMP_CMP_EQ, datum(option.name)));
+  }
+  for (const auto command : {F_GETFD, F_SETFD, F_GETFL, F_SETFL}) {
+    ok = ok && allow_if(f, "fcntl", SCMP_A1(SCMP_CMP_EQ, datum(command)));
+  }
+  return ok && allow_if(f, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO));
 }
 
 // For all threads, should the library have made some. "No new privileges" is set already.
@@ -202,17 +278,22 @@ bool load_filter(void* f) {
          ::seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && ::seccomp_load(f) == 0;
 }
 
-bool restrict_calls() {
+bool restrict_calls(bool is_client) {
   const filter f(::seccomp_init(SCMP_ACT_ERRNO(EPERM)));
   if (!f) return false;
   bool ok = true;
   for (const char* name : allowed_calls)
     ok = ok && allow(f.get(), name);
+  // Sending, but not what connects as well: Landlock does not look there.
+  constexpr scmp_datum_t fast_open = MSG_FASTOPEN;
+  ok = ok && allow_if(f.get(), "sendto", SCMP_A3(SCMP_CMP_MASKED_EQ, fast_open, 0));
+  ok = ok && allow_if(f.get(), "sendmsg", SCMP_A2(SCMP_CMP_MASKED_EQ, fast_open, 0));
+  ok = ok && (!is_client || allow_client(f.get()));
   // A thread, not a process. clone3 hides its flags in memory: glibc then takes clone.
   ok = ok && allow_if(f.get(), "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
   ok = ok && ::seccomp_rule_add(f.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
   // abort() and raise(), and nobody else's threads.
-  const auto self = static_cast<scmp_datum_t>(::getpid());
+  const auto self = datum(::getpid());
   ok = ok && allow_if(f.get(), "tgkill", SCMP_A0(SCMP_CMP_EQ, self, 0));
   ok = ok && allow_if(f.get(), "prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
   // Opening to read, for the dynamic loader, until close_files().
@@ -261,8 +342,8 @@ std::string put_up_walls(const wire::load_request& request) {
   missing.expect(limit(RLIMIT_DATA, request.memory_bytes_max + (request.workers + 2) * stack_bytes),
                  "limit of memory");
 #endif
-  missing.expect(restrict_files(request.child_user != 0), "Landlock");
-  missing.expect(restrict_calls(), "seccomp");
+  restrict_reach(request.child_user != 0, request.connect_ports, missing);
+  missing.expect(restrict_calls(!request.connect_ports.empty()), "seccomp");
   return std::move(missing).text();
 }
 

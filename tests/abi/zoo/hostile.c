@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -81,6 +82,60 @@ static long connect_to_metadata(void) {
   if (fd < 0) return errno;
   inet_pton(AF_INET, "169.254.169.254", &to.sin_addr);
   return got(connect(fd, (const struct sockaddr*)&to, sizeof(to)));
+}
+
+static long connect_to_port(const char* port, int protocol) {
+  struct sockaddr_in to = {.sin_family = AF_INET};
+  const int fd = socket(AF_INET, SOCK_STREAM, protocol);
+  long refused = 0;
+  if (fd < 0) return errno;
+  to.sin_port = htons((uint16_t)strtol(port, NULL, 10));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  refused = got(connect(fd, (const struct sockaddr*)&to, sizeof(to)));
+  close(fd);
+  return refused;
+}
+
+/* Connects without connect(). */
+static long send_to_port(const char* port) {
+  struct sockaddr_in to = {.sin_family = AF_INET};
+  const int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+  struct iovec text = {(void*)"x", 1};
+  const struct msghdr message = {
+      .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &text, .msg_iovlen = 1};
+  long refused = 0;
+  if (fd < 0) return errno;
+  to.sin_port = htons((uint16_t)strtol(port, NULL, 10));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  refused = got(sendto(fd, "x", 1, MSG_FASTOPEN, (const struct sockaddr*)&to, sizeof(to)));
+  if (refused == EPERM) refused = got(sendmsg(fd, &message, MSG_FASTOPEN));
+  close(fd);
+  return refused;
+}
+
+/* What makes another protocol of a socket. */
+static long other_protocol(void) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  return got(setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 3));
+}
+
+static long listen_on_all(void) {
+  struct sockaddr_in at = {.sin_family = AF_INET};
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  return got(bind(fd, (const struct sockaddr*)&at, sizeof(at)));
+}
+
+static long datagram_socket(void) {
+  return got(socket(AF_INET, SOCK_DGRAM, 0));
+}
+
+/* A socket can have signals sent to a process of its owner's choice. */
+static long signal_by_socket(void) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return errno;
+  return got(fcntl(fd, F_SETOWN, getppid()));
 }
 
 static long local_socket(void) {
@@ -164,6 +219,13 @@ static long misbehave(const char* how) {
   if (IS("trace-parent")) return got(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
   if (IS("connect")) return connect_out();
   if (IS("metadata")) return connect_to_metadata();
+  if (strncmp(how, "connect-", 8) == 0) return connect_to_port(how + 8, 0);
+  if (strncmp(how, "mptcp-", 6) == 0) return connect_to_port(how + 6, IPPROTO_MPTCP);
+  if (strncmp(how, "fast-", 5) == 0) return send_to_port(how + 5);
+  if (IS("ulp")) return other_protocol();
+  if (IS("listen")) return listen_on_all();
+  if (IS("udp")) return datagram_socket();
+  if (IS("signal-socket")) return signal_by_socket();
   if (IS("local-socket")) return local_socket();
   if (IS("leak-descriptors")) return leak_descriptors();
   if (IS("flood-log")) return flood_log(), 0;
