@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <tuple>
+
 #include "tests/abi/started.hpp"
 
 namespace oarlock::abi {
@@ -91,6 +94,38 @@ TEST_P(read_test, nothing_is_read_in_a_plan_or_on_another_thread) {
 TEST_P(read_test, without_reads_there_is_a_reason) {
   started zoo("reader", GetParam());
   EXPECT_EQ(zoo.plan("secret-a").fail_reason, "NotNow");
+}
+
+class read_contract : public ::testing::TestWithParam<std::tuple<const char*, home>> {
+ protected:
+  started zoo{std::string("contract-") + std::get<0>(GetParam()), std::get<1>(GetParam())};
+};
+INSTANTIATE_TEST_SUITE_P(in, read_contract,
+                         ::testing::Combine(::testing::Values("c", "cpp"),
+                                            ::testing::Values(home::core, home::child)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) +
+                                  (std::get<1>(info.param) == home::core ? "_core" : "_child");
+                         });
+
+TEST_P(read_contract, an_object_arrives_whole_or_is_not_there_or_the_reason_does) {
+  answers live;
+  auto in = zoo.input("read");
+  in.reads = &live;
+  live.next = there(R"({"data":{"password":"czNjcjN0"}})");
+  // FNV-1a of it.
+  EXPECT_EQ(zoo.plan(in).status_json, R"({"read":"32-18eeb5e73621b4d0"})");
+  EXPECT_EQ(live.asked, "secrets read-root");
+  live.next.json.reset();
+  EXPECT_EQ(zoo.plan(in).status_json, R"({"read":"none"})");
+  live.next = {};
+  live.next.reason = "Forbidden";
+  live.next.message = "secrets is forbidden";
+  const auto refused = zoo.plan(in);
+  EXPECT_EQ(refused.verdict, plan_verdict::terminal);
+  EXPECT_EQ(refused.fail_reason + ": " + refused.fail_message, "Forbidden: secrets is forbidden");
+  live.next.may_work_later = true;
+  EXPECT_EQ(zoo.plan(in).verdict, plan_verdict::retry);
 }
 
 }  // namespace

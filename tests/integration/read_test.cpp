@@ -34,21 +34,24 @@ TEST_P(LiveReads, AreThoseOfTheManifestThatRbacAllows) {
   const scratch_dir folder;
   make_zoo(folder.path(), "reader");
   std::ofstream manifest(folder.path() / "plugin.yaml", std::ios::app);
-  manifest << "      reads:\n        - {apiVersion: v1, kind: Secret, plural: secrets, "
+  manifest << "      owns: [{apiVersion: v1, kind: Secret, plural: secrets}]\n"
+              "      reads:\n        - {apiVersion: v1, kind: Secret, plural: secrets, "
               "names: [\"{name}-root\"]}\n"
            << std::flush;
   const auto granted = run({built("bin/oarlock"), "plugin", "manifest", folder.path(),
                             "--scope-namespace=" + ns, "--daemon-user=narrow"});
   ASSERT_EQ(granted.exit_code, 0) << granted.err;
-  EXPECT_THAT(granted.out, HasSubstr("resources: [secrets]\n    verbs: [get]\n"));
+  EXPECT_THAT(granted.out,
+              HasSubstr("resources: [secrets]\n    verbs: [get, create, patch, delete]\n"));
   c.must({"apply", "-f", "-"}, granted.out);
   // Declared by now, and not granted.
   manifest << "        - {apiVersion: v1, kind: ConfigMap, plural: configmaps}\n" << std::flush;
 
-  c.must({"apply", "-n", ns, "-f", "-"},
-         secret("secret-there-root") + secret("effect-there-root") + secret("stranger") +
-             animal("secret-there") + animal("secret-lacks") + animal("effect-there") +
-             animal("stranger-one") + animal("config-one") + animal("leads-one"));
+  c.must({"apply", "-n", ns, "-f", "-"}, secret("secret-there-root") + secret("effect-there-root") +
+                                             secret("stranger") + animal("secret-there") +
+                                             animal("secret-lacks") + animal("effect-there") +
+                                             animal("stranger-one") + animal("config-one") +
+                                             animal("leads-one") + animal("make-one"));
   daemon d(c, {{folder.path().string()},
                {"--plugin-identity=serviceaccount", "--namespace=" + ns,
                 std::string("--plugin-home=") + GetParam()},
@@ -66,6 +69,9 @@ TEST_P(LiveReads, AreThoseOfTheManifestThatRbacAllows) {
   becomes("secret-lacks", ".status.saw.there", "false");
   becomes("stranger-one", stalled + ".reason", "NotDeclared");
   becomes("config-one", stalled + ".reason", "Forbidden");
+  becomes("make-one", ".status.saw.password", "8");
+  EXPECT_EQ(c.field("secret", "make-one-root", ns, ".metadata.ownerReferences[0].name"),
+            "make-one");
   becomes("leads-one", ".status.saw.leads", "true");
   becomes("effect-there", stalled + ".reason", "Saw");
   becomes("effect-there", stalled + ".message", "effect read: {\"there\":true,\"password\":8}");

@@ -211,7 +211,7 @@ static int is_asked(const oarlock_plan_view* view, const char* word) {
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) {
   if (is_asked(view, "echo")) return echo(self, view, out);
-  if (is_asked(view, "observe")) {
+  if (is_asked(view, "observe") || is_asked(view, "read")) {
     return out->status(out->ctx, view->observation_encoding, view->observation);
   }
   if (is_asked(view, "steps")) return steps(out);
@@ -227,11 +227,46 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   return OARLOCK_OK;
 }
 
+/* --- oarlock.read/1 --- */
+
+struct oarlock_reader {
+  text seen;
+  const oarlock_observe_out* out;
+};
+
+static void take_object(oarlock_reader* ctx, const oarlock_object_view* view) {
+  add_digest(&ctx->seen, view->bytes.data, view->bytes.size);
+}
+
+static void take_failure(oarlock_reader* ctx, oarlock_str_view reason, oarlock_str_view message) {
+  ctx->out->fail(ctx->out->ctx, reason, message);
+}
+
+/* Answers with the digest of the Secret <name>-root. */
+static oarlock_status read_secret(const oarlock_instance* self, const oarlock_plan_view* view,
+                                  const oarlock_observe_out* out) {
+  struct oarlock_reader found = {.out = out};
+  const oarlock_read_out to = {sizeof(to), 0, &found, take_object, take_failure};
+  const oarlock_host_read* reads = self->host->extension(self->host->ctx, str(OARLOCK_EXT_READ));
+  text name = {.size = 0}, said = {.size = 0};
+  add(&name, view->object_name.data, view->object_name.size);
+  add_str(&name, "-root");
+  const oarlock_str_view secret = {name.data, name.size};
+  const oarlock_status done = reads->get(self->host->ctx, str("secrets"), secret, &to);
+  if (done != OARLOCK_OK) return done;
+  if (found.seen.size == 0) add_str(&found.seen, "none");
+  add_str(&said, "{\"read\":\"");
+  add(&said, found.seen.data, found.seen.size);
+  add_str(&said, "\"}");
+  const oarlock_bytes_view answer = {(const uint8_t*)said.data, said.size};
+  return out->answer(out->ctx, OARLOCK_ENCODING_JSON, answer);
+}
+
 /* What a plan gets to see of it is the digest of the primary. */
 static oarlock_status observe(oarlock_instance* self, const oarlock_plan_view* view,
                               int64_t time_left_ms, const oarlock_observe_out* out) {
   text seen = {.size = 0};
-  (void)self;
+  if (is_asked(view, "read")) return read_secret(self, view, out);
   if (is_asked(view, "observe-fails")) {
     out->fail(out->ctx, str("ServerAway"), str("expected an answer, found none"));
     return OARLOCK_ERROR;

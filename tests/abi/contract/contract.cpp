@@ -79,7 +79,8 @@ class contract final : public sdk::reconciler {
  public:
   static constexpr std::string_view controller = "zoo";
 
-  explicit contract(const sdk::setup& s) : log_(s.log), config_(digest(s.config_json)) {
+  explicit contract(const sdk::setup& s)
+      : log_(s.log), reads_(s.reads), config_(digest(s.config_json)) {
     refuses_start_ = s.config["refuseStart"].exists();
     if (s.config["refuse"].exists()) {
       throw std::runtime_error("expected another configuration, found refuse");
@@ -92,6 +93,7 @@ class contract final : public sdk::reconciler {
     if (asked == "observe-fails") {
       throw sdk::retry_error("ServerAway", "expected an answer, found none");
     }
+    if (asked == "read") return read(std::string(input.name()) + "-root");
     if (asked != "observe" && asked != "effects") return std::nullopt;
     if (time_left.count() <= 0) throw sdk::retry_error("NoTime", "expected time, found none");
     return json::object({{"seen", digest(input.primary().json_text())}});
@@ -120,7 +122,7 @@ class contract final : public sdk::reconciler {
   void plan(const sdk::plan_input& input, sdk::plan_output& output) override {
     const auto asked = input.name().substr(0, input.name().find('.'));
     if (asked == "echo") echo(input, output);
-    if (asked == "observe") output.status(json::copy(input.observation()));
+    if (asked == "observe" || asked == "read") output.status(json::copy(input.observation()));
     if (asked == "steps") steps(output);
     if (asked == "effects") effects(output);
     if (asked == "say") say(output);
@@ -133,6 +135,12 @@ class contract final : public sdk::reconciler {
   }
 
  private:
+  [[nodiscard]] json::value read(const std::string& secret) const {
+    const auto found = reads_.get("secrets", secret);
+    const json::value none = "none";
+    return json::object({{"read", found ? digest(json::copy(json::node{&*found}).text()) : none}});
+  }
+
   void echo(const sdk::plan_input& input, sdk::plan_output& output) const {
     output.status(json::object({{"controller", input.controller()},
                                 {"key", std::string(input.ns()) + "/" + std::string(input.name())},
@@ -147,6 +155,7 @@ class contract final : public sdk::reconciler {
   }
 
   sdk::logger log_;
+  sdk::live_reader reads_;
   std::string config_;
   bool refuses_start_ = false;
 };
