@@ -135,6 +135,19 @@ void child_process::kill() const {
   if (pid_ > 0) ::kill(pid_, SIGKILL);
 }
 
+void child_process::ask_where(std::size_t worker) const {
+  sigval index{};
+  index.sival_int = static_cast<int>(worker);
+  if (pid_ <= 0 || ::sigqueue(pid_, wire::where_signal, index) != 0) return;
+  for (int i = 0; i < end_polls; ++i) {
+    siginfo_t ended{};
+    const int failed =
+        ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT);
+    if (failed != 0 || ended.si_pid != 0) return;
+    ::poll(nullptr, 0, end_poll_milliseconds);
+  }
+}
+
 std::string child_process::reap() {
   int status = 0;
   pid_t got = 0;

@@ -32,6 +32,9 @@ class child_process {
 
   /// Thread: any, until reap().
   void kill() const;
+  /// Has the child say where that worker is, and end; returns when it has, or after a moment.
+  /// Thread: any, until reap().
+  void ask_where(std::size_t worker) const;
   /// Waits for its end, which is near or is brought about. "SIGSEGV" or "exit code 3".
   std::string reap();
 

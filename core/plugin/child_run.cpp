@@ -177,14 +177,15 @@ void child_run::kill_for(std::optional<std::size_t> worker, const std::string& h
   killed_.with([&](auto& killed) {
     if (killed) return;
     killed = child_death{how, reason, worker, false};
+    if (worker && std::string_view(reason) == "deadline") process_->ask_where(*worker);
     process_->kill();
   });
 }
 
-std::string child_run::crash_text(const wire::crash_record& record) const {
+// " at libzoo.so+0x1139, libzoo.so+0x1184"; empty when none of the stack is the plugin's.
+std::string child_run::places(const wire::crash_record& record) const {
   constexpr std::size_t shown_max = 6;
-  std::string out = signal_name(record.signal);
-  if (record.sender != 0) return out + fmt::format(" sent by process {}", record.sender);
+  std::string out;
   std::size_t shown = 0;
   for (std::uint32_t i = 0; i < record.count && shown < shown_max; ++i) {
     const auto at = record.addresses[i];
@@ -192,13 +193,20 @@ std::string child_run::crash_text(const wire::crash_record& record) const {
     out +=
         fmt::format("{}{}+{:#x}", shown++ == 0 ? " at " : ", ", library_name_, at - image_begin_);
   }
+  return out;
+}
+
+std::string child_run::crash_text(const wire::crash_record& record) const {
+  std::string out = signal_name(record.signal);
+  if (record.sender != 0) return out + fmt::format(" sent by process {}", record.sender);
+  out += places(record);
   if (record.kept_view != 0) out += "; it kept a view, which is gone when its call returns";
   return out;
 }
 
 child_death child_run::end() {
   if (process_ == nullptr) return {"it never ran", "start", std::nullopt, false};
-  const auto killed = killed_.with([](auto& k) {
+  auto killed = killed_.with([](auto& k) {
     auto out = k;
     k.emplace();  // no kill_for() after this: the process id may soon be another's
     return out;
@@ -206,7 +214,10 @@ child_death child_run::end() {
   (void)take_notices(all_notices);
   const std::string status = process_->reap();
   (void)take_notices(all_notices);
-  const bool own_end = crash_ || exit_worker_;
+  // It was asked where it is, and said so.
+  const bool was_asked = killed && crash_ && crash_->signal == wire::where_signal;
+  if (was_asked) killed->how += places(*crash_);
+  const bool own_end = (crash_ && !was_asked) || exit_worker_;
   if (killed && !own_end) return *killed;
   const auto index = [&](std::int32_t worker) {
     const bool is_one =

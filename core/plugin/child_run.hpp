@@ -58,6 +58,7 @@ class child_run {
   bool take_notices(std::size_t most);
   void note(std::string_view packet);
   void check_usage();
+  [[nodiscard]] std::string places(const wire::crash_record& record) const;
   [[nodiscard]] std::string crash_text(const wire::crash_record& record) const;
 
   parts parts_;

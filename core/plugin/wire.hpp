@@ -2,6 +2,7 @@
 // What crosses between the daemon and oarlock-plugin-host: frames of little numbers and bytes over
 // local sockets. Both programs are of one build, so nothing is versioned; but neither side reads a
 // byte past what it was given, and the daemon believes nothing that a child says.
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,6 +17,8 @@ inline constexpr int notice_fd = 5;   ///< packets to the daemon: log records, h
 inline constexpr int lease_fd = 6;    ///< memory file with the lease's limit, if there is one
 inline constexpr int first_worker_fd = 7;
 inline constexpr std::uint32_t workers_max = 16;
+/// Queued to a child with the index of a worker: say where that one is, and end.
+inline constexpr int where_signal = SIGQUIT;
 
 /// The inputs of a plan: a namespace full of pods fits, a runaway selector does not.
 inline constexpr std::size_t request_bytes_max = 64U << 20U;
