@@ -56,13 +56,14 @@ class most_children {
 class ManyPlugins : public PluginObjects {
  protected:
   static std::string name_of(int i) { return fmt::format("tur{:03}", i); }
+  static std::string kind_of(const std::string& name) { return "T" + name.substr(1); }
   // The plugin turner under a name and for a kind of its own.
   std::string pushed_as(const std::string& name) {
     const auto folder = dir_.path() / name;
     fs::create_directories(folder);
     auto text = renamed(whole(test_plugin("turner") / "plugin.json"), "turner", name);
     text = replaced(text, R"("kind":"MyApp","plural":"myapps")",
-                    fmt::format(R"("kind":"{0}","plural":"{0}s")", name));
+                    fmt::format(R"("kind":"{}","plural":"{}s")", kind_of(name), name));
     std::ofstream(folder / "plugin.json") << text;
     std::ofstream(folder / ("lib" + name + ".so"), std::ios::binary)
         << renamed(whole(test_plugin("turner") / "libturner.so"), "turner", name);
@@ -75,11 +76,11 @@ class ManyPlugins : public PluginObjects {
     return fmt::format(
         "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
         "metadata: {{name: {0}s.example.com}}\nspec:\n  group: example.com\n"
-        "  scope: Namespaced\n  names: {{kind: {0}, plural: {0}s}}\n  versions:\n"
+        "  scope: Namespaced\n  names: {{kind: {1}, plural: {0}s}}\n  versions:\n"
         "    - name: v1alpha1\n      served: true\n      storage: true\n"
         "      subresources: {{status: {{}}}}\n      schema: {{openAPIV3Schema: {{type: object, "
         "x-kubernetes-preserve-unknown-fields: true}}}}\n",
-        name);
+        name, kind_of(name));
   }
 };
 
@@ -92,9 +93,9 @@ TEST_F(ManyPlugins, FiftyAtOnceAllComeToRun) {
     crds += crd_of(name);
     installs += "---\n" + manifest(pushed_as(name));
     objects += fmt::format(
-        "---\napiVersion: example.com/v1alpha1\nkind: {0}\nmetadata: {{name: one-of-{0}}}\n"
+        "---\napiVersion: example.com/v1alpha1\nkind: {}\nmetadata: {{name: one-of-{}}}\n"
         "spec: {{replicas: 1}}\n",
-        name);
+        kind_of(name), name);
   }
   c_.must({"apply", "-f", "-"}, crds);
   c_.must({"wait", "--for=condition=Established", "--timeout=80s", "-f", "-"}, crds);
