@@ -17,7 +17,8 @@ using ::testing::IsEmpty;
 
 constexpr const char* ns = "losses";
 
-class mysql_losses : public ::testing::Test {
+// By the plugin's home.
+class mysql_losses : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (const auto why = why_no_servers(); !why.empty()) GTEST_SKIP() << why;
@@ -28,6 +29,7 @@ class mysql_losses : public ::testing::Test {
                  "mysqlclusters.mysql.oarlock.dev"});
     oarlock::testing::daemon::options o;
     o.plugins = {"mysql-cluster"};
+    o.flags = {std::string("--plugin-home=") + GetParam()};
     o.kubeconfig = kube_->dir() / "admin.kubeconfig";
     daemon_ = std::make_unique<oarlock::testing::daemon>(*kube_, o);
     node_ = std::make_unique<loopback_node>(*kube_, ns);
@@ -49,7 +51,7 @@ class mysql_losses : public ::testing::Test {
   std::unique_ptr<cluster_under_load> load_;
 };
 
-TEST_F(mysql_losses, F1_and_F7_lose_no_acknowledged_write) {
+TEST_P(mysql_losses, F1_and_F7_lose_no_acknowledged_write) {
   // F1: the primary's server is killed and does not come back for a while. What it was just
   // committing, and nobody acknowledged, may be in its log: then it comes back as a copy.
   const auto first = load_->primary();
@@ -76,7 +78,12 @@ TEST_F(mysql_losses, F1_and_F7_lose_no_acknowledged_write) {
   ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
 
   EXPECT_THAT(load_->end(), IsEmpty());
+  const auto page = daemon_->metrics();
+  EXPECT_LE(oarlock::testing::metric(page, "oarlock_plugin_child_restarts_total"), 0) << page;
 }
+
+INSTANTIATE_TEST_SUITE_P(homes, mysql_losses, ::testing::Values("core", "child"),
+                         [](const auto& home) { return std::string(home.param); });
 
 }  // namespace
 }  // namespace mysql_cluster::testing
