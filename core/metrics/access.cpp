@@ -23,30 +23,6 @@ struct verdict {
   std::string user;
 };
 
-// The token of "Bearer <token>" (RFC 6750; the scheme is compared without case); empty: none.
-std::string bearer_of(const std::string& authorization) {
-  constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() <= scheme.size()) return {};
-  for (std::size_t i = 0; i < scheme.size(); ++i) {
-    const char c = authorization[i];
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (lower != scheme[i]) return {};
-  }
-  const auto begin = authorization.find_first_not_of(' ', scheme.size());
-  return begin == std::string::npos ? std::string() : authorization.substr(begin);
-}
-
-std::string token_review(const std::string& token) {
-  rapidjson::Document doc(rapidjson::kObjectType);
-  auto& allocator = doc.GetAllocator();
-  rapidjson::Value spec(rapidjson::kObjectType);
-  spec.AddMember("token", rapidjson::Value(token, allocator), allocator);
-  doc.AddMember("apiVersion", "authentication.k8s.io/v1", allocator);
-  doc.AddMember("kind", "TokenReview", allocator);
-  doc.AddMember("spec", spec, allocator);
-  return json::write(doc);
-}
-
 // user.username becomes spec.user; groups, uid and extra keep their names.
 std::string access_review(const user_json& user, const std::string& path) {
   auto doc = json::parse(user);
@@ -103,6 +79,34 @@ class slot {
 };
 
 }  // namespace
+
+std::string bearer_of(const std::string& authorization) {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() <= scheme.size()) return {};
+  for (std::size_t i = 0; i < scheme.size(); ++i) {
+    const char c = authorization[i];
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (lower != scheme[i]) return {};
+  }
+  const auto begin = authorization.find_first_not_of(' ', scheme.size());
+  return begin == std::string::npos ? std::string() : authorization.substr(begin);
+}
+
+std::string token_review(const std::string& token, const std::string& audience) {
+  rapidjson::Document doc(rapidjson::kObjectType);
+  auto& allocator = doc.GetAllocator();
+  rapidjson::Value spec(rapidjson::kObjectType);
+  spec.AddMember("token", rapidjson::Value(token, allocator), allocator);
+  if (!audience.empty()) {
+    rapidjson::Value audiences(rapidjson::kArrayType);
+    audiences.PushBack(rapidjson::Value(audience, allocator), allocator);
+    spec.AddMember("audiences", audiences, allocator);
+  }
+  doc.AddMember("apiVersion", "authentication.k8s.io/v1", allocator);
+  doc.AddMember("kind", "TokenReview", allocator);
+  doc.AddMember("spec", spec, allocator);
+  return json::write(doc);
+}
 
 struct access_check::state {
   kube::client& client;

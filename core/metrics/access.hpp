@@ -49,6 +49,11 @@ class expiring_cache {
   std::map<std::string, entry> entries_;
 };
 
+/// The token of "Bearer <token>" (RFC 6750; the scheme is compared without case); empty: none.
+[[nodiscard]] std::string bearer_of(const std::string& authorization);
+/// A TokenReview to be created. An empty `audience` is the API server's own.
+[[nodiscard]] std::string token_review(const std::string& token, const std::string& audience = {});
+
 /// Thread: the loop of its client.
 class access_check {
  public:

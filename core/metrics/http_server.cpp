@@ -13,6 +13,8 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "core/base/log.hpp"
@@ -32,6 +34,7 @@ constexpr auto tuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto accept_pause = 100ms;
 constexpr auto goodbye_timeout = 1s;
 constexpr std::size_t read_piece_bytes = 1024;
+constexpr std::size_t swallowed_bytes_max = 1U << 20U;
 
 using string_response = http::response<http::string_body>;
 
@@ -40,9 +43,17 @@ http_answer refusal(int status, std::string why) {
 }
 
 // Why a request could not be read, as an answer; nullopt when there is nobody to answer.
-std::optional<http_answer> refusal_of(const boost::system::error_code& ec, std::size_t limit) {
+std::optional<http_answer> refusal_of(const boost::system::error_code& ec,
+                                      const http_server_config& limits) {
   if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
-    return refusal(431, fmt::format("expected a request head of at most {} bytes", limit));
+    return refusal(
+        431, fmt::format("expected a request head of at most {} bytes", limits.header_bytes_max));
+  }
+  if (ec == http::error::body_limit) {
+    return limits.body_bytes_max == 0
+               ? refusal(413, "expected a request without a body")
+               : refusal(413,
+                         fmt::format("expected a body of at most {} bytes", limits.body_bytes_max));
   }
   if (ec == http::error::end_of_stream || ec == http::error::partial_message) return std::nullopt;
   if (ec.category() == http::make_error_code(http::error::bad_method).category()) {
@@ -51,20 +62,34 @@ std::optional<http_answer> refusal_of(const boost::system::error_code& ec, std::
   return std::nullopt;
 }
 
-string_response to_response(http_answer answer, unsigned version, bool keep_alive, bool head_only) {
+struct response_shape {
+  unsigned version = 11;
+  bool keep_alive = false;
+  bool head_only = false;
+  const char* methods = "";  // that are allowed
+};
+
+string_response to_response(http_answer answer, const response_shape& shape) {
   string_response made;
-  made.version(version);
+  made.version(shape.version);
   made.result(static_cast<unsigned>(answer.status));
   made.set(http::field::content_type, answer.content_type);
   made.set(http::field::cache_control, "no-store");
   made.set("X-Content-Type-Options", "nosniff");
-  if (answer.status == 405) made.set(http::field::allow, "GET, HEAD");
+  if (answer.status == 405) made.set(http::field::allow, shape.methods);
+  if (answer.retry_after) {
+    made.set(http::field::retry_after, std::to_string(answer.retry_after->count()));
+  }
   if (!answer.www_authenticate.empty()) {
     made.set(http::field::www_authenticate, answer.www_authenticate);
   }
-  made.keep_alive(keep_alive);
+  made.keep_alive(shape.keep_alive);
+  if (made.result() == http::status::no_content) {  // RFC 9110: not even a length
+    made.erase(http::field::content_type);
+    return made;
+  }
   made.content_length(answer.body.size());
-  if (!head_only) made.body() = std::move(answer.body);
+  if (!shape.head_only) made.body() = std::move(answer.body);
   return made;
 }
 
@@ -87,6 +112,7 @@ struct server_state {
   http_server_config config;
   tcp::acceptor listener;
   std::map<std::string, http_handler, std::less<>> handlers;
+  http_handler rest;  // of all other paths; may be empty
   // Open connections, by what cuts them off.
   std::map<std::uint64_t, tcp::socket*> open;
   std::uint64_t next_id = 1;
@@ -95,6 +121,15 @@ struct server_state {
 
   server_state(executor l, http_server_config c) : loop(l), config(std::move(c)), listener(l) {}
 
+  [[nodiscard]] bool takes_bodies() const { return config.body_bytes_max > 0; }
+  [[nodiscard]] const char* methods() const {
+    return takes_bodies() ? "GET, HEAD, POST, PUT, DELETE" : "GET, HEAD";
+  }
+  [[nodiscard]] bool takes(http::verb method) const {
+    if (method == http::verb::get || method == http::verb::head) return true;
+    return takes_bodies() && (method == http::verb::post || method == http::verb::put ||
+                              method == http::verb::delete_);
+  }
   [[nodiscard]] bool crowded() const { return open.size() * 2 > config.connections_max; }
 };
 
@@ -116,7 +151,8 @@ class registration {
 
 task<http_answer> ask_handler(std::shared_ptr<server_state> s, http_question question) {
   const auto at = s->handlers.find(question.path);
-  if (at == s->handlers.end()) co_return refusal(404, "not found");
+  const auto& handler = at == s->handlers.end() ? s->rest : at->second;
+  if (!handler) co_return refusal(404, "not found");
   std::stop_source over;
   asio::steady_timer limit(s->loop);
   limit.expires_after(s->config.handler_timeout);
@@ -124,14 +160,13 @@ task<http_answer> ask_handler(std::shared_ptr<server_state> s, http_question que
     if (!ec) over.request_stop();
   });
   const std::stop_callback ends(s->stopping.get_token(), [&over] { over.request_stop(); });
-  co_return co_await at->second(std::move(question), over.get_token());
+  co_return co_await handler(std::move(question), over.get_token());
 }
 
 task<http_answer> answer_to(std::shared_ptr<server_state> s,
-                            http::request<http::empty_body> request) {
-  const auto method = request.method();
-  if (method != http::verb::get && method != http::verb::head) {
-    co_return refusal(405, "expected GET or HEAD");
+                            http::request<http::string_body> request) {
+  if (!s->takes(request.method())) {
+    co_return refusal(405, fmt::format("expected one of {}", s->methods()));
   }
   const std::string target(request.target());
   const auto mark = target.find('?');
@@ -139,7 +174,44 @@ task<http_answer> answer_to(std::shared_ptr<server_state> s,
   question.path = target.substr(0, mark);
   if (mark != std::string::npos) question.query = target.substr(mark + 1);
   question.authorization = std::string(request[http::field::authorization]);
+  question.method = std::string(request.method_string());
+  question.content_type = std::string(request[http::field::content_type]);
+  question.body = std::move(request.body());
   co_return co_await ask_handler(s, std::move(question));
+}
+
+using request_reader = http::request_parser<http::string_body>;
+
+// The rest of a request whose head is there. nullopt: it is whole. All outlive the call.
+template <class Stream>
+task<std::optional<boost::system::error_code>> read_body(std::shared_ptr<server_state> s,
+                                                         Stream& stream, beast::flat_buffer& buffer,
+                                                         request_reader& parser) {
+  if (parser.is_done()) co_return std::nullopt;
+  // Bytes of a body that is not read would be taken for the next request.
+  if (!s->takes_bodies()) co_return make_error_code(http::error::body_limit);
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+    http::response<http::empty_body> go_on{http::status::continue_, parser.get().version()};
+    const auto [ec, sent] = co_await http::async_write(stream, go_on, tuple);
+    if (ec) co_return ec;
+  }
+  const auto [ec, bytes] = co_await http::async_read(stream, buffer, parser, tuple);
+  if (ec) co_return ec;
+  co_return std::nullopt;
+}
+
+// A client that is still sending would not see the answer before the end of the connection: what
+// comes is read and dropped, for a little while. `stream` outlives the call.
+template <class Stream>
+task<> swallow(std::shared_ptr<server_state> s, Stream& stream) {
+  if (!s->takes_bodies()) co_return;
+  beast::get_lowest_layer(stream).expires_after(goodbye_timeout);
+  std::array<char, 4096> piece{};
+  for (std::size_t left = swallowed_bytes_max; left > 0;) {
+    const auto [ec, bytes] = co_await stream.async_read_some(asio::buffer(piece), tuple);
+    if (ec) co_return;
+    left -= std::min(left, bytes);
+  }
 }
 
 // One request and its answer. False: the connection is done. `stream` and `buffer` outlive the
@@ -148,38 +220,44 @@ template <class Stream>
 task<bool> exchange(std::shared_ptr<server_state> s, Stream& stream, beast::flat_buffer& buffer,
                     bool last) {
   auto& wire = beast::get_lowest_layer(stream);
-  http::request_parser<http::empty_body> parser;
+  request_reader parser;
   parser.header_limit(static_cast<std::uint32_t>(s->config.header_bytes_max));
+  parser.body_limit(s->config.body_bytes_max);
   wire.expires_after(s->config.read_timeout);
-  const auto [read_error, bytes] = co_await http::async_read_header(stream, buffer, parser, tuple);
+  const auto [head_error, bytes] = co_await http::async_read_header(stream, buffer, parser, tuple);
+  std::optional<boost::system::error_code> failed;
+  if (head_error) {
+    failed = head_error;
+  } else {
+    failed = co_await read_body(s, stream, buffer, parser);
+  }
+  response_shape shape;
+  shape.methods = s->methods();
+  shape.head_only = !head_error && parser.get().method() == http::verb::head;
+  if (!head_error) shape.version = parser.get().version();
+  const bool may_go_on = !failed && parser.keep_alive() && !last;
   http_answer answer;
-  // A body is never read: its bytes would be taken for the next request, so the connection ends.
-  const bool has_body = !read_error && !parser.is_done();
-  if (read_error) {
-    auto refused = refusal_of(read_error, s->config.header_bytes_max);
+  if (failed) {
+    auto refused = refusal_of(*failed, s->config);
     if (!refused) co_return false;
     answer = std::move(*refused);
-  } else if (has_body) {
-    answer = refusal(413, "expected a request without a body");
   } else {
-    answer = co_await answer_to(s, parser.get());
+    answer = co_await answer_to(s, parser.release());
   }
-  const bool keep = !read_error && !has_body && parser.get().keep_alive() && !last &&
-                    !s->crowded() && !s->stopping.stop_requested();
-  const bool head_only = !read_error && parser.get().method() == http::verb::head;
-  const auto version = read_error ? 11U : parser.get().version();
-  auto response = to_response(std::move(answer), version, keep, head_only);
+  shape.keep_alive = may_go_on && !s->crowded() && !s->stopping.stop_requested();
+  auto response = to_response(std::move(answer), shape);
   http::response_serializer<http::string_body> serializer(response);
   wire.expires_after(s->config.write_timeout);
   boost::system::error_code write_error;
-  if (head_only) {
+  if (shape.head_only) {
     const auto [ec, sent] = co_await http::async_write_header(stream, serializer, tuple);
     write_error = ec;
   } else {
     const auto [ec, sent] = co_await http::async_write(stream, serializer, tuple);
     write_error = ec;
   }
-  co_return !write_error && keep;
+  if (failed && !write_error) co_await swallow(s, stream);
+  co_return !write_error && shape.keep_alive;
 }
 
 // `stream` outlives the call.
@@ -285,6 +363,10 @@ http_server::http_server(executor loop, metric_registry& metrics, http_server_co
 
 http_server::~http_server() {
   stop();
+}
+
+void http_server::handle_rest(http_handler handler) {
+  state_->rest = std::move(handler);
 }
 
 void http_server::handle(std::string path, http_handler handler) {

@@ -1,9 +1,11 @@
 #pragma once
 // A small HTTP/1.1 server for probes and metrics: GET and HEAD on exact paths, with a limit on
-// everything. The only place where Beast's server side is compiled.
+// everything; for requests of pods also other methods, with bodies, on every path. The only place
+// where Beast's server side is compiled.
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -22,6 +24,9 @@ struct http_question {
   std::string path;
   std::string query;          ///< without the '?'
   std::string authorization;  ///< the header's value; empty when absent
+  std::string method = "GET";
+  std::string content_type = {};  ///< the header's value; empty when absent
+  std::string body = {};          ///< where bodies are taken
 
   /// The query has this parameter, with any value: "verbose" of "?verbose" and "?verbose=1".
   [[nodiscard]] bool has(std::string_view parameter) const;
@@ -33,6 +38,7 @@ struct http_answer {
   std::string content_type = "text/plain; charset=utf-8";
   /// Sent with a 401.
   std::string www_authenticate = {};
+  std::optional<std::chrono::seconds> retry_after = {};
 };
 
 /// Runs on the server's loop and must not block it. `stop` fires when the time of the request is
@@ -46,6 +52,8 @@ struct http_server_config {
   std::shared_ptr<server_tls> tls;
   std::size_t connections_max = 64;
   std::size_t header_bytes_max = 8U << 10U;
+  /// More than 0: POST, PUT and DELETE are taken too, with bodies of so many bytes.
+  std::size_t body_bytes_max = 0;
   std::size_t requests_per_connection_max = 100;
   duration read_timeout = std::chrono::seconds(5);
   duration handler_timeout = std::chrono::seconds(10);
@@ -64,6 +72,8 @@ class http_server {
 
   /// Before start().
   void handle(std::string path, http_handler handler);
+  /// Before start(): of all paths that have none of their own.
+  void handle_rest(http_handler handler);
   /// Binds and begins to accept. Errors: metrics_error::cannot_listen, with the address and a
   /// remedy.
   [[nodiscard]] result<> start();

@@ -26,7 +26,9 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // A server on a loop of its own thread, on a free loopback port.
@@ -144,6 +146,93 @@ TEST(http_server, answers_exact_paths_only) {
     EXPECT_THAT(answer, StartsWith(c.start)) << c.line;
     EXPECT_THAT(answer, HasSubstr(c.part)) << c.line;
   }
+}
+
+// Methods with bodies, on every path.
+http_server_config with_bodies() {
+  http_server_config config;
+  config.body_bytes_max = 1024;
+  return config;
+}
+
+class body_server : public running_server {
+ public:
+  body_server() : running_server(with_bodies()) {
+    on_loop([this] {
+      server().handle_rest([](http_question q, std::stop_token) -> task<http_answer> {
+        http_answer out;
+        out.status = 429;
+        out.body = q.method + " " + q.path + " " + q.content_type + " " + q.body + "\n";
+        out.retry_after = 7s;
+        co_return out;
+      });
+    });
+  }
+};
+
+TEST(http_server, takes_bodies_where_it_was_told_to) {
+  body_server s;
+  client c(s.port());
+  c.send("POST /v1/a HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\nContent-Length: 5\r\n\r\nhel");
+  c.send("lo");
+  EXPECT_THAT(c.read_until("hello\n"), AllOf(HasSubstr("429 "), HasSubstr("Retry-After: 7"),
+                                             HasSubstr("POST /v1/a text/x")));
+  c.send("PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n");
+  EXPECT_THAT(c.read_until("ab\n"), HasSubstr("PUT /b  ab")) << "the connection goes on";
+  c.send("DELETE /c HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(c.read_until("DELETE /c"), HasSubstr("DELETE /c"));
+  EXPECT_THAT(get(s.port(), "PATCH /d", ""), HasSubstr("Allow: GET, HEAD, POST, PUT, DELETE"));
+  EXPECT_THAT(get(s.port(), "GET /healthz"), HasSubstr("\r\n\r\nok\n"));
+}
+
+TEST(http_server, says_nothing_with_a_204_and_goes_on) {
+  running_server s;
+  s.on_loop([&s] {
+    s.server().handle("/none", [](http_question, std::stop_token) -> task<http_answer> {
+      co_return http_answer{.status = 204, .body = "lost"};
+    });
+  });
+  client c(s.port());
+  c.send("GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto answer = c.read_until("\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 204 "));
+  EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(answer, Not(HasSubstr("Content-Type:")));
+  c.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(c.read_until("ok\n"), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST(http_server, refuses_a_body_that_is_too_large_and_is_heard) {
+  body_server s;
+  const std::string large(200000, 'x');
+  const auto declared = get(s.port(), "POST /v1/a", "Content-Length: 200000\r\n\r\n" + large);
+  EXPECT_THAT(declared, AllOf(StartsWith("HTTP/1.1 413 "), HasSubstr("at most 1024 bytes")));
+  client c(s.port());
+  c.send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n" + large +
+         "\r\n0\r\n\r\n");
+  bool closed = false;
+  EXPECT_THAT(c.read_all(&closed), StartsWith("HTTP/1.1 413 "));
+  EXPECT_TRUE(closed);
+}
+
+TEST(http_server, says_go_on_to_a_client_that_asks_first) {
+  body_server s;
+  client c(s.port());
+  c.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_THAT(c.read_until("\r\n\r\n"), StartsWith("HTTP/1.1 100 Continue"));
+  c.send("hi");
+  EXPECT_THAT(c.read_until("hi\n"), HasSubstr("POST /a"));
+}
+
+TEST(http_server, a_body_that_does_not_come_is_waited_for_no_longer_than_a_head) {
+  auto config = with_bodies();
+  config.read_timeout = 50ms;
+  running_server s(std::move(config));
+  client c(s.port());
+  c.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
+  bool closed = false;
+  EXPECT_EQ(c.read_all(&closed), "");
+  EXPECT_TRUE(closed);
 }
 
 TEST(http_server, head_has_the_length_and_no_body) {
