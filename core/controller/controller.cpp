@@ -197,6 +197,15 @@ void controller::enqueue(const cache::object_key& key) {
   if (state_->leading) state_->enqueue(key, priority::normal);
 }
 
+note_outcome controller::note(const cache::object_key& key, input_note what) {
+  if (!state_->leading || state_->draining) return note_outcome::not_leading;
+  const auto primary = state_->primaries().get(key);
+  if (!primary) return note_outcome::no_object;
+  if (!state_->of_pods.put(key, primary->meta().uid, std::move(what))) return note_outcome::no_room;
+  state_->enqueue(key, priority::normal);
+  return note_outcome::taken;
+}
+
 bool controller::knows(const cache::object_key& key) const {
   return !state_->draining && state_->primaries().get(key) != nullptr;
 }
@@ -213,6 +222,7 @@ void controller::follow() {
   state_->sleeper.request_stop();
   state_->armed.reset();
   state_->queue.clear();
+  state_->of_pods.clear();  // who leads next is told anew
 }
 
 task<> controller::drain() {

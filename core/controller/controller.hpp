@@ -19,6 +19,9 @@
 
 namespace oarlock::controller {
 
+/// What became of a note.
+enum class note_outcome { taken, not_leading, no_object, no_room };
+
 /// Thread: the stream loop, for every call.
 class controller {
  public:
@@ -36,6 +39,8 @@ class controller {
     cache::tenant_ptr tenant = {};  ///< of a plugin, charged for what it alone reads; may be null
     std::shared_ptr<reconcile_budget> budget = {};  ///< of all controllers of a plugin; may be null
     const kube::write_gate* gate = nullptr;         ///< of effects; null: there is no election
+    /// How pods reach this daemon, which may become known late; null: they do not.
+    const std::shared_ptr<const inbound_endpoint>* inbound = nullptr;
   };
   controller(controller_spec spec, parts p);
   ~controller();
@@ -54,6 +59,8 @@ class controller {
   void enqueue(const cache::object_key& key);
   /// Whether there is such a primary.
   [[nodiscard]] bool knows(const cache::object_key& key) const;
+  /// Keeps what a pod says for the plans of a primary, and enqueues it.
+  [[nodiscard]] note_outcome note(const cache::object_key& key, input_note what);
   /// As lead() does with every known primary; nothing without the lease.
   void enqueue_all();
   /// Stops taking keys and waits until no reconcile is under way, then leaves the watches.

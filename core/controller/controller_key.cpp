@@ -93,6 +93,7 @@ void controller::state::forget(const cache::object_key& key) {
   unproven.erase(key);
   converged.erase(key);
   put_off.erase(key);
+  of_pods.forget(key);
 }
 
 // Own writes of a history that was rewound may never be seen; and what the cache says is confirmed

@@ -12,6 +12,7 @@
 #include "core/controller/controller.hpp"
 #include "core/controller/controller_metrics.hpp"
 #include "core/controller/live_read.hpp"
+#include "core/controller/notes.hpp"
 #include "core/controller/own_writes.hpp"
 #include "core/controller/reconcile.hpp"
 #include "core/controller/status.hpp"
@@ -99,6 +100,7 @@ struct controller::state : std::enable_shared_from_this<controller::state>, cach
   guarded<bool> watching{false};
   work_queue queue;
   own_writes writes;
+  notes of_pods;
   // Keys that wait for the cache: the next change of their object brings them up, or the position
   // of the watch that they wait for.
   std::set<cache::object_key> put_off;

@@ -303,6 +303,8 @@ plan_input controller::state::gather(const cache::object_key& key, cache::object
   input.deleting = primary->meta().deleting;
   const auto failed = last_failures.find(key);
   if (failed != last_failures.end()) input.last_failure = failed->second;
+  input.notes = of_pods.of(key, primary->meta().uid);
+  if (parts_.inbound != nullptr) input.inbound = *parts_.inbound;
   input.primary = std::move(primary);
   return input;
 }

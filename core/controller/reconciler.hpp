@@ -49,6 +49,23 @@ class live_reads {
   [[nodiscard]] virtual live_object get(const std::string& resource, const std::string& name) = 0;
 };
 
+/// What a request of a pod left for the plans of an object.
+struct input_note {
+  std::string name;
+  std::string json;
+  std::string service_account;  ///< who said it, as the API server knows the pod
+  std::string pod_name;
+  std::string pod_uid;
+  wall_time recorded;
+};
+
+/// How pods reach this daemon.
+struct inbound_endpoint {
+  std::string url;  ///< without the plugin's name: "https://host:9443/v1"
+  std::string ca_pem;
+  std::string audience;
+};
+
 /// Everything one plan may look at. The pointers keep the snapshots alive.
 struct plan_input {
   const controller_spec* spec = nullptr;
@@ -65,6 +82,8 @@ struct plan_input {
   live_reads* reads = nullptr;  ///< for observe(); null: none
   /// For observe() and plan(), beyond these inputs; null: none.
   const cached_kinds* cache = nullptr;
+  std::vector<std::shared_ptr<const input_note>> notes = {};  ///< by name
+  std::shared_ptr<const inbound_endpoint> inbound = nullptr;  ///< null: there is none
 };
 
 enum class condition_status { no, yes, unknown };

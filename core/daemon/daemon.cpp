@@ -22,6 +22,7 @@
 #include "core/daemon/debug_dump.hpp"
 #include "core/daemon/debug_socket.hpp"
 #include "core/daemon/health.hpp"
+#include "core/daemon/inbound_door.hpp"
 #include "core/daemon/loop_thread.hpp"
 #include "core/daemon/plugin_objects.hpp"
 #include "core/election/elector.hpp"
@@ -41,6 +42,8 @@ constexpr auto config_period = 10s;
 constexpr auto reload_poll = 10ms;
 constexpr auto events_grace = 3s;
 constexpr auto caches_grace = 2s;
+// Plans know how pods reach the daemon from the first one on, unless that takes longer.
+constexpr auto inbound_grace = 3s;
 constexpr auto shutdown_margin = 10s;
 // client-go's tolerance of its leader liveness check.
 constexpr auto renewal_tolerance = 20s;
@@ -102,6 +105,8 @@ struct daemon::state {
   std::unique_ptr<boost::asio::signal_set> signals;
   std::unique_ptr<boost::asio::signal_set> hangup;
   std::unique_ptr<config_reload> reloads;
+  std::unique_ptr<inbound_door> door;                           // null: pods reach no plugin
+  std::shared_ptr<const controller::inbound_endpoint> reached;  // by pods; on the stream loop
 
   std::stop_source monitors_stop;
   std::stop_source election_stop;
@@ -121,6 +126,7 @@ struct daemon::state {
   std::atomic<bool> moved{false};
   std::atomic<bool> stopping{false};
   std::atomic<bool> started{false};
+  std::atomic<bool> leads{false};
 
   state(options given, parts chosen)
       : o(std::move(given)),
@@ -134,6 +140,7 @@ struct daemon::state {
 
   // Start, in this order.
   result<> connect();
+  result<> make_door();
   result<> start_servers();
   void start_monitors();
   void load_plugins();
@@ -163,7 +170,7 @@ struct daemon::state {
   std::vector<check> live_checks() const;
   task<metrics::http_answer> readyz();
   task<std::string> dump();
-  void set_leading(bool leads);
+  void set_leading(bool now_leads);
 };
 
 // ---------------------------------------------------------------- probes and metrics
@@ -206,6 +213,7 @@ task<metrics::http_answer> daemon::state::readyz() {
   } else {
     checks.push_back({.name = "stream-loop", .trouble = "no answer within 1 s"});
   }
+  if (door) checks.push_back(door->state());
   if (!started && !stopping) {
     checks.push_back({.name = "start", .trouble = "the controllers are not started yet"});
   }
@@ -341,7 +349,28 @@ result<> daemon::state::connect() {
   probe_client = std::make_unique<kube::client>(
       kube::client::parts{probe.get_executor(), probe_api.transport.get(), probe_api.identity.get(),
                           p.clock_source, p.timer_source, p.metrics, nullptr});
-  return {};
+  return o.inbound ? make_door() : result<>();
+}
+
+result<> daemon::state::make_door() {
+  door = std::make_unique<inbound_door>(
+      o, inbound_door::parts{
+             p.clock_source, p.timer_source, p.metrics, p.host_name, p.connect,
+             [this] { return leads && !stopping; },
+             [this](std::string plugin, plugin::inbound_request request, auto done) {
+               boost::asio::post(stream.get_executor(), [this, plugin = std::move(plugin),
+                                                         request = std::move(request),
+                                                         done = std::move(done)]() mutable {
+                 plugins.take_request(plugin, std::move(request), std::move(done));
+               });
+             },
+             [this](inbound_door::endpoint found) {
+               boost::asio::post(stream.get_executor(), [this, found = std::move(found)] {
+                 reached = found;
+                 if (started && !stopping) plugins.enqueue_all();
+               });
+             }});
+  return door->connect();
 }
 
 void daemon::state::on_signal(int number) {
@@ -509,6 +538,7 @@ void daemon::state::start_controllers() {
     shared.timer_source = p.timer_source;
     shared.metrics = p.metrics;
     shared.random = p.random;
+    if (door) shared.inbound = &reached;
     const plugin_access::parts with{
         {stream.get_executor(), stream_api.transport.get(), stream_api.identity.get(),
          p.clock_source, p.timer_source, p.metrics, &window, nullptr, api_rate.get()},
@@ -520,11 +550,12 @@ void daemon::state::start_controllers() {
   started = true;
 }
 
-void daemon::state::set_leading(bool leads) {
-  boost::asio::post(stream.get_executor(), [this, leads] {
-    if (stopping) return;                                 // drain() has taken over
-    if (leads && elector && !elector->leading()) return;  // it was lost meanwhile
-    if (leads) {
+void daemon::state::set_leading(bool now_leads) {
+  boost::asio::post(stream.get_executor(), [this, now_leads] {
+    if (stopping) return;                                     // drain() has taken over
+    if (now_leads && elector && !elector->leading()) return;  // it was lost meanwhile
+    leads = now_leads;
+    if (now_leads) {
       plugins.lead();
       if (objects) objects->lead();
     } else {
@@ -623,6 +654,7 @@ void daemon::state::end_caches() {
 void daemon::state::end_rest() {
   monitors_stop.request_stop();
   shutdown_done.request_stop();
+  if (door) door->stop();
   probe.call([this] {
     if (probes_server) probes_server->stop();
     if (metrics_server) metrics_server->stop();
@@ -657,6 +689,10 @@ int daemon::state::run() {
     stream.start();
     load_plugins();
     may_work = await_api();
+    if (may_work && door) {
+      door->start();
+      door->await_open(inbound_grace);
+    }
     if (may_work) start_controllers();
   } catch (const std::runtime_error& e) {
     // A thread that the system does not give. Some of them run, so nothing is destroyed; nothing

@@ -28,6 +28,7 @@ TEST(flags, defaults) {
   EXPECT_EQ(p.run->runtime_name, "oarlock");
   EXPECT_FALSE(p.run->max_concurrent_reconciles);
   EXPECT_EQ(p.run->kube_api_qps, 0) << "the server's priority and fairness knows better";
+  EXPECT_FALSE(p.run->inbound) << "pods are not listened to";
   EXPECT_TRUE(p.run->plugins.empty());
   EXPECT_TRUE(p.out.empty());
   EXPECT_TRUE(p.err.empty());
@@ -53,6 +54,9 @@ TEST(flags, are_read) {
                         "k",
                         "--state-dir=/s",
                         "--runtime-name=two",
+                        "--inbound-bind-address=:9443",
+                        "--inbound-url=https://pods.example.com:443/oarlock",
+                        "--inbound-cert-dir=/c",
                         "--leader-election-namespace=le",
                         "--leader-election-lease-duration=1m",
                         "--leader-election-renew-deadline=40s",
@@ -72,6 +76,9 @@ TEST(flags, are_read) {
   EXPECT_EQ(p.run->kube_api_burst, 3U);
   EXPECT_EQ(p.run->kubeconfig, "k");
   EXPECT_EQ(p.run->state_dir, "/s");
+  EXPECT_EQ(p.run->inbound, (metrics::bind_address{"", 9443}));
+  EXPECT_EQ(p.run->inbound_url, "https://pods.example.com:443/oarlock");
+  EXPECT_EQ(p.run->inbound_cert_dir, "/c");
   EXPECT_EQ(p.run->leader_election_id, "two");
   EXPECT_EQ(p.run->leader_election_namespace, "le");
   EXPECT_EQ(p.run->leader_election_lease_duration, std::chrono::seconds(60));
@@ -171,6 +178,11 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--metrics-secure=false", "--metrics-bind-address=127.0.0.1:1", "--metrics-cert-dir=/c"},
        "metrics-cert-dir: expected none"},
       {{"--plugin-objects"}, "plugin-objects: expected plugin-store or state-dir"},
+      {{"--inbound-url=http://a", "--inbound-bind-address=:1"}, "expected https://HOST[:PORT]"},
+      {{"--inbound-url=https://a/", "--inbound-bind-address=:1"}, "without a / at its end"},
+      {{"--inbound-url=https://a b", "--inbound-bind-address=:1"}, "found \"https://a b\""},
+      {{"--inbound-url=https://a"}, "inbound-url: expected none without inbound-bind-address"},
+      {{"--inbound-cert-dir=/c"}, "inbound-cert-dir: expected none without inbound-bind-address"},
       {{"--config", "/nowhere/x.yaml"}, "expected a readable file, found none at /nowhere/x.yaml"},
       {{"--leader-election-lease-duration=15"}, "expected a duration such as 15s, 1m30s or 500ms"},
       {{"--leader-election-lease-duration=10500ms"}, "expected whole seconds, at least one"},

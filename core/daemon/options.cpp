@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 
 #include "core/daemon/duration_text.hpp"
 
@@ -167,6 +168,18 @@ result<> set_choice(bool& into, const std::string& text, const char* off, const 
   return {};
 }
 
+// "https://host[:port]", perhaps with a path; pods add to it.
+result<> set_url(std::string& into, const std::string& text) {
+  constexpr std::string_view scheme = "https://";
+  const bool is_well = text.starts_with(scheme) && text.size() > scheme.size() &&
+                       text.back() != '/' && std::all_of(text.begin(), text.end(), [](char c) {
+                         return c > ' ' && c <= '~' && c != '?' && c != '#';
+                       });
+  if (!is_well) return refuse("https://HOST[:PORT] without a / at its end", text);
+  into = text;
+  return {};
+}
+
 template <class Member>
 auto show_text(Member member) {
   return [member](const options& o) { return std::vector<std::string>{o.*member}; };
@@ -229,6 +242,23 @@ std::vector<setting> endpoint_settings() {
       {"health-probe-bind-address", "ADDRESS",
        "Where /healthz and /readyz listen; 0: nowhere (default :8081)", setting_kind::text,
        into<set_address>(&options::probes), show_bind(&options::probes)},
+  };
+}
+
+std::vector<setting> inbound_settings() {
+  return {
+      {"inbound-bind-address", "ADDRESS",
+       "Where pods reach plugins by HTTPS; 0: nowhere (default 0)", setting_kind::text,
+       into<set_address>(&options::inbound), show_bind(&options::inbound)},
+      {"inbound-url", "URL",
+       "How pods reach it (default: https://RUNTIME-inbound.NAMESPACE.svc:PORT of the daemon's "
+       "namespace)",
+       setting_kind::text, into<set_url>(&options::inbound_url), show_text(&options::inbound_url)},
+      {"inbound-cert-dir", "DIR",
+       "Folder of tls.crt, tls.key and ca.crt (default: an authority in the Secret "
+       "RUNTIME-inbound)",
+       setting_kind::text, into<set_path>(&options::inbound_cert_dir),
+       show_text(&options::inbound_cert_dir)},
   };
 }
 
@@ -408,7 +438,7 @@ const std::vector<setting>& all_settings() {
     auto all = work_settings();
     all.push_back(events_setting());
     for (auto&& more : {rate_settings(), home_settings(), image_settings(), election_settings(),
-                        endpoint_settings()}) {
+                        endpoint_settings(), inbound_settings()}) {
       all.insert(all.end(), more.begin(), more.end());
     }
     return all;
@@ -448,6 +478,22 @@ result<> check_election_times(const options& o) {
 
 }  // namespace
 
+namespace {
+
+result<> check_inbound(const options& o) {
+  if (o.inbound) return {};
+  for (const auto& [name, value] : {std::pair{"inbound-url", &o.inbound_url},
+                                    std::pair{"inbound-cert-dir", &o.inbound_cert_dir}}) {
+    if (value->empty()) continue;
+    return error{
+        option_error::bad_value,
+        fmt::format("{}: expected none without inbound-bind-address, found \"{}\"", name, *value)};
+  }
+  return {};
+}
+
+}  // namespace
+
 result<> complete(options& o, const std::string& pod_namespace) {
   if (o.leader_election_id.empty()) o.leader_election_id = o.runtime_name;
   const auto own_namespace = pod_namespace.empty() ? default_namespace : pod_namespace;
@@ -462,6 +508,7 @@ result<> complete(options& o, const std::string& pod_namespace) {
     o.plugin_store = (std::filesystem::path(o.state_dir) / "plugins").string();
   }
   if (auto times = check_election_times(o); !times) return times;
+  if (auto pods = check_inbound(o); !pods) return pods;
   if (o.metrics && !o.metrics_secure && !o.metrics->is_loopback()) {
     return error{option_error::bad_value,
                  fmt::format("metrics-secure: expected true, because metrics-bind-address {} can "

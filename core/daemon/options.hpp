@@ -36,6 +36,9 @@ struct options {
   bool metrics_secure = true;
   std::string metrics_cert_dir;
   std::optional<metrics::bind_address> probes = metrics::bind_address{"", 8081};
+  std::optional<metrics::bind_address> inbound;  ///< where pods are listened to; nullopt: nowhere
+  std::string inbound_url;       ///< how pods reach it; empty: a Service of the daemon's namespace
+  std::string inbound_cert_dir;  ///< empty: an authority of the daemon's own
   oarlock::log_level log_level = log_level::info;
   oarlock::log_format log_format = log_format::text;
   std::optional<std::size_t> max_concurrent_reconciles;  ///< nullopt: what each manifest says

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/metric_registry.hpp"
+#include "core/base/token_bucket.hpp"
 #include "core/controller/controller.hpp"
 #include "core/daemon/health.hpp"
 #include "core/daemon/key_feed.hpp"
@@ -90,7 +91,7 @@ class plugin_set {
   void uninstall(const std::string& name, const reach& to);
 
   /// Makes and starts every controller; `shared` is completed with the plugin's lane, reconciler,
-  /// client and events. Thread: the stream loop, like the next five.
+  /// client and events. Thread: the stream loop, like the next seven.
   void start_controllers(const options& o, const controller::controller::parts& shared,
                          const plugin_access::parts& api);
   void lead();
@@ -101,6 +102,12 @@ class plugin_set {
   /// What all that runs declares.
   [[nodiscard]] std::vector<const plugin::manifest*> manifests() const;
   [[nodiscard]] std::vector<controller::controller*> controllers();
+  /// Has the plugin of this name take a request of a pod on its lane, and keeps what that leaves
+  /// for plans. `done` comes once, unless the daemon stops.
+  void take_request(const std::string& plugin, plugin::inbound_request request,
+                    std::function<void(plugin::inbound_answer)> done);
+  /// Plans all objects again, if this process leads.
+  void enqueue_all();
   /// Waits until the events of all plugins are sent, at most until `deadline`.
   task<> flush_events(steady_time deadline);
   /// After every drain() has returned. Thread: the stream loop.
@@ -140,6 +147,9 @@ class plugin_set {
     bool in_service = false;     // false: it is loaded beside another version, or drained
     plugin::plugin_quota quota;  // that it was started with
     std::string over_quota;      // why it was stopped; empty: it was not
+    // Requests of pods on its lane.
+    std::shared_ptr<std::size_t> requests = std::make_shared<std::size_t>(0);
+    token_bucket request_warnings{std::chrono::seconds(1), 5};
     /// Why it may not work; empty: it may.
     [[nodiscard]] std::string parked() const {
       if (!over_quota.empty()) return over_quota;
@@ -167,6 +177,10 @@ class plugin_set {
   void note_failure(const std::string& path, const error& why);
   void start_one(running& one, const options& o);
   void open_feed(running& one) const;
+  [[nodiscard]] running* in_service(const std::string& plugin) const;
+  [[nodiscard]] plugin::inbound_answer keep_notes(const std::string& plugin,
+                                                  const plugin::inbound_request& request,
+                                                  plugin::inbound_answer answer) const;
 
   // Steps of reload().
   void add(const options& o, const std::string& path, const loader& load_it, const reach& to);

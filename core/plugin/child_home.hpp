@@ -14,6 +14,7 @@
 #include "core/base/token_bucket.hpp"
 #include "core/plugin/ask_frames.hpp"
 #include "core/plugin/child_run.hpp"
+#include "core/plugin/inbound_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -44,6 +45,8 @@ class child_home {
   /// unknown and the effect has failed.
   [[nodiscard]] controller::effect_output effect(const std::string& controller,
                                                  const controller::effect_input& input);
+  /// Thread: any. Asked once: a pod whose request ended the child asks again, or not.
+  [[nodiscard]] inbound_answer inbound(const inbound_request& request);
 
  private:
   struct worker {
@@ -99,6 +102,8 @@ class child_home {
                                                                  const controller::plan_input& in);
   [[nodiscard]] std::optional<controller::effect_output> effect_once(
       const lease& on, const std::string& controller, const controller::effect_input& in);
+  [[nodiscard]] std::optional<inbound_answer> inbound_once(const lease& on,
+                                                           const inbound_request& request);
   /// Sends the worker's request and reads its reply; meanwhile answers what it wants to read.
   /// False: the child is ending.
   [[nodiscard]] bool exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit,

@@ -90,6 +90,15 @@ class child_plugin final : public loaded_plugin {
     return found->second;
   }
 
+  [[nodiscard]] inbound_answer inbound(const inbound_request& request) override {
+    if (!is_running_) return core_answer(503, "the plugin does not run");
+    try {
+      return home_->inbound(request);
+    } catch (const std::exception& e) {
+      return core_answer(503, "the plugin cannot take it now", e.what());  // out of memory
+    }
+  }
+
   [[nodiscard]] result<> start() override {
     auto done = home_->start();
     is_running_ = done.has_value();

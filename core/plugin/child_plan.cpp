@@ -7,6 +7,7 @@
 #include "core/plugin/bridge.hpp"
 #include "core/plugin/child_home.hpp"
 #include "core/plugin/effect_call.hpp"
+#include "core/plugin/inbound_frames.hpp"
 #include "core/plugin/lent_input.hpp"
 
 namespace oarlock::plugin {
@@ -26,11 +27,25 @@ constexpr std::size_t crashed_keys_max = 10000;
 constexpr const char* crashed_reason = "PluginCrashed";
 // Beyond the time that an effect was told to have: for its answer to come.
 constexpr duration effect_grace = std::chrono::seconds(1);
+// How long a request of a pod may wait for a worker that is free.
+constexpr duration inbound_patience = std::chrono::seconds(2);
 
 // What has to change for a key to be called for again. Own writes of status leave the generation.
 std::string version_of(const cache::object_meta& meta) {
   return meta.uid + "/" +
          (meta.generation > 0 ? std::to_string(meta.generation) : meta.resource_version);
+}
+
+// For how the child ended.
+const char* name_of(wire::frame ask) {
+  switch (ask) {
+    case wire::frame::plan:
+      return "plan";
+    case wire::frame::effect:
+      return "effect";
+    default:
+      return "answer to a pod";
+  }
 }
 
 plan_output as_plan(effect_output failed) {
@@ -166,10 +181,7 @@ bool child_home::exchange(const lease& on, wire::frame ask, wire::frame answer, 
   if (done == wire::io_status::ok && what == answer) return true;
   if (done == wire::io_status::late) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-    on.in->run.kill_for(
-        on.index,
-        fmt::format("no {} within {} ms", ask == wire::frame::plan ? "plan" : "effect", ms),
-        "deadline");
+    on.in->run.kill_for(on.index, fmt::format("no {} within {} ms", name_of(ask), ms), "deadline");
   } else if (done != wire::io_status::closed) {
     on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
   }
@@ -216,6 +228,44 @@ std::optional<effect_output> child_home::effect_once(const lease& on, const std:
   auto made = take_effect_answer(mine.reply, host_);
   if (!made) on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
   return made;
+}
+
+inbound_answer child_home::inbound(const inbound_request& request) {
+  const auto on = take_worker(inbound_patience);
+  if (!on) return core_answer(503, "the plugin cannot take it now", why_down());
+  std::optional<inbound_answer> made;
+  try {
+    made = inbound_once(*on, request);
+  } catch (...) {
+    on->in->run.kill_for(std::nullopt, "the daemon ran out of memory", "protocol");
+    throw;
+  }
+  if (made) {
+    give_back(*on);
+    return std::move(*made);
+  }
+  const auto [death, is_blamed] = await_death(*on);
+  return core_answer(500, "the plugin failed on this request",
+                     "its process ended meanwhile: " + death.how);
+}
+
+// nullopt: the child is ending.
+std::optional<inbound_answer> child_home::inbound_once(const lease& on,
+                                                       const inbound_request& request) {
+  auto& mine = on.in->workers[on.index];
+  wire::begin_frame(mine.request);
+  wire::writer w(mine.request);
+  wire::put_request(w, lent_request(request), inbound_limits::time);
+  cursors none(nullptr);
+  if (!exchange(on, wire::frame::inbound, wire::frame::answered_pod,
+                inbound_limits::time + effect_grace, {none, nullptr})) {
+    return std::nullopt;
+  }
+  wire::reader r(mine.reply);
+  auto made = wire::take_inbound_answer(r);
+  if (made && is_sound(*made, request_.controllers)) return made;
+  on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
+  return std::nullopt;
 }
 
 std::pair<child_death, bool> child_home::await_death(const lease& on) {

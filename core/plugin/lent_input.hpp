@@ -23,6 +23,7 @@ class lent_input {
   oarlock_object_view view_of(const kube::resource& resource, const cache::object& object);
   void fill(std::vector<oarlock_object_view>& views,
             const std::vector<controller::input_object>& objects);
+  void fill_inbound(const controller::plan_input& input);
 
   std::deque<std::string> texts_;  // stay where they are, as do a map's nodes
   std::map<const kube::resource*, std::string> names_;
@@ -30,6 +31,9 @@ class lent_input {
   std::vector<oarlock_object_view> owned_;
   std::vector<oarlock_object_view> watched_;
   oarlock_failure_view failure_{};
+  std::vector<oarlock_note_view> notes_;
+  std::string url_;
+  oarlock_inbound_view inbound_{};
   oarlock_plan_view view_{};
 };
 

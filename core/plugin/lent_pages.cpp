@@ -51,6 +51,30 @@ const oarlock_object_view* copy_objects(arena& to, const oarlock_object_view* fi
   return reinterpret_cast<const oarlock_object_view*>(out);
 }
 
+const oarlock_note_view* copy_notes(arena& to, const oarlock_note_view* first, std::uint64_t count,
+                                    std::size_t stride) {
+  auto* const out = static_cast<unsigned char*>(to.copy(first, count * stride));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto one = *reinterpret_cast<const oarlock_note_view*>(
+        reinterpret_cast<const unsigned char*>(first) + i * stride);
+    for (auto* text : {&one.name, &one.service_account, &one.pod_name, &one.pod_uid})
+      *text = to.copy(*text);
+    one.bytes = to.copy(one.bytes);
+    if (out != nullptr) std::memcpy(out + i * stride, &one, sizeof(one));
+  }
+  return reinterpret_cast<const oarlock_note_view*>(out);
+}
+
+const oarlock_inbound_view* copy_inbound(arena& to, const oarlock_inbound_view* from) {
+  if (from == nullptr) return nullptr;
+  auto* const out = static_cast<oarlock_inbound_view*>(to.copy(from, sizeof(*from)));
+  auto view = *from;
+  for (auto* text : {&view.url, &view.ca_pem, &view.audience})
+    *text = to.copy(*text);
+  if (out != nullptr) *out = view;
+  return out;
+}
+
 const oarlock_plan_view* copy_view(arena& to, const oarlock_plan_view& from) {
   auto* const out = static_cast<oarlock_plan_view*>(to.copy(&from, sizeof(from)));
   auto view = from;
@@ -61,6 +85,8 @@ const oarlock_plan_view* copy_view(arena& to, const oarlock_plan_view& from) {
   view.primary = copy_objects(to, from.primary, 1, from.object_stride);
   view.owned = copy_objects(to, from.owned, from.owned_count, from.object_stride);
   view.watched = copy_objects(to, from.watched, from.watched_count, from.object_stride);
+  view.notes = copy_notes(to, from.notes, from.note_count, from.note_stride);
+  view.inbound = copy_inbound(to, from.inbound);
   if (from.last_failure != nullptr) {
     auto failure = *from.last_failure;
     auto* const failed =
@@ -84,6 +110,19 @@ const oarlock_effect_view* copy_view(arena& to, const oarlock_effect_view& from)
   view.payload = to.copy(from.payload);
   view.observation = to.copy(from.observation);
   view.primary = copy_objects(to, from.primary, 1, from.primary->struct_size);
+  if (out != nullptr) *out = view;
+  return out;
+}
+
+const oarlock_request_view* copy_view(arena& to, const oarlock_request_view& from) {
+  auto* const out = static_cast<oarlock_request_view*>(to.copy(&from, sizeof(from)));
+  auto view = from;
+  for (auto* text :
+       {&view.method, &view.object_namespace, &view.object_name, &view.rest, &view.query,
+        &view.content_type, &view.service_account, &view.pod_name, &view.pod_uid}) {
+    *text = to.copy(*text);
+  }
+  view.body = to.copy(from.body);
   if (out != nullptr) *out = view;
   return out;
 }
@@ -134,6 +173,7 @@ lent_pages<View>::~lent_pages() {
 
 template class lent_pages<oarlock_plan_view>;
 template class lent_pages<oarlock_effect_view>;
+template class lent_pages<oarlock_request_view>;
 
 bool is_kept_view(const void* address) {
   const auto at = reinterpret_cast<std::uintptr_t>(address);

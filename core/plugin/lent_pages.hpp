@@ -3,6 +3,7 @@
 // that keeps a view is ended there, and named.
 #include <cstddef>
 
+#include "oarlock/ext/inbound.h"
 #include "oarlock/plan.h"
 
 namespace oarlock::plugin {
@@ -14,7 +15,7 @@ inline constexpr bool checks_views = false;
 #endif
 
 /// A copy of all that `from` points at. Without memory for it, `from` itself. `View`: that of a
-/// plan or of an effect.
+/// plan, an effect or a request.
 template <class View>
 class lent_pages {
  public:

@@ -102,7 +102,8 @@ class mapped_plugin final : public loaded_plugin {
         fingerprint_(std::move(fingerprint)),
         config_text_(std::move(config_text)),
         host_(declared_.name, controllers_of(declared_), host),
-        sinks_(declared_.name) {
+        sinks_(declared_.name),
+        controllers_(controllers_of(declared_)) {
     parts_.plugin = declared_.name;
     parts_.version = declared_.version;
     parts_.table = table;
@@ -150,6 +151,15 @@ class mapped_plugin final : public loaded_plugin {
   }
 
   [[nodiscard]] std::shared_ptr<event_inbox> enqueued() const override { return host_.inbox(); }
+
+  [[nodiscard]] inbound_answer inbound(const inbound_request& request) override {
+    if (!parts_.is_running) return core_answer(503, "the plugin does not run");
+    const plugin_call what{parts_.plugin.c_str(), parts_.version.c_str(), "inbound",
+                           request.ns.c_str(), request.name.c_str()};
+    const plugin_call_scope mark(what);
+    return call_inbound(*parts_.table, parts_.self, lent_request(request), inbound_limits::time,
+                        controllers_);
+  }
 
   [[nodiscard]] result<> start() override {
     OARLOCK_ASSERT(state_ == state::created, "a plugin is started once");
@@ -210,6 +220,7 @@ class mapped_plugin final : public loaded_plugin {
   const std::string config_text_;
   host_table host_;
   plan_sinks sinks_;
+  const std::vector<std::string> controllers_;
   instance_parts parts_;
   std::map<std::string, bridge> bridges_;
   state state_ = state::empty;

@@ -10,6 +10,7 @@
 #include "core/controller/spec.hpp"
 #include "core/plugin/config.hpp"
 #include "core/plugin/event_inbox.hpp"
+#include "core/plugin/inbound_call.hpp"
 #include "core/plugin/lease_page.hpp"
 #include "core/plugin/log_limit.hpp"
 #include "core/plugin/manifest.hpp"
@@ -29,6 +30,11 @@ class loaded_plugin {
   [[nodiscard]] virtual std::string config_text() const { return {}; }
   /// The reconciler of one of its controllers; owned by the plugin.
   [[nodiscard]] virtual controller::reconciler& reconciler_for(const std::string& controller) = 0;
+  /// Has the plugin take a request of a pod; 503 unless it is started and not stopped. Blocks for
+  /// as long as the plugin wants. Thread: those of the plugin's lane, several at once.
+  [[nodiscard]] virtual inbound_answer inbound(const inbound_request& /*request*/) {
+    return core_answer(404, "this plugin takes no requests");
+  }
   [[nodiscard]] virtual result<> start() = 0;
   virtual void drain() = 0;
   /// After the last plan() has returned. Destroys the instance; the library stays mapped

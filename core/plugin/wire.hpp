@@ -50,6 +50,9 @@ enum class frame : std::uint32_t {
   // of a worker, while its call runs
   ask,   ///< what it wants to read: ask_frames.hpp
   told,  ///< the daemon's answer
+  // one request of a pod
+  inbound,
+  answered_pod,  ///< what the pod gets
 };
 
 /// In front of every frame on a stream.

@@ -55,6 +55,50 @@ void put_objects(writer& w, const oarlock_object_view* first, std::uint64_t coun
   }
 }
 
+void put_notes(writer& w, const oarlock_plan_view& view) {
+  w.u64(view.note_count);
+  for (std::uint64_t i = 0; i < view.note_count; ++i) {
+    const auto& note = *reinterpret_cast<const oarlock_note_view*>(
+        reinterpret_cast<const char*>(view.notes) + i * view.note_stride);
+    w.i32(note.encoding);
+    for (const auto& text : {note.name, note.service_account, note.pod_name, note.pod_uid})
+      put_text(w, text);
+    put_bytes(w, note.bytes);
+    w.i64(note.recorded_unix_ms);
+  }
+}
+
+std::vector<oarlock_note_view> take_notes(reader& r) {
+  static_assert(sizeof(oarlock_note_view) == 96, "a field of oarlock_note_view has no place here");
+  constexpr std::size_t bytes_least = 4 + 5 * sizeof(std::uint64_t) + 8;
+  std::vector<oarlock_note_view> out(r.count(objects_max, bytes_least));
+  for (auto& note : out) {
+    note.struct_size = sizeof(note);
+    note.encoding = r.i32();
+    for (auto* text : {&note.name, &note.service_account, &note.pod_name, &note.pod_uid})
+      *text = take_text(r);
+    note.bytes = take_bytes(r);
+    note.recorded_unix_ms = r.i64();
+  }
+  return out;
+}
+
+void put_inbound(writer& w, const oarlock_inbound_view* view) {
+  static_assert(sizeof(oarlock_inbound_view) == 56, "a field of it has no place here");
+  w.u8(view == nullptr ? 0 : 1);
+  if (view == nullptr) return;
+  for (const auto& text : {view->url, view->ca_pem, view->audience})
+    put_text(w, text);
+}
+
+bool take_inbound(reader& r, oarlock_inbound_view& out) {
+  if (r.u8() == 0) return false;
+  out.struct_size = sizeof(out);
+  for (auto* text : {&out.url, &out.ca_pem, &out.audience})
+    *text = take_text(r);
+  return true;
+}
+
 void put_short(writer& w, oarlock_str_view text) {
   const bool is_there = text.data != nullptr;
   w.text(is_there
@@ -188,7 +232,7 @@ void replay_call(std::size_t index, const oarlock_plan_out* out, reader& r) {
 
 void put_input(writer& w, const oarlock_plan_view& view) {
   // All but the observation, which is made in the child.
-  static_assert(sizeof(oarlock_plan_view) == 136, "a field of oarlock_plan_view has no place here");
+  static_assert(sizeof(oarlock_plan_view) == 168, "a field of oarlock_plan_view has no place here");
   put_text(w, view.controller);
   put_text(w, view.object_namespace);
   put_text(w, view.object_name);
@@ -197,6 +241,8 @@ void put_input(writer& w, const oarlock_plan_view& view) {
   put_objects(w, view.watched, view.watched_count, view.object_stride);
   w.i64(view.now_unix_ms);
   w.i32(view.deleting);
+  put_notes(w, view);
+  put_inbound(w, view.inbound);
   w.u8(view.last_failure == nullptr ? 0 : 1);
   if (view.last_failure == nullptr) return;
   put_text(w, view.last_failure->step);
@@ -222,6 +268,11 @@ taken_input::taken_input(reader& r) {
   view_.watched = view_.owned + view_.owned_count;
   view_.now_unix_ms = r.i64();
   view_.deleting = r.i32();
+  notes_ = take_notes(r);
+  view_.notes = notes_.data();
+  view_.note_count = notes_.size();
+  view_.note_stride = sizeof(oarlock_note_view);
+  if (take_inbound(r, inbound_)) view_.inbound = &inbound_;
   if (r.u8() == 0) return;
   failure_ = {sizeof(failure_), 0, {}, {}, {}};
   failure_.step = take_text(r);

@@ -159,6 +159,8 @@ class taken_input {
  private:
   std::vector<oarlock_object_view> objects_;
   oarlock_failure_view failure_{};
+  std::vector<oarlock_note_view> notes_;
+  oarlock_inbound_view inbound_{};
   oarlock_plan_view view_{};
 };
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "core/plugin/child_answer.hpp"
+#include "core/plugin/inbound_frames.hpp"
 #include "core/plugin/load_request.hpp"
 #include "core/plugin/metric_frames.hpp"
 
@@ -174,6 +175,15 @@ TEST(wire, inputs_come_out_as_they_went_in) {
   view.now_unix_ms = -5;
   view.deleting = 1;
   view.last_failure = &failure;
+  const oarlock_note_view notes[2] = {{sizeof(oarlock_note_view), OARLOCK_ENCODING_JSON, str("a"),
+                                       bytes("1"), str("trainer"), str("pod"), str("uid"), 7},
+                                      {sizeof(oarlock_note_view), OARLOCK_ENCODING_JSON, str("b"),
+                                       bytes("[2]"), str("x"), str("y"), str("z"), -7}};
+  view.notes = notes;
+  view.note_count = 2;
+  view.note_stride = sizeof(oarlock_note_view);
+  const oarlock_inbound_view inbound{sizeof(inbound), 0, str("https://x"), str("PEM"), str("aud")};
+  view.inbound = &inbound;
   std::string text;
   wire::writer w(text);
   wire::put_input(w, view);
@@ -186,6 +196,86 @@ TEST(wire, inputs_come_out_as_they_went_in) {
   EXPECT_EQ(again, text);
   EXPECT_EQ(taken.view()->watched->bytes.size, 3U);
   EXPECT_EQ(taken.view()->deleting, 1);
+  ASSERT_EQ(taken.view()->note_count, 2U);
+  EXPECT_EQ(taken.view()->notes[1].recorded_unix_ms, -7);
+  ASSERT_NE(taken.view()->inbound, nullptr);
+  EXPECT_EQ(taken.view()->inbound->audience.size, 3U);
+}
+
+inbound_answer noted() {
+  inbound_answer out;
+  out.status = 202;
+  out.content_type = "text/x";
+  out.body = "body";
+  out.why = "because";
+  out.notes = {{"zoo", "a", "1"}, {"zoo", "b", "[2]"}};
+  return out;
+}
+
+TEST(wire, an_answer_to_a_pod_comes_out_as_it_went_in_or_not_at_all) {
+  std::string text;
+  wire::writer w(text);
+  wire::put_answer(w, noted());
+  const auto take = [](std::string_view frame) {
+    wire::reader r(frame);
+    return wire::take_inbound_answer(r);
+  };
+  const auto out = take(text);
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->status, 202);
+  EXPECT_EQ(out->content_type + out->body + out->why, "text/xbodybecause");
+  ASSERT_EQ(out->notes.size(), 2U);
+  EXPECT_EQ(out->notes[1].controller + out->notes[1].name + out->notes[1].json, "zoob[2]");
+  for (std::size_t size = 0; size < text.size(); ++size)
+    EXPECT_FALSE(take(std::string_view(text).substr(0, size))) << size;
+  EXPECT_FALSE(take(text + "x"));
+}
+
+TEST(wire, an_answer_to_a_pod_is_sound_as_the_core_home_would_have_it) {
+  const std::vector<std::string> controllers{"zoo"};
+  EXPECT_TRUE(is_sound(noted(), controllers));
+  const auto spoiled = [&](auto change) {
+    auto one = noted();
+    change(one);
+    return is_sound(one, controllers);
+  };
+  EXPECT_FALSE(spoiled([](auto& a) { a.status = 100; }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.status = 600; }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.content_type = "a\r\nb: c"; }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.body.resize(inbound_limits::body_bytes_max + 1); }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.why = "\xff"; }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.notes[0].controller = "lion"; }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.notes[0].name = "a b"; }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.notes[0].json = "{"; }));
+  EXPECT_FALSE(spoiled([](auto& a) {
+    a.notes[0].json = "\"" + std::string(inbound_limits::note_bytes_max, 'x') + "\"";
+  }));
+  EXPECT_FALSE(spoiled([](auto& a) { a.notes.resize(inbound_limits::notes_max + 1, a.notes[0]); }));
+}
+
+TEST(wire, a_request_of_a_pod_comes_out_as_it_went_in) {
+  inbound_request request{"POST",
+                          "shop",
+                          "ape",
+                          "rest",
+                          "q=1",
+                          "text/x",
+                          "body",
+                          "trainer",
+                          "pod",
+                          "uid",
+                          wall_time(std::chrono::milliseconds(7))};
+  std::string text;
+  wire::writer w(text);
+  wire::put_request(w, lent_request(request), std::chrono::milliseconds(5));
+  wire::reader r(text);
+  const auto taken = wire::take_request(r);
+  EXPECT_TRUE(r.ok() && r.at_end());
+  EXPECT_EQ(taken.time_left.count(), 5);
+  std::string again;
+  wire::writer second(again);
+  wire::put_request(second, taken.view, taken.time_left);
+  EXPECT_EQ(again, text);
 }
 
 TEST(wire, counts_and_workers_that_cannot_be_are_refused) {

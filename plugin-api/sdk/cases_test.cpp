@@ -103,6 +103,29 @@ TEST(cases, an_observation_is_given_as_json) {
   EXPECT_EQ(cases[0].inputs.observation, R"({"servers":[1,"two"]})");
 }
 
+TEST(cases, notes_of_pods_and_how_they_reach_the_daemon_are_given) {
+  const auto cases =
+      detail::case_reader(
+          "f.yaml",
+          from_yaml(YAML::Load(
+              "{cases: [{name: x, given: {primary: {kind: A}, now: '2026-03-01T12:00:00Z', "
+              "inbound: {url: 'https://x/v1/p', ca: PEM, audience: a}, notes: [{name: trial-0, "
+              "json: {step: 10}, podName: p, podUID: u, serviceAccount: s, at: "
+              "'2026-03-01T11:00:00Z'}, {name: trial-1, json: 7}]}, expect: {}}]}")))
+          .read();
+  ASSERT_EQ(cases.size(), 1U);
+  const auto& in = cases[0].inputs;
+  ASSERT_TRUE(in.inbound);
+  EXPECT_EQ(in.inbound->url + " " + in.inbound->ca_pem + " " + in.inbound->audience,
+            "https://x/v1/p PEM a");
+  ASSERT_EQ(in.notes.size(), 2U);
+  EXPECT_EQ(in.notes[0].name + " " + in.notes[0].json, R"(trial-0 {"step":10})");
+  EXPECT_EQ(in.notes[0].pod_name + in.notes[0].pod_uid + in.notes[0].service_account, "pus");
+  EXPECT_EQ(in.now_unix_ms - in.notes[0].recorded_unix_ms, 3600000);
+  EXPECT_EQ(in.notes[1].json, "7");
+  EXPECT_EQ(in.notes[1].recorded_unix_ms, in.now_unix_ms);
+}
+
 TEST(cases, malformed_files_are_errors) {
   const auto read = [](const char* yaml) {
     return detail::case_reader("f.yaml", from_yaml(YAML::Load(yaml))).read();
@@ -116,6 +139,9 @@ TEST(cases, malformed_files_are_errors) {
            "{cases: [{name: x, given: {primary: {}}, expect: {condition: {}}}]}",
            "{cases: [{name: x, given: {primary: {}, pods: []}, expect: {}}]}",
            "{cases: [{name: x, given: {primary: {}, now: noon}, expect: {}}]}",
+           "{cases: [{name: x, given: {primary: {}, notes: {}}, expect: {}}]}",
+           "{cases: [{name: x, given: {primary: {}, notes: [{at: noon}]}, expect: {}}]}",
+           "{cases: [{name: x, given: {primary: {}, inbound: {host: x}}, expect: {}}]}",
        }) {
     EXPECT_THROW((void)read(bad), std::runtime_error) << bad;
   }

@@ -145,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
                "oarlock_plan_out.status moved from 24", "surprise"},
         change{"slot_appended", "plugin.h", "} oarlock_plugin;",
                "  void (*surprise)(oarlock_instance* self);\n} oarlock_plugin;",
-               "oarlock_plugin has another size than the accepted 128", "surprise"},
+               "oarlock_plugin has another size than the accepted 136", "surprise"},
         change{"slot_renamed", "plugin.h", "void (*drain)(", "void (*halt)(",
                "no member named 'drain'", nullptr},
         change{"signature_changed", "plan.h",

@@ -1,8 +1,9 @@
 // What a plugin's child says. The first byte of the input: even for the answer to a plan, odd for a
-// notice, 255 for what a call wants to read; the rest is the frame.
+// notice, 255 for what a call wants to read, 254 for the answer to a pod; the rest is the frame.
 #include "core/base/log.hpp"
 #include "core/plugin/ask_frames.hpp"
 #include "core/plugin/child_answer.hpp"
+#include "core/plugin/inbound_frames.hpp"
 #include "core/plugin/metric_frames.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
@@ -60,6 +61,18 @@ void check_question(std::string_view frame) {
   expect(answer.empty() == (how == plugin::wire::told::stray), "an answer to what is a question");
 }
 
+void check_pod_answer(std::string_view frame) {
+  plugin::wire::reader r(frame);
+  const auto out = plugin::wire::take_inbound_answer(r);
+  if (!out) return;
+  expect(out->body.size() + out->notes.size() <= frame.size(), "no more than was sent");
+  if (!plugin::is_sound(*out, {"zoo"})) return;
+  expect(out->status >= 200 && out->status <= 599, "a status of HTTP");
+  expect(out->content_type.find('\n') == std::string::npos, "one header", out->content_type);
+  for (const auto& note : out->notes)
+    expect(note.controller == "zoo" && !note.name.empty(), "a note of this plugin", note.name);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -69,6 +82,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto kind = fuzz::cut_byte(frame);
   if (kind == 255) {
     check_question(frame);
+    return 0;
+  }
+  if (kind == 254) {
+    check_pod_answer(frame);
     return 0;
   }
   if (kind % 2 == 0) {

@@ -83,6 +83,8 @@ class daemon {
   [[nodiscard]] std::string metrics() const;
   /// "host:port" of the metrics server; empty before it listens.
   [[nodiscard]] std::string metrics_address() const { return address("metrics"); }
+  /// The same of the listener for requests of pods.
+  [[nodiscard]] std::string inbound_address() const { return address("inbound"); }
   background& process() { return *process_; }
 
  private:

@@ -9,9 +9,9 @@ namespace oarlock::tidy {
 namespace {
 
 // A folder of the core includes itself and what stands before it.
-constexpr std::array<std::string_view, 13> core_order = {
-    "base",   "json",    "net",     "kube",    "cache",  "election", "controller",
-    "plugin", "codegen", "package", "metrics", "daemon", "cli"};
+constexpr std::array<std::string_view, 14> core_order = {
+    "base",   "json",    "net",     "kube",    "cache",   "election", "controller",
+    "plugin", "codegen", "package", "metrics", "inbound", "daemon",   "cli"};
 
 int core_rank(const std::string& folder) {
   const auto it = std::find(core_order.begin(), core_order.end(), folder);

@@ -22,6 +22,7 @@
 #include "core/plugin/host/recorder.hpp"
 #include "core/plugin/host/remote_reads.hpp"
 #include "core/plugin/host/sandbox.hpp"
+#include "core/plugin/inbound_frames.hpp"
 #include "core/plugin/lease_page.hpp"
 #include "core/plugin/lent_text.hpp"
 #include "core/plugin/library.hpp"
@@ -367,12 +368,18 @@ class server {
     std::string payload;
     while (wire::receive_frame(fd, what, payload, wire::request_bytes_max) == wire::io_status::ok) {
       wire::reader r(payload);
-      const bool is_plan = what == wire::frame::plan;
-      if (!is_plan && what != wire::frame::effect) ::_exit(1);
-      std::string& answer =
-          is_plan ? plan(r, answers, reads, to_daemon) : effect(r, answers, reads);
-      const auto name = is_plan ? wire::frame::planned : wire::frame::acted;
-      if (wire::send_frame(fd, name, answer) != wire::io_status::ok) return;
+      auto done = wire::io_status::ok;
+      if (what == wire::frame::plan) {
+        done = wire::send_frame(fd, wire::frame::planned, plan(r, answers, reads, to_daemon));
+      } else if (what == wire::frame::effect) {
+        done = wire::send_frame(fd, wire::frame::acted, effect(r, answers, reads));
+      } else if (what == wire::frame::inbound) {
+        auto answer = inbound(r);
+        done = wire::send_frame(fd, wire::frame::answered_pod, answer);
+      } else {
+        ::_exit(1);
+      }
+      if (done != wire::io_status::ok) return;
     }
   }
 
@@ -401,6 +408,16 @@ class server {
     answers.open_for_logs();
     return answers.close(call_effect(*table_, self_, input.view(),
                                      std::chrono::milliseconds(input.time_left_ms()), &reads));
+  }
+
+  std::string inbound(wire::reader& r) {
+    const auto request = wire::take_request(r);
+    if (!r.ok()) ::_exit(1);
+    std::string text;
+    wire::begin_frame(text);
+    wire::writer w(text);
+    wire::put_answer(w, call_inbound(*table_, self_, request.view, request.time_left, controllers));
+    return text;
   }
 
   const oarlock_plugin* table_ = nullptr;

@@ -6,6 +6,7 @@
 #include "oarlock/ext/cache.h"
 #include "oarlock/ext/clock.h"
 #include "oarlock/ext/event_source.h"
+#include "oarlock/ext/inbound.h"
 #include "oarlock/ext/leadership.h"
 #include "oarlock/ext/log.h"
 #include "oarlock/ext/metrics.h"

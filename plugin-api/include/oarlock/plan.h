@@ -33,7 +33,30 @@ typedef struct oarlock_failure_view {
   oarlock_str_view message; /* for people */
 } oarlock_failure_view;
 
-/* The inputs of one plan. Arrays are contiguous with `object_stride` bytes from one to the next. */
+/* What a request of a pod left for the plans of this object (ext/inbound.h): the last value under
+ * its name. Who said it is what the API server knows of the pod's token. */
+typedef struct oarlock_note_view {
+  uint32_t struct_size;
+  oarlock_encoding encoding;
+  oarlock_str_view name;
+  oarlock_bytes_view bytes;
+  oarlock_str_view service_account;
+  oarlock_str_view pod_name;
+  oarlock_str_view pod_uid;
+  int64_t recorded_unix_ms;
+} oarlock_note_view;
+
+/* How a pod reaches this plugin through the daemon (ext/inbound.h). */
+typedef struct oarlock_inbound_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view url;      /* "https://host:9443/v1/<plugin>": add /<namespace>/<name>/<rest> */
+  oarlock_str_view ca_pem;   /* certificates to trust, PEM */
+  oarlock_str_view audience; /* of the pod's projected service account token */
+} oarlock_inbound_view;
+
+/* The inputs of one plan. Arrays are contiguous with `object_stride` bytes from one to the next,
+ * notes with `note_stride`. */
 typedef struct oarlock_plan_view {
   uint32_t struct_size;
   uint32_t object_stride;
@@ -51,6 +74,11 @@ typedef struct oarlock_plan_view {
                        `finalizer: true` in plugin.yaml, without it a deletion makes no plan */
   oarlock_encoding observation_encoding;
   oarlock_bytes_view observation; /* what observe() answered; size 0 when it did not, and in it */
+  const oarlock_note_view* notes; /* by name; they go with the object, and with the leader */
+  uint64_t note_count;
+  uint32_t note_stride;
+  uint32_t reserved;
+  const oarlock_inbound_view* inbound; /* NULL: pods reach no daemon, or not yet */
 } oarlock_plan_view;
 
 typedef struct oarlock_observe_ctx oarlock_observe_ctx;

@@ -126,6 +126,12 @@ typedef struct oarlock_plugin {
    * [worker] [started] [serial per object] [since 0.5] */
   oarlock_status (*effect)(oarlock_instance* self, const oarlock_effect_view* effect_view,
                            int64_t time_left_ms, const oarlock_effect_out* effect_out);
+
+  /* A table of optional functions that the host may call, by id and revision, or NULL for what the
+   * plugin lacks; "oarlock.inbound/1" is one. The table lives until destroy(). NULL in a plugin
+   * that has none.
+   * [any-thread] [created] [since 0.5] */
+  const void* (*extension)(oarlock_instance* self, oarlock_str_view id);
 } oarlock_plugin;
 
 /* The exported symbol. Must be callable before anything else, any number of times.

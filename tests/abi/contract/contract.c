@@ -188,6 +188,37 @@ static oarlock_status refused(const oarlock_plan_out* out) {
   return apply(out, 0, OBJECT("Node", "n")) == OARLOCK_INVALID ? OARLOCK_OK : OARLOCK_ERROR;
 }
 
+/* What pods have left, and how they reach the daemon. */
+static oarlock_status notes(const oarlock_plan_view* view, const oarlock_plan_out* out) {
+  text seen = {.size = 0};
+  add_str(&seen, "{\"notes\":[");
+  for (uint64_t i = 0; i < view->note_count; ++i) {
+    const oarlock_note_view* note =
+        (const oarlock_note_view*)((const char*)view->notes + i * view->note_stride);
+    const oarlock_str_view words[] = {note->name, note->service_account, note->pod_name,
+                                      note->pod_uid};
+    add_str(&seen, i > 0 ? ",\"" : "\"");
+    for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); ++w) {
+      add(&seen, words[w].data, words[w].size);
+      add_str(&seen, " ");
+    }
+    add_digest(&seen, note->bytes.data, note->bytes.size);
+    add_number(&seen, " ", note->recorded_unix_ms);
+    add_str(&seen, "\"");
+  }
+  add_str(&seen, "],\"inbound\":\"");
+  if (view->inbound != NULL) {
+    add(&seen, view->inbound->url.data, view->inbound->url.size);
+    add_str(&seen, " ");
+    add(&seen, view->inbound->audience.data, view->inbound->audience.size);
+    add_str(&seen, " ");
+    add_digest(&seen, view->inbound->ca_pem.data, view->inbound->ca_pem.size);
+  }
+  add_str(&seen, "\"}");
+  const oarlock_bytes_view status = {(const uint8_t*)seen.data, seen.size};
+  return out->status(out->ctx, OARLOCK_ENCODING_JSON, status);
+}
+
 static oarlock_status log_record(const oarlock_instance* self) {
   const oarlock_pair_view pairs[] = {{TEXT("color"), TEXT("blue")}};
   if (self->log == NULL || !self->log->enabled(self->host->ctx, OARLOCK_LOG_WARN)) {
@@ -223,6 +254,7 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   /* C has nothing to throw; elsewhere this is an exception or a panic that was caught. */
   if (is_asked(view, "throw")) return fail(out, OARLOCK_TERMINAL, "PluginThrew", "as asked");
   if (is_asked(view, "refused")) return refused(out);
+  if (is_asked(view, "notes")) return notes(view, out);
   if (is_asked(view, "log")) return log_record(self);
   return OARLOCK_OK;
 }
@@ -319,6 +351,49 @@ static oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* 
   return OARLOCK_OK;
 }
 
+/* --- requests of pods: the rest of the path says what is done --- */
+
+/* Answers with all that it was lent. */
+static oarlock_status tell_pod(const oarlock_request_view* view, int64_t time_left_ms,
+                               const oarlock_inbound_out* out) {
+  const oarlock_str_view words[] = {
+      view->method,       view->object_namespace, view->object_name, view->rest,   view->query,
+      view->content_type, view->service_account,  view->pod_name,    view->pod_uid};
+  text seen = {.size = 0};
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); ++i) {
+    add(&seen, words[i].data, words[i].size);
+    add_str(&seen, " ");
+  }
+  add_digest(&seen, view->body.data, view->body.size);
+  add_number(&seen, " ", view->now_unix_ms);
+  add_str(&seen, time_left_ms > 0 ? " in time" : " late");
+  const oarlock_bytes_view body = {(const uint8_t*)seen.data, seen.size};
+  return out->answer(out->ctx, 200, str("text/x-told"), body);
+}
+
+static oarlock_status request(oarlock_instance* self, const oarlock_request_view* view,
+                              int64_t time_left_ms, const oarlock_inbound_out* out) {
+  oarlock_status s = OARLOCK_OK;
+  if (is_word(view->rest, "tell")) return tell_pod(view, time_left_ms, out);
+  if (is_word(view->rest, "log")) return log_record(self);
+  if (is_word(view->rest, "note") || is_word(view->rest, "note-fails")) {
+    s = out->note(out->ctx, str("zoo"), str("progress"), OARLOCK_ENCODING_JSON, view->body);
+    if (s == OARLOCK_OK) {
+      s = out->note(out->ctx, str("zoo"), str("seen"), OARLOCK_ENCODING_JSON, bytes("{\"n\":1}"));
+    }
+    return is_word(view->rest, "note") ? s : OARLOCK_ERROR;
+  }
+  if (is_word(view->rest, "no-status")) return out->answer(out->ctx, 99, str(""), bytes(""));
+  if (is_word(view->rest, "throw")) return OARLOCK_TERMINAL;
+  return OARLOCK_OK;
+}
+
+static const void* extension(oarlock_instance* self, oarlock_str_view id) {
+  static const oarlock_plugin_inbound inbound = {sizeof(inbound), 0, request};
+  (void)self;
+  return is_word(id, OARLOCK_EXT_INBOUND) ? &inbound : NULL;
+}
+
 /* --- life --- */
 
 static const char* found(const char* word, const oarlock_bytes_view* in) {
@@ -385,6 +460,7 @@ const oarlock_plugin* oarlock_plugin_entry_v0(void) {
       .destroy = destroy,
       .observe = observe,
       .effect = effect,
+      .extension = extension,
   };
   return &description;
 }

@@ -75,6 +75,23 @@ void refused(sdk::plan_output& output) {
   throw sdk::retry_error("NotRefused", "expected the host to refuse it, found that it took it");
 }
 
+// What pods have left, and how they reach the daemon.
+void notes(const sdk::plan_input& input, sdk::plan_output& output) {
+  auto list = json::array({});
+  for (const auto& note : input.notes()) {
+    std::string words;
+    for (const auto word : {note.name(), note.service_account(), note.pod_name(), note.pod_uid()})
+      words.append(word).append(" ");
+    list.push(words + digest(note.json_text()) + " " + std::to_string(note.recorded_unix_ms()));
+  }
+  std::string reached;
+  if (const auto inbound = input.inbound()) {
+    reached.append(inbound->url).append(" ").append(inbound->audience).append(" ");
+    reached += digest(inbound->ca_pem);
+  }
+  output.status(json::object({{"notes", std::move(list)}, {"inbound", reached}}));
+}
+
 class contract final : public sdk::reconciler {
  public:
   static constexpr std::string_view controller = "zoo";
@@ -131,7 +148,31 @@ class contract final : public sdk::reconciler {
     if (asked == "terminal") throw sdk::terminal_error("Never", "cannot be");
     if (asked == "throw") throw std::runtime_error("as asked");
     if (asked == "refused") refused(output);
+    if (asked == "notes") notes(input, output);
     if (asked == "log") log_.warn("the contract speaks", {{"color", "blue"}});
+  }
+
+  void inbound(const sdk::inbound_request& request, sdk::inbound_response& response) override {
+    const auto rest = request.rest();
+    if (rest == "tell") {
+      std::string told;
+      for (const auto word : {request.method(), request.ns(), request.name(), rest, request.query(),
+                              request.content_type(), request.service_account(), request.pod_name(),
+                              request.pod_uid()}) {
+        told.append(word).append(" ");
+      }
+      told += digest(request.body()) + " " + std::to_string(request.now_unix_ms()) + " in time";
+      response.answer(200, told, "text/x-told");
+    }
+    if (rest == "note" || rest == "note-fails") {
+      const auto body = request.json_body();
+      response.note("progress", json::copy(json::node{&body}));
+      response.note("seen", json::object({{"n", 1}}));
+    }
+    if (rest == "note-fails") throw sdk::retry_error("Later", "not now");
+    if (rest == "no-status") response.answer(99, "");
+    if (rest == "throw") throw std::runtime_error("as asked");
+    if (rest == "log") log_.warn("the contract speaks", {{"color", "blue"}});
   }
 
  private:

@@ -45,7 +45,8 @@ constexpr oarlock_plugin description = {sizeof(oarlock_plugin),
                                         &throws,
                                         &nothing,
                                         nullptr,
-                                        &effect};
+                                        &effect,
+                                        nullptr};
 
 }  // namespace
 

@@ -11,6 +11,9 @@
 //
 // The plan stays a pure function: it sees of the servers what observe() answers, and changes them
 // by the effects that it records (out.effect("create-user", user)).
+//
+// With void inbound(const sdk::inbound_request&, sdk::inbound_response&) the class also takes
+// HTTPS requests of pods; what it leaves by note() the plan finds in in.notes().
 #include <type_traits>
 
 #include "oarlock/sdk/planner.hpp"
@@ -70,6 +73,11 @@ template <class Outside, class Primary>
 concept acts_outside = requires(Outside& o, const effect<Primary>& what,
                                 std::chrono::milliseconds time_left) { o.effect(what, time_left); };
 
+/// It takes requests of pods. As reconciler::inbound.
+template <class Outside>
+concept takes_requests = requires(Outside& o, const inbound_request& request,
+                                  inbound_response& response) { o.inbound(request, response); };
+
 namespace detail {
 
 template <auto Plan, class Outside>
@@ -124,27 +132,38 @@ class acting : public Base {
   }
 };
 
+template <class Base>
+class listening : public Base {
+ public:
+  using Base::Base;
+  void inbound(const inbound_request& request, inbound_response& response) override {
+    this->outside_.inbound(request, response);
+  }
+};
+
 template <auto Plan, class Outside>
 struct outside_of {
   using primary = typename plan_of<decltype(Plan)>::primary;
   using planned = planned_with<Plan, Outside>;
   using observed =
       std::conditional_t<observes_outside<Outside, primary>, observing<planned>, planned>;
-  using type = std::conditional_t<acts_outside<Outside, primary>, acting<observed>, observed>;
+  using acted = std::conditional_t<acts_outside<Outside, primary>, acting<observed>, observed>;
+  using type = std::conditional_t<takes_requests<Outside>, listening<acted>, acted>;
 };
 
 }  // namespace detail
 
-/// It has observe(), effect() or both, with the types of the plan.
+/// It has observe(), effect() or inbound(), with the types of the plan.
 template <class Outside, auto Plan>
 concept outside_for =
     observes_outside<Outside, typename detail::plan_of<decltype(Plan)>::primary> ||
-    acts_outside<Outside, typename detail::plan_of<decltype(Plan)>::primary>;
+    acts_outside<Outside, typename detail::plan_of<decltype(Plan)>::primary> ||
+    takes_requests<Outside>;
 
 /// As planner, with a class for what is outside of Kubernetes. One object of it for each instance
 /// of the plugin, made of the setup (or of nothing); its observe() and effect() are called by
-/// several threads at once, for different objects. start(), drain() and stop() as of reconciler, if
-/// it has them.
+/// several threads at once, for different objects, inbound() also for one. start(), drain() and
+/// stop() as of reconciler, if it has them.
 template <detail::fixed_text Name, auto Plan, class Outside>
   requires plan_function<decltype(Plan)> && outside_for<Outside, Plan>
 class planner_with final : public detail::outside_of<Plan, Outside>::type {

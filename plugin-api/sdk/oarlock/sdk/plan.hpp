@@ -12,6 +12,7 @@
 #include "oarlock/plan.h"
 #include "oarlock/sdk/json.hpp"
 #include "oarlock/sdk/json_value.hpp"
+#include "oarlock/sdk/notes.hpp"
 #include "oarlock/sdk/text.hpp"
 
 namespace oarlock::sdk {
@@ -94,8 +95,9 @@ class plan_input {
   explicit plan_input(const oarlock_plan_view& view)
       : view_(&view),
         primary_(*view.primary),
-        owned_(all(view.owned, view.owned_count, view.object_stride)),
-        watched_(all(view.watched, view.watched_count, view.object_stride)) {}
+        owned_(all<object>(view.owned, view.owned_count, view.object_stride)),
+        watched_(all<object>(view.watched, view.watched_count, view.object_stride)),
+        notes_(all<note>(view.notes, view.note_count, view.note_stride)) {}
 
   [[nodiscard]] std::string_view controller() const { return to_text(view_->controller); }
   [[nodiscard]] std::string_view ns() const { return to_text(view_->object_namespace); }
@@ -126,6 +128,21 @@ class plan_input {
     }
     return json::node{observation_.get()};
   }
+  /// What requests of pods have left (inbound.hpp), by name: the last value of each.
+  [[nodiscard]] const std::vector<note>& notes() const { return notes_; }
+  /// The one of this name, or null.
+  [[nodiscard]] const note* find_note(std::string_view name) const {
+    for (const auto& one : notes_) {
+      if (one.name() == name) return &one;
+    }
+    return nullptr;
+  }
+  /// How pods reach the daemon; nothing where they do not, or not yet.
+  [[nodiscard]] std::optional<inbound_endpoint> inbound() const {
+    const auto* there = view_->inbound;
+    if (there == nullptr) return std::nullopt;
+    return inbound_endpoint{to_text(there->url), to_text(there->ca_pem), to_text(there->audience)};
+  }
   [[nodiscard]] std::optional<failure> last_failure() const {
     const auto* last = view_->last_failure;
     if (last == nullptr) return std::nullopt;
@@ -133,22 +150,22 @@ class plan_input {
   }
 
  private:
-  // Objects lie `stride` bytes apart: a newer host may have longer ones than these headers know.
-  static std::vector<object> all(const oarlock_object_view* first, std::uint64_t count,
-                                 std::uint32_t stride) {
-    std::vector<object> objects;
-    objects.reserve(count);
+  // They lie `stride` bytes apart: a newer host may have longer ones than these headers know.
+  template <class Item, class View>
+  static std::vector<Item> all(const View* first, std::uint64_t count, std::uint32_t stride) {
+    std::vector<Item> items;
+    items.reserve(count);
     const auto* at = reinterpret_cast<const unsigned char*>(first);
-    for (std::uint64_t i = 0; i < count; ++i, at += stride) {
-      objects.emplace_back(*reinterpret_cast<const oarlock_object_view*>(at));
-    }
-    return objects;
+    for (std::uint64_t i = 0; i < count; ++i, at += stride)
+      items.emplace_back(*reinterpret_cast<const View*>(at));
+    return items;
   }
 
   const oarlock_plan_view* view_;
   object primary_;
   std::vector<object> owned_;
   std::vector<object> watched_;
+  std::vector<note> notes_;
   mutable std::unique_ptr<rapidjson::Document> observation_;
 };
 

@@ -9,11 +9,10 @@
 //   OARLOCK_PLUGIN("myapp", "0.1.0", myapp)
 //
 // No exception leaves the plugin: each slot of the C table is a noexcept barrier.
+#include <algorithm>
 #include <chrono>
 #include <concepts>
-#include <exception>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +23,8 @@
 #include "oarlock/sdk/clock.hpp"
 #include "oarlock/sdk/effect.hpp"
 #include "oarlock/sdk/event_source.hpp"
+#include "oarlock/sdk/guarded.hpp"
+#include "oarlock/sdk/inbound.hpp"
 #include "oarlock/sdk/leadership.hpp"
 #include "oarlock/sdk/log.hpp"
 #include "oarlock/sdk/metrics.hpp"
@@ -76,6 +77,14 @@ class reconciler {
     throw terminal_error("UnknownEffect", "this plugin has no effect " + std::string(input.what()));
   }
 
+  /// Takes a request of a pod: /v1/<plugin>/<namespace>/<name>/<rest>; of several controllers that
+  /// override it, the first part of <rest> names one. What it throws is a 500 for the pod, and its
+  /// notes are dropped; a json::parse_error is a 400. Returns within 5 s. Overriding it is what
+  /// makes the host call it.
+  virtual void inbound(const inbound_request& /*request*/, inbound_response& response) {
+    response.answer(404, "this controller takes no requests\n");
+  }
+
   /// Plans may come from now on. What it throws is the reason why the plugin does not run.
   virtual void start() {}
   /// No new plan() will come; those under way are still running.
@@ -105,51 +114,6 @@ std::unique_ptr<reconciler> make(const setup& s) {
     return std::make_unique<Reconciler>(s);
   } else {
     return std::make_unique<Reconciler>();
-  }
-}
-
-/// Runs `work`; whatever it throws goes to `report(reason, message)` and becomes a status.
-template <class Work, class Report>
-oarlock_status guarded(Work work, Report report) noexcept {
-  try {
-    try {
-      work();
-      return OARLOCK_OK;
-    } catch (const terminal_error& e) {
-      report(e.reason(), e.what());
-      return OARLOCK_TERMINAL;
-    } catch (const retry_error& e) {
-      report(e.reason(), e.what());
-      return OARLOCK_ERROR;
-    } catch (const std::bad_alloc&) {
-      report("OutOfMemory", "the plugin got no memory");
-      return OARLOCK_ERROR;
-    } catch (const std::exception& e) {
-      report("PluginThrew", e.what());
-    } catch (...) {
-      report("PluginThrew", "something that is not a std::exception");
-    }
-  } catch (...) {
-    // Even the report failed: the status alone has to do.
-  }
-  return OARLOCK_TERMINAL;
-}
-
-/// The reason of a life-cycle call that failed.
-inline auto report_to(const oarlock_error_out& out) {
-  return [&out](std::string_view reason, std::string_view message) {
-    const std::string whole = std::string(reason).append(": ").append(message);
-    out.set(out.ctx, to_view(whole));
-  };
-}
-
-/// For calls that cannot fail.
-template <class Work>
-void silently(Work work) noexcept {
-  try {
-    work();
-  } catch (...) {
-    // Nobody is told: the host asks for no answer.
   }
 }
 
@@ -234,6 +198,44 @@ template <class Reconciler>
 inline constexpr bool acts =
     !std::same_as<decltype(&Reconciler::effect), decltype(&reconciler::effect)>;
 
+template <class Reconciler>
+inline constexpr bool listens =
+    !std::same_as<decltype(&Reconciler::inbound), decltype(&reconciler::inbound)>;
+
+template <class... Reconcilers>
+oarlock_status take_request(oarlock_instance* self, const oarlock_request_view* view,
+                            std::int64_t /*time_left_ms*/,
+                            const oarlock_inbound_out* out) noexcept {
+  static constexpr std::size_t count = (std::size_t{listens<Reconcilers>} + ... + 0);
+  return guarded(
+      [&] {
+        std::string_view rest = to_text(view->rest);
+        const auto first = rest.substr(0, rest.find('/'));
+        std::string_view chosen;
+        ((chosen = listens<Reconcilers> && (count == 1 || first == Reconcilers::controller)
+                       ? Reconcilers::controller
+                       : chosen),
+         ...);
+        if (count > 1) rest.remove_prefix(std::min(rest.size(), first.size() + 1));
+        inbound_response response(*out, chosen);
+        if (chosen.empty()) return response.answer(404, "no such controller takes requests\n");
+        try {
+          reconciler_of(self, chosen).inbound(inbound_request(*view, rest), response);
+        } catch (const json::parse_error& e) {
+          response.answer(400, std::string(e.what()) + "\n");
+        }
+      },
+      [](std::string_view, std::string_view) {});
+}
+
+/// What the plugin offers beside its slots.
+template <class... Reconcilers>
+const void* extension(oarlock_instance*, oarlock_str_view id) noexcept {
+  static constexpr oarlock_plugin_inbound inbound{sizeof(oarlock_plugin_inbound), 0,
+                                                  &take_request<Reconcilers...>};
+  return to_text(id) == OARLOCK_EXT_INBOUND ? &inbound : nullptr;
+}
+
 inline oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) noexcept {
   return guarded(
@@ -276,7 +278,8 @@ constexpr oarlock_plugin describe(std::string_view name, std::string_view versio
           &stop,
           &destroy,
           (observes<Reconcilers> || ...) ? &observe : nullptr,
-          (acts<Reconcilers> || ...) ? &effect : nullptr};
+          (acts<Reconcilers> || ...) ? &effect : nullptr,
+          (listens<Reconcilers> || ...) ? &extension<Reconcilers...> : nullptr};
 }
 
 }  // namespace detail

@@ -103,6 +103,13 @@ class input {
   [[nodiscard]] bool deleting() const { return untyped_->deleting(); }
   /// What observe() answered; nowhere when it did not.
   [[nodiscard]] json::node observation() const { return untyped_->observation(); }
+  /// What requests of pods have left: see outside.hpp. By name, the last value of each.
+  [[nodiscard]] const std::vector<note>& notes() const { return untyped_->notes(); }
+  [[nodiscard]] const note* find_note(std::string_view name) const {
+    return untyped_->find_note(name);
+  }
+  /// How pods reach the daemon; nothing where they do not, or not yet.
+  [[nodiscard]] std::optional<inbound_endpoint> inbound() const { return untyped_->inbound(); }
   [[nodiscard]] std::optional<failure> last_failure() const { return untyped_->last_failure(); }
   /// For what people may want to know; changes no answer. Records say which object it is about.
   [[nodiscard]] const logger& log() const { return log_; }

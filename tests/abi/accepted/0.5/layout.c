@@ -44,7 +44,24 @@ FIELD(oarlock_failure_view, step, 8, oarlock_str_view);
 FIELD(oarlock_failure_view, reason, 24, oarlock_str_view);
 FIELD(oarlock_failure_view, message, 40, oarlock_str_view);
 
-SIZE(oarlock_plan_view, 136);
+SIZE(oarlock_note_view, 96);
+FIELD(oarlock_note_view, struct_size, 0, uint32_t);
+FIELD(oarlock_note_view, encoding, 4, oarlock_encoding);
+FIELD(oarlock_note_view, name, 8, oarlock_str_view);
+FIELD(oarlock_note_view, bytes, 24, oarlock_bytes_view);
+FIELD(oarlock_note_view, service_account, 40, oarlock_str_view);
+FIELD(oarlock_note_view, pod_name, 56, oarlock_str_view);
+FIELD(oarlock_note_view, pod_uid, 72, oarlock_str_view);
+FIELD(oarlock_note_view, recorded_unix_ms, 88, int64_t);
+
+SIZE(oarlock_inbound_view, 56);
+FIELD(oarlock_inbound_view, struct_size, 0, uint32_t);
+FIELD(oarlock_inbound_view, reserved, 4, uint32_t);
+FIELD(oarlock_inbound_view, url, 8, oarlock_str_view);
+FIELD(oarlock_inbound_view, ca_pem, 24, oarlock_str_view);
+FIELD(oarlock_inbound_view, audience, 40, oarlock_str_view);
+
+SIZE(oarlock_plan_view, 168);
 FIELD(oarlock_plan_view, struct_size, 0, uint32_t);
 FIELD(oarlock_plan_view, object_stride, 4, uint32_t);
 FIELD(oarlock_plan_view, controller, 8, oarlock_str_view);
@@ -60,6 +77,11 @@ FIELD(oarlock_plan_view, last_failure, 104, const oarlock_failure_view*);
 FIELD(oarlock_plan_view, deleting, 112, int32_t);
 FIELD(oarlock_plan_view, observation_encoding, 116, oarlock_encoding);
 FIELD(oarlock_plan_view, observation, 120, oarlock_bytes_view);
+FIELD(oarlock_plan_view, notes, 136, const oarlock_note_view*);
+FIELD(oarlock_plan_view, note_count, 144, uint64_t);
+FIELD(oarlock_plan_view, note_stride, 152, uint32_t);
+FIELD(oarlock_plan_view, reserved, 156, uint32_t);
+FIELD(oarlock_plan_view, inbound, 160, const oarlock_inbound_view*);
 
 SIZE(oarlock_observe_out, 32);
 FIELD(oarlock_observe_out, struct_size, 0, uint32_t);
@@ -167,6 +189,69 @@ FIELD(oarlock_host_event_source, reserved, 4, uint32_t);
 FIELD(oarlock_host_event_source, enqueue, 8,
       oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view, oarlock_str_view));
 
+SIZE(oarlock_create_view, 24);
+FIELD(oarlock_create_view, struct_size, 0, uint32_t);
+FIELD(oarlock_create_view, config_encoding, 4, oarlock_encoding);
+FIELD(oarlock_create_view, config, 8, oarlock_bytes_view);
+
+SIZE(oarlock_plugin, 136);
+FIELD(oarlock_plugin, struct_size, 0, uint32_t);
+FIELD(oarlock_plugin, abi_major, 4, uint32_t);
+FIELD(oarlock_plugin, abi_minor, 8, uint32_t);
+FIELD(oarlock_plugin, reserved, 12, uint32_t);
+FIELD(oarlock_plugin, name, 16, oarlock_str_view);
+FIELD(oarlock_plugin, version, 32, oarlock_str_view);
+FIELD(oarlock_plugin, required_extensions, 48, const oarlock_str_view*);
+FIELD(oarlock_plugin, required_extension_count, 56, uint64_t);
+FIELD(oarlock_plugin, create, 64,
+      oarlock_status (*)(const oarlock_host*, const oarlock_create_view*, const oarlock_error_out*,
+                         oarlock_instance**));
+FIELD(oarlock_plugin, start, 72, oarlock_status (*)(oarlock_instance*, const oarlock_error_out*));
+FIELD(oarlock_plugin, plan, 80,
+      oarlock_status (*)(oarlock_instance*, const oarlock_plan_view*, const oarlock_plan_out*));
+FIELD(oarlock_plugin, drain, 88, void (*)(oarlock_instance*));
+FIELD(oarlock_plugin, stop, 96, void (*)(oarlock_instance*));
+FIELD(oarlock_plugin, destroy, 104, void (*)(oarlock_instance*));
+FIELD(oarlock_plugin, observe, 112,
+      oarlock_status (*)(oarlock_instance*, const oarlock_plan_view*, int64_t,
+                         const oarlock_observe_out*));
+FIELD(oarlock_plugin, effect, 120,
+      oarlock_status (*)(oarlock_instance*, const oarlock_effect_view*, int64_t,
+                         const oarlock_effect_out*));
+FIELD(oarlock_plugin, extension, 128, const void* (*)(oarlock_instance*, oarlock_str_view));
+
+SIZE(oarlock_request_view, 176);
+FIELD(oarlock_request_view, struct_size, 0, uint32_t);
+FIELD(oarlock_request_view, reserved, 4, uint32_t);
+FIELD(oarlock_request_view, method, 8, oarlock_str_view);
+FIELD(oarlock_request_view, object_namespace, 24, oarlock_str_view);
+FIELD(oarlock_request_view, object_name, 40, oarlock_str_view);
+FIELD(oarlock_request_view, rest, 56, oarlock_str_view);
+FIELD(oarlock_request_view, query, 72, oarlock_str_view);
+FIELD(oarlock_request_view, content_type, 88, oarlock_str_view);
+FIELD(oarlock_request_view, body, 104, oarlock_bytes_view);
+FIELD(oarlock_request_view, service_account, 120, oarlock_str_view);
+FIELD(oarlock_request_view, pod_name, 136, oarlock_str_view);
+FIELD(oarlock_request_view, pod_uid, 152, oarlock_str_view);
+FIELD(oarlock_request_view, now_unix_ms, 168, int64_t);
+
+SIZE(oarlock_inbound_out, 32);
+FIELD(oarlock_inbound_out, struct_size, 0, uint32_t);
+FIELD(oarlock_inbound_out, reserved, 4, uint32_t);
+FIELD(oarlock_inbound_out, ctx, 8, oarlock_inbound_ctx*);
+FIELD(oarlock_inbound_out, answer, 16,
+      oarlock_status (*)(oarlock_inbound_ctx*, int32_t, oarlock_str_view, oarlock_bytes_view));
+FIELD(oarlock_inbound_out, note, 24,
+      oarlock_status (*)(oarlock_inbound_ctx*, oarlock_str_view, oarlock_str_view, oarlock_encoding,
+                         oarlock_bytes_view));
+
+SIZE(oarlock_plugin_inbound, 16);
+FIELD(oarlock_plugin_inbound, struct_size, 0, uint32_t);
+FIELD(oarlock_plugin_inbound, reserved, 4, uint32_t);
+FIELD(oarlock_plugin_inbound, request, 8,
+      oarlock_status (*)(oarlock_instance*, const oarlock_request_view*, int64_t,
+                         const oarlock_inbound_out*));
+
 SIZE(oarlock_host_leadership, 16);
 FIELD(oarlock_host_leadership, struct_size, 0, uint32_t);
 FIELD(oarlock_host_leadership, reserved, 4, uint32_t);
@@ -220,36 +305,6 @@ FIELD(oarlock_host_read, reserved, 4, uint32_t);
 FIELD(oarlock_host_read, get, 8,
       oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view,
                          const oarlock_read_out*));
-
-SIZE(oarlock_create_view, 24);
-FIELD(oarlock_create_view, struct_size, 0, uint32_t);
-FIELD(oarlock_create_view, config_encoding, 4, oarlock_encoding);
-FIELD(oarlock_create_view, config, 8, oarlock_bytes_view);
-
-SIZE(oarlock_plugin, 128);
-FIELD(oarlock_plugin, struct_size, 0, uint32_t);
-FIELD(oarlock_plugin, abi_major, 4, uint32_t);
-FIELD(oarlock_plugin, abi_minor, 8, uint32_t);
-FIELD(oarlock_plugin, reserved, 12, uint32_t);
-FIELD(oarlock_plugin, name, 16, oarlock_str_view);
-FIELD(oarlock_plugin, version, 32, oarlock_str_view);
-FIELD(oarlock_plugin, required_extensions, 48, const oarlock_str_view*);
-FIELD(oarlock_plugin, required_extension_count, 56, uint64_t);
-FIELD(oarlock_plugin, create, 64,
-      oarlock_status (*)(const oarlock_host*, const oarlock_create_view*, const oarlock_error_out*,
-                         oarlock_instance**));
-FIELD(oarlock_plugin, start, 72, oarlock_status (*)(oarlock_instance*, const oarlock_error_out*));
-FIELD(oarlock_plugin, plan, 80,
-      oarlock_status (*)(oarlock_instance*, const oarlock_plan_view*, const oarlock_plan_out*));
-FIELD(oarlock_plugin, drain, 88, void (*)(oarlock_instance*));
-FIELD(oarlock_plugin, stop, 96, void (*)(oarlock_instance*));
-FIELD(oarlock_plugin, destroy, 104, void (*)(oarlock_instance*));
-FIELD(oarlock_plugin, observe, 112,
-      oarlock_status (*)(oarlock_instance*, const oarlock_plan_view*, int64_t,
-                         const oarlock_observe_out*));
-FIELD(oarlock_plugin, effect, 120,
-      oarlock_status (*)(oarlock_instance*, const oarlock_effect_view*, int64_t,
-                         const oarlock_effect_out*));
 
 VALUE(OARLOCK_ENCODING_JSON, 1);
 VALUE(OARLOCK_OK, 0);

@@ -20,6 +20,15 @@ struct given_failure {
   std::string step, reason, message;
 };
 
+struct given_note {
+  std::string name, json, service_account, pod_name, pod_uid;
+  std::int64_t recorded_unix_ms = 0;
+};
+
+struct given_inbound {
+  std::string url, ca_pem, audience;
+};
+
 /// The inputs of one plan.
 struct given {
   std::string controller;
@@ -31,6 +40,8 @@ struct given {
   std::optional<given_failure> last_failure;
   bool deleting = false;
   std::string observation;  ///< JSON; empty: none
+  std::vector<given_note> notes = {};
+  std::optional<given_inbound> inbound = {};
 };
 
 /// How an effect ended.
@@ -50,6 +61,12 @@ inline oarlock_object_view lend(const given_object& object) {
           to_bytes(object.json)};
 }
 
+inline oarlock_note_view lend(const given_note& note) {
+  return {sizeof(oarlock_note_view), OARLOCK_ENCODING_JSON,         to_view(note.name),
+          to_bytes(note.json),       to_view(note.service_account), to_view(note.pod_name),
+          to_view(note.pod_uid),     note.recorded_unix_ms};
+}
+
 // The inputs of a call as the host lends them; the texts are those of `what`.
 struct lent_inputs {
   explicit lent_inputs(const given& what) : primary(lend(what.primary)) {
@@ -60,6 +77,12 @@ struct lent_inputs {
     if (what.last_failure) {
       failure = {sizeof(failure), 0, to_view(what.last_failure->step),
                  to_view(what.last_failure->reason), to_view(what.last_failure->message)};
+    }
+    for (const auto& one : what.notes)
+      notes.push_back(lend(one));
+    if (what.inbound) {
+      inbound = {sizeof(inbound), 0, to_view(what.inbound->url), to_view(what.inbound->ca_pem),
+                 to_view(what.inbound->audience)};
     }
     view = {sizeof(view),
             sizeof(oarlock_object_view),
@@ -75,7 +98,12 @@ struct lent_inputs {
             what.last_failure ? &failure : nullptr,
             what.deleting ? 1 : 0,
             OARLOCK_ENCODING_JSON,
-            to_bytes(what.observation)};
+            to_bytes(what.observation),
+            notes.data(),
+            notes.size(),
+            sizeof(oarlock_note_view),
+            0,
+            what.inbound ? &inbound : nullptr};
   }
   lent_inputs(const lent_inputs&) = delete;
   lent_inputs& operator=(const lent_inputs&) = delete;
@@ -83,6 +111,8 @@ struct lent_inputs {
   oarlock_object_view primary;
   std::vector<oarlock_object_view> owned, watched;
   oarlock_failure_view failure{};
+  std::vector<oarlock_note_view> notes;
+  oarlock_inbound_view inbound{};
   oarlock_plan_view view{};
 };
 

@@ -16,6 +16,10 @@
 //         last_failure: {step: ..., reason: ..., message: ...}
 //         observation: {...}        # what observe() has found
 //         config: {...}             # instead of the file's
+//         inbound: {url: ..., ca: ..., audience: ...}   # how pods reach the daemon
+//         notes:                    # what they have left there
+//           - {name: progress, json: {...}, podName: ..., podUID: ..., serviceAccount: ...,
+//              at: "2026-03-01T12:00:00Z"}
 //       expect:                     # what is not mentioned is not looked at; left out: an error,
 //                                   # until OARLOCK_UPDATE_CASES=1 has written it
 //         match: subset             # default; exact: this is the whole answer, messages too, and
@@ -155,8 +159,8 @@ class case_reader {
     const auto* in = one.find("given");
     const auto* out = one.find("expect");
     if (made.name.empty() || in == nullptr) bad_case(where_, "expected name, given and expect");
-    check_keys(*in,
-               {"primary", "owned", "watched", "now", "last_failure", "observation", "config"});
+    check_keys(*in, {"primary", "owned", "watched", "now", "last_failure", "observation", "config",
+                     "inbound", "notes"});
     const auto* own_config = in->find("config");
     const auto* config = own_config != nullptr ? own_config : whole_.find("config");
     if (config != nullptr) made.config = config->text();
@@ -177,12 +181,37 @@ class case_reader {
       made.inputs.now_unix_ms = *ms;
     }
     if (const auto* seen = in->find("observation")) made.inputs.observation = seen->text();
+    read_inbound(*in, made.inputs);
     if (const auto* last = in->find("last_failure")) {
       made.inputs.last_failure = {text_at(*last, {"step"}), text_at(*last, {"reason"}),
                                   text_at(*last, {"message"})};
     }
     if (out != nullptr) made.expect = *out;
     return made;
+  }
+
+  void read_inbound(const json::value& in, given& into) const {
+    if (const auto* there = in.find("inbound")) {
+      check_keys(*there, {"url", "ca", "audience"});
+      into.inbound = {text_at(*there, {"url"}), text_at(*there, {"ca"}),
+                      text_at(*there, {"audience"})};
+    }
+    const auto* notes = in.find("notes");
+    if (notes == nullptr) return;
+    if (notes->as_array() == nullptr) bad_case(where_, "expected a list: notes");
+    for (const auto& one : *notes->as_array()) {
+      check_keys(one, {"name", "json", "podName", "podUID", "serviceAccount", "at"});
+      const auto* value = one.find("json");
+      given_note note{text_at(one, {"name"}),           value == nullptr ? "null" : value->text(),
+                      text_at(one, {"serviceAccount"}), text_at(one, {"podName"}),
+                      text_at(one, {"podUID"}),         into.now_unix_ms};
+      if (const std::string at = text_at(one, {"at"}); !at.empty()) {
+        const auto ms = to_unix_ms(at);
+        if (!ms) bad_case(where_, "expected at as 2026-03-01T12:00:00Z, found " + at);
+        note.recorded_unix_ms = *ms;
+      }
+      into.notes.push_back(std::move(note));
+    }
   }
 
   void check_expect(const json::value& out) const {

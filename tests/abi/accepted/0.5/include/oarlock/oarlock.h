@@ -80,6 +80,23 @@ typedef struct oarlock_failure_view {
   oarlock_str_view reason;
   oarlock_str_view message;
 } oarlock_failure_view;
+typedef struct oarlock_note_view {
+  uint32_t struct_size;
+  oarlock_encoding encoding;
+  oarlock_str_view name;
+  oarlock_bytes_view bytes;
+  oarlock_str_view service_account;
+  oarlock_str_view pod_name;
+  oarlock_str_view pod_uid;
+  int64_t recorded_unix_ms;
+} oarlock_note_view;
+typedef struct oarlock_inbound_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view url;
+  oarlock_str_view ca_pem;
+  oarlock_str_view audience;
+} oarlock_inbound_view;
 typedef struct oarlock_plan_view {
   uint32_t struct_size;
   uint32_t object_stride;
@@ -96,6 +113,11 @@ typedef struct oarlock_plan_view {
   int32_t deleting;
   oarlock_encoding observation_encoding;
   oarlock_bytes_view observation;
+  const oarlock_note_view* notes;
+  uint64_t note_count;
+  uint32_t note_stride;
+  uint32_t reserved;
+  const oarlock_inbound_view* inbound;
 } oarlock_plan_view;
 typedef struct oarlock_observe_ctx oarlock_observe_ctx;
 typedef struct oarlock_observe_out {
@@ -246,6 +268,88 @@ typedef struct oarlock_host_event_source {
 }
 #endif
 #endif
+#ifndef OARLOCK_EXT_INBOUND_H
+#define OARLOCK_EXT_INBOUND_H
+#ifndef OARLOCK_PLUGIN_H
+#define OARLOCK_PLUGIN_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+typedef struct oarlock_instance oarlock_instance;
+typedef struct oarlock_create_view {
+  uint32_t struct_size;
+  oarlock_encoding config_encoding;
+  oarlock_bytes_view config;
+} oarlock_create_view;
+typedef struct oarlock_plugin {
+  uint32_t struct_size;
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  uint32_t reserved;
+  oarlock_str_view name;
+  oarlock_str_view version;
+  const oarlock_str_view* required_extensions;
+  uint64_t required_extension_count;
+  oarlock_status (*create)(const oarlock_host* host, const oarlock_create_view* create_view,
+                           const oarlock_error_out* error_out, oarlock_instance** out_instance);
+  oarlock_status (*start)(oarlock_instance* self, const oarlock_error_out* error_out);
+  oarlock_status (*plan)(oarlock_instance* self, const oarlock_plan_view* plan_view,
+                         const oarlock_plan_out* plan_out);
+  void (*drain)(oarlock_instance* self);
+  void (*stop)(oarlock_instance* self);
+  void (*destroy)(oarlock_instance* self);
+  oarlock_status (*observe)(oarlock_instance* self, const oarlock_plan_view* plan_view,
+                            int64_t time_left_ms, const oarlock_observe_out* observe_out);
+  oarlock_status (*effect)(oarlock_instance* self, const oarlock_effect_view* effect_view,
+                           int64_t time_left_ms, const oarlock_effect_out* effect_out);
+  const void* (*extension)(oarlock_instance* self, oarlock_str_view id);
+} oarlock_plugin;
+OARLOCK_EXPORT const oarlock_plugin* oarlock_plugin_entry_v0(void);
+typedef const oarlock_plugin* (*oarlock_plugin_entry)(void);
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_INBOUND "oarlock.inbound/1"
+typedef struct oarlock_request_view {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_str_view method;
+  oarlock_str_view object_namespace;
+  oarlock_str_view object_name;
+  oarlock_str_view rest;
+  oarlock_str_view query;
+  oarlock_str_view content_type;
+  oarlock_bytes_view body;
+  oarlock_str_view service_account;
+  oarlock_str_view pod_name;
+  oarlock_str_view pod_uid;
+  int64_t now_unix_ms;
+} oarlock_request_view;
+typedef struct oarlock_inbound_ctx oarlock_inbound_ctx;
+typedef struct oarlock_inbound_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_inbound_ctx* ctx;
+  oarlock_status (*answer)(oarlock_inbound_ctx* ctx, int32_t http_status,
+                           oarlock_str_view content_type, oarlock_bytes_view body_view);
+  oarlock_status (*note)(oarlock_inbound_ctx* ctx, oarlock_str_view controller,
+                         oarlock_str_view note_name, oarlock_encoding encoding,
+                         oarlock_bytes_view note_view);
+} oarlock_inbound_out;
+typedef struct oarlock_plugin_inbound {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*request)(oarlock_instance* self, const oarlock_request_view* request_view,
+                            int64_t time_left_ms, const oarlock_inbound_out* inbound_out);
+} oarlock_plugin_inbound;
+#ifdef __cplusplus
+}
+#endif
+#endif
 #ifndef OARLOCK_EXT_LEADERSHIP_H
 #define OARLOCK_EXT_LEADERSHIP_H
 #ifdef __cplusplus
@@ -338,45 +442,6 @@ typedef struct oarlock_host_read {
   oarlock_status (*get)(oarlock_host_ctx* ctx, oarlock_str_view resource,
                         oarlock_str_view object_name, const oarlock_read_out* read_out);
 } oarlock_host_read;
-#ifdef __cplusplus
-}
-#endif
-#endif
-#ifndef OARLOCK_PLUGIN_H
-#define OARLOCK_PLUGIN_H
-#ifdef __cplusplus
-extern "C" {
-#endif
-typedef struct oarlock_instance oarlock_instance;
-typedef struct oarlock_create_view {
-  uint32_t struct_size;
-  oarlock_encoding config_encoding;
-  oarlock_bytes_view config;
-} oarlock_create_view;
-typedef struct oarlock_plugin {
-  uint32_t struct_size;
-  uint32_t abi_major;
-  uint32_t abi_minor;
-  uint32_t reserved;
-  oarlock_str_view name;
-  oarlock_str_view version;
-  const oarlock_str_view* required_extensions;
-  uint64_t required_extension_count;
-  oarlock_status (*create)(const oarlock_host* host, const oarlock_create_view* create_view,
-                           const oarlock_error_out* error_out, oarlock_instance** out_instance);
-  oarlock_status (*start)(oarlock_instance* self, const oarlock_error_out* error_out);
-  oarlock_status (*plan)(oarlock_instance* self, const oarlock_plan_view* plan_view,
-                         const oarlock_plan_out* plan_out);
-  void (*drain)(oarlock_instance* self);
-  void (*stop)(oarlock_instance* self);
-  void (*destroy)(oarlock_instance* self);
-  oarlock_status (*observe)(oarlock_instance* self, const oarlock_plan_view* plan_view,
-                            int64_t time_left_ms, const oarlock_observe_out* observe_out);
-  oarlock_status (*effect)(oarlock_instance* self, const oarlock_effect_view* effect_view,
-                           int64_t time_left_ms, const oarlock_effect_out* effect_out);
-} oarlock_plugin;
-OARLOCK_EXPORT const oarlock_plugin* oarlock_plugin_entry_v0(void);
-typedef const oarlock_plugin* (*oarlock_plugin_entry)(void);
 #ifdef __cplusplus
 }
 #endif
