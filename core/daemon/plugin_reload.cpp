@@ -161,7 +161,7 @@ result<> plugin_set::replace(const options& o, running_ptr& old, running_ptr fre
 
 void plugin_set::put_away(running_ptr one, drained how, const reach& to) {
   if (how == drained::wholly) return dispose(std::move(one), to);
-  log_error("a plan() of a version that was taken away does not return: it stays until the end",
+  log_error("a call of a version that was taken away does not return: it stays until the end",
             {{"plugin", one->code->declared().name}, {"version", one->code->declared().version}});
   to.on_loop([&] { stuck_.push_back(std::move(one)); });
 }
@@ -224,7 +224,12 @@ plugin_set::drained plugin_set::drain(running& one, const reach& to) {
   });
   const auto until = to.clock_source->now() + longest + drain_margin;
   const auto is_ready = [](const auto& f) { return f.wait_for(0s) == std::future_status::ready; };
-  while (!std::all_of(all.begin(), all.end(), is_ready)) {
+  const auto answers_pods = [&] {
+    bool some = false;
+    to.on_loop([&] { some = *one.requests > 0; });
+    return some;
+  };
+  while (!std::all_of(all.begin(), all.end(), is_ready) || answers_pods()) {
     if (!to.pause()) return drained::cut_short;
     if (to.clock_source->now() >= until) return drained::stuck;
   }

@@ -59,6 +59,7 @@ void plugin_set::take_request(const std::string& plugin, inbound_request request
 
 inbound_answer plugin_set::keep_notes(const std::string& plugin, const inbound_request& request,
                                       inbound_answer answer) const {
+  if (!leads_) return no_leader();
   auto* const one = in_service(plugin);
   if (one == nullptr) return no_leader();
   if (!answer.why.empty() &&

@@ -1,6 +1,7 @@
 // Requests of pods on their way through the plugins of a daemon.
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "core/controller/controller_world_test.hpp"
@@ -22,7 +23,7 @@ class listening_plugin final : public plugin::loaded_plugin {
     std::atomic<int> in_it{0};
     std::atomic<int> plans_with_note{0};
   };
-  explicit listening_plugin(shared& s) : shared_(s) {
+  listening_plugin(shared& s, std::string version) : version_(std::move(version)), shared_(s) {
     controller::controller_spec spec;
     spec.plugin = spec.name = declared_.name = "listening";
     spec.primary = widgets;
@@ -33,7 +34,7 @@ class listening_plugin final : public plugin::loaded_plugin {
     };
   }
   [[nodiscard]] const plugin::manifest& declared() const override { return declared_; }
-  [[nodiscard]] const std::string& fingerprint() const override { return declared_.name; }
+  [[nodiscard]] const std::string& fingerprint() const override { return version_; }
   [[nodiscard]] controller::reconciler& reconciler_for(const std::string&) override {
     return plan_;
   }
@@ -50,6 +51,7 @@ class listening_plugin final : public plugin::loaded_plugin {
   void stop() override {}
 
  private:
+  const std::string version_;
   plugin::manifest declared_;
   controller::testing::planned plan_;
   shared& shared_;
@@ -59,18 +61,38 @@ class plugin_requests : public controller::testing::controller_world {
  protected:
   void start(bool leads = true) {
     api.put(widgets, widget_json("one"));
-    options o;
     o.plugins = {"listening"};
-    set.load(o, [this](const std::filesystem::path&, const std::string&) {
-      return result<std::unique_ptr<plugin::loaded_plugin>>(
-          std::make_unique<listening_plugin>(seen));
-    });
+    set.load(o, files());
     const kube::client::parts access{loop.loop(),  &api.transport, nullptr, &loop.clock,
                                      &loop.timers, metrics.get(),  nullptr};
     set.start_controllers(o, parts(), {access, nullptr, "host"});
     loop.run_ready();
     if (leads) set.lead();
     loop.advance(100ms);
+  }
+  plugin_set::loader files() {
+    return [this](const std::filesystem::path&, const std::string&) {
+      return result<std::unique_ptr<plugin::loaded_plugin>>(
+          std::make_unique<listening_plugin>(seen, version));
+    };
+  }
+  // Another version of it, as after a SIGHUP.
+  void upgrade() {
+    version = "2";
+    plugin_set::reach to;
+    to.on_loop = [](const std::function<void()>& work) { work(); };
+    to.begin = [this](task<> work) {
+      loop.await(std::move(work));
+      std::promise<void> done;
+      done.set_value();
+      return done.get_future();
+    };
+    to.pause = [this] {
+      loop.advance(1s);
+      return true;
+    };
+    to.clock_source = &loop.clock;
+    set.reload(o, files(), to);
   }
   void send(const std::string& plugin, const std::string& name) {
     plugin::inbound_request request;
@@ -106,7 +128,9 @@ class plugin_requests : public controller::testing::controller_world {
 
   listening_plugin::shared seen;
   std::vector<int> statuses;
-  plugin_set set{*metrics};
+  options o;
+  std::string version = "1";
+  plugin_set set{*metrics, [this](const std::string&) { return version; }};
 };
 
 TEST_F(plugin_requests, reach_the_plugin_and_then_the_plan_of_their_object) {
@@ -164,6 +188,34 @@ TEST_F(plugin_requests, that_are_answered_after_the_lease_is_lost_leave_nothing)
   set.lead();
   loop.advance(100ms);
   EXPECT_EQ(seen.plans_with_note, 0);
+}
+
+TEST_F(plugin_requests, that_come_while_the_daemon_stops_are_for_the_next_leader) {
+  start();
+  seen.holds = true;
+  send("listening", "one");
+  EXPECT_TRUE(comes_true([this] { return seen.in_it > 0; }));
+  for (auto* one : set.controllers())
+    loop.await(one->drain());
+  set.destroy_controllers();
+  send("listening", "one");
+  EXPECT_EQ(statuses, std::vector<int>{503});
+  seen.holds = false;
+  EXPECT_TRUE(comes_true([this] { return statuses.size() == 2; }));
+  EXPECT_EQ(statuses, (std::vector<int>{503, 503}));
+  EXPECT_EQ(seen.in_it, 1);
+}
+
+TEST_F(plugin_requests, that_do_not_return_hold_up_no_new_version) {
+  start();
+  seen.holds = true;
+  send("listening", "one");
+  EXPECT_TRUE(comes_true([this] { return seen.in_it > 0; }));
+  upgrade();
+  EXPECT_TRUE(statuses.empty());
+  seen.holds = false;
+  EXPECT_TRUE(comes_true([this] { return statuses.size() == 1; }));
+  EXPECT_EQ(status_of("listening", "one"), 204);
 }
 
 }  // namespace

@@ -311,6 +311,7 @@ std::vector<plugin_set::running*> plugin_set::all() const {
 }
 
 void plugin_set::destroy_controllers() {
+  leads_ = false;  // requests of pods do not look at what stop() takes down
   for (auto* one : all()) {
     one->reviews.request_stop();
     if (one->feed) one->feed->close();
