@@ -72,27 +72,24 @@ result<bool> authority::advance(const std::string& name, const clock& clock_sour
   return is_changed;
 }
 
-std::string secret_of(const authority& a, const std::string& ns, const std::string& name,
-                      const std::string& resource_version) {
-  rapidjson::Document doc(rapidjson::kObjectType);
-  auto& memory = doc.GetAllocator();
-  const auto text = [&](const std::string& t) { return rapidjson::Value(t, memory); };
-  rapidjson::Value meta(rapidjson::kObjectType);
-  meta.AddMember("name", text(name), memory);
-  meta.AddMember("namespace", text(ns), memory);
-  if (!resource_version.empty()) meta.AddMember("resourceVersion", text(resource_version), memory);
+result<std::string> secret_of(const authority& a, const std::string& ns, const std::string& name,
+                              const std::string& there) {
+  const std::string fresh =
+      R"({"apiVersion":"v1","kind":"Secret","type":"Opaque","metadata":{"name":")" + name +
+      R"(","namespace":")" + ns + R"("}})";
+  auto doc = json::parse(there.empty() ? fresh : there);
+  if (!doc) return doc.error();
+  auto& memory = doc->GetAllocator();
   rapidjson::Value data(rapidjson::kObjectType);
   auto copy = a;
   for (const auto& [key, value] : parts_of(copy)) {
     if (value->empty()) continue;
-    data.AddMember(rapidjson::StringRef(key), text(base64_encode(*value)), memory);
+    data.AddMember(rapidjson::StringRef(key), rapidjson::Value(base64_encode(*value), memory),
+                   memory);
   }
-  doc.AddMember("apiVersion", "v1", memory);
-  doc.AddMember("kind", "Secret", memory);
-  doc.AddMember("type", "Opaque", memory);
-  doc.AddMember("metadata", meta, memory);
-  doc.AddMember("data", data, memory);
-  return json::write(doc);
+  doc->RemoveMember("data");
+  doc->AddMember("data", data, memory);
+  return json::write(*doc);
 }
 
 result<authority> authority_in(const std::string& secret_json) {

@@ -28,8 +28,9 @@ struct authority {
 };
 
 /// As the `data` of a Secret, and back; keys are base64 there. An entry that is missing is empty.
-[[nodiscard]] std::string secret_of(const authority& a, const std::string& ns,
-                                    const std::string& name, const std::string& resource_version);
+/// `there`: the Secret that it replaces, of which all else stays; empty: there is none.
+[[nodiscard]] result<std::string> secret_of(const authority& a, const std::string& ns,
+                                            const std::string& name, const std::string& there);
 [[nodiscard]] result<authority> authority_in(const std::string& secret_json);
 
 }  // namespace oarlock::inbound

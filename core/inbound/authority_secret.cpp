@@ -1,7 +1,6 @@
 #include "core/inbound/authority_secret.hpp"
 
 #include "core/base/log.hpp"
-#include "core/json/parse.hpp"
 #include "core/kube/errors.hpp"
 
 namespace oarlock::inbound {
@@ -31,7 +30,6 @@ task<result<authority>> keep_authority(kube::client& client, std::string ns, std
   error why;
   for (int i = 0; i < tries_max; ++i) {
     authority kept;
-    std::string version;
     auto found = co_await client.get(secrets, ns, name, stop);
     const bool is_missing = !found && found.error().code == kube::kube_error::not_found;
     if (!found && !is_missing) co_return with_remedy(found.error());
@@ -39,18 +37,17 @@ task<result<authority>> keep_authority(kube::client& client, std::string ns, std
       auto read = authority_in(*found);
       if (!read) co_return read.error().within("Secret " + ns + "/" + name);
       kept = std::move(*read);
-      const auto doc = json::parse(*found);
-      if (doc) version = json::string_at(*doc, "/metadata/resourceVersion");
     }
     const auto changed = kept.advance(name, clock_source);
     if (!changed) co_return changed.error().within("Secret " + ns + "/" + name);
     if (!*changed) co_return kept;
-    const auto body = secret_of(kept, ns, name, version);
+    const auto body = secret_of(kept, ns, name, found ? *found : std::string());
+    if (!body) co_return body.error();
     result<kube::write_answer> written = why;
     if (found) {
-      written = co_await client.update(secrets, ns, name, body, stop);
+      written = co_await client.update(secrets, ns, name, *body, stop);
     } else {
-      written = co_await client.create(secrets, ns, body, stop);
+      written = co_await client.create(secrets, ns, *body, stop);
     }
     if (written) {
       log_info("the authority of the inbound listener is renewed",

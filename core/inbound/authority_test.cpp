@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/json/parse.hpp"
 #include "core/metrics/server_tls.hpp"
 
 namespace oarlock::inbound {
@@ -69,12 +70,28 @@ TEST_F(authority_life, lies_in_a_secret) {
   EXPECT_TRUE(advance());
   time.since += authority::lifetime - authority::next_known + 1s;
   EXPECT_TRUE(advance());
-  const auto back = authority_in(secret_of(a, "oarlock-system", "oarlock-inbound", "7"));
+  const auto made = secret_of(a, "oarlock-system", "oarlock-inbound", "");
+  ASSERT_TRUE(made) << made.error().message;
+  const auto back = authority_in(*made);
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(back->trusted_pem(), a.trusted_pem());
   EXPECT_EQ(back->signer.key_pem, a.signer.key_pem);
   EXPECT_EQ(back->next.key_pem, a.next.key_pem);
   EXPECT_FALSE(authority_in(R"({"data":{"tls.crt":"?"}})"));
+}
+
+TEST_F(authority_life, what_others_say_of_the_secret_stays) {
+  EXPECT_TRUE(advance());
+  const auto made = secret_of(a, "ns", "name", R"({"apiVersion":"v1","kind":"Secret","metadata":{
+    "name":"name","namespace":"ns","resourceVersion":"7","labels":{"of":"helm"}},
+    "data":{"tls.crt":"b2xk","other":"b2xk"}})");
+  ASSERT_TRUE(made) << made.error().message;
+  const auto doc = json::parse(*made);
+  ASSERT_TRUE(doc);
+  EXPECT_EQ(json::string_at(*doc, "/metadata/resourceVersion"), "7") << "it is the lock";
+  EXPECT_EQ(json::string_at(*doc, "/metadata/labels/of"), "helm");
+  EXPECT_EQ(authority_in(*made)->signer.key_pem, a.signer.key_pem);
+  EXPECT_EQ(json::find(*doc, "/data/other"), nullptr) << "of an authority before it";
 }
 
 TEST_F(authority_life, its_certificates_last_a_day_and_are_renewed) {

@@ -208,6 +208,9 @@ TEST(Inbound, FollowersSayWhenToAskAgainAndTakeOverWithTheSameAuthority) {
   daemon first(c, with_door(p, {"--plugin-home=child"}, true));
   ASSERT_TRUE(first.wait_ready(30s)) << first.probe("/readyz") << first.process().log();
   const auto ca = p.ca_file();
+  EXPECT_EQ(c.field("secret", "oarlock-inbound", "oarlock-system", ".metadata.labels"),
+            R"({"app.kubernetes.io/part-of":"oarlock"})")
+      << "the daemon fills it, and changes nothing else";
   const std::string path = "/v1/zoo/moves/notes/note";
   const auto token = p.token("moves");
   const client to_first(first.inbound_address(), ca);
