@@ -195,6 +195,23 @@ impersonate core/users -
 TABLE
 }
 
+# Requests of pods: the one Secret, by name, and nothing beside it.
+check_inbound() {
+  kc apply --server-side -f "$work/inbound.yaml" >/dev/null
+  expect_all "$daemon" yes <<'TABLE'
+get core/secrets oarlock-system oarlock-inbound
+update core/secrets oarlock-system oarlock-inbound
+TABLE
+  expect_all "$daemon" no <<'TABLE'
+get core/secrets oarlock-system other
+update core/secrets oarlock-system other
+create core/secrets oarlock-system
+delete core/secrets oarlock-system oarlock-inbound
+list core/secrets oarlock-system
+get core/secrets default oarlock-inbound
+TABLE
+}
+
 # Metrics: with the chart's role, and only so.
 check_reader() {
   local reader=system:serviceaccount:default:reader
@@ -213,12 +230,14 @@ main() {
   dry_run defaults
   dry_run secret --values tests/chart/values/secret.yaml
   dry_run least --values tests/chart/values/least.yaml
+  dry_run inbound --values tests/chart/values/inbound.yaml
   # Certificates are of cert-manager, which is not here; the rest of everything is.
   dry_run everything --values tests/chart/values/everything.yaml \
     --set metrics.tls.certManager.enabled=false,namespace.create=false
   check_static_manifests
   kc apply --server-side -f "$work/defaults.yaml" >/dev/null
   check_daemon
+  check_inbound
   check_reader
   check_plugin
 }

@@ -36,8 +36,8 @@ kubernetes_schemas() { # OUTDIR
       | select(.value["x-kubernetes-group-version-kind"])
       | {file: (.value["x-kubernetes-group-version-kind"][0].kind | ascii_downcase),
          schema: {"$ref": ("#/components/schemas/" + .key), components: $components}}
-      | select(.file | test("^(namespace|serviceaccount|configmap|service|deployment|job|pod|role|"
-          + "rolebinding|clusterrole|clusterrolebinding|poddisruptionbudget|networkpolicy|"
+      | select(.file | test("^(namespace|serviceaccount|configmap|secret|service|deployment|job|"
+          + "pod|role|rolebinding|clusterrole|clusterrolebinding|poddisruptionbudget|networkpolicy|"
           + "customresourcedefinition)$"))' \
       "$document" | while IFS= read -r line; do
       kind=$(jq -r .file <<<"$line")
@@ -95,6 +95,12 @@ check_same_rules() {
   static_rules=$(rules deploy/rbac/oarlock.yaml)
   [[ -n $chart_rules && $chart_rules == "$static_rules" ]] ||
     fail "the rules of the chart and of deploy/rbac/oarlock.yaml differ:
+$(diff <(echo "$chart_rules") <(echo "$static_rules"))"
+  render --set metrics.enabled=false,inbound.enabled=true >"$work/rules.yaml"
+  chart_rules=$(rules "$work/rules.yaml")
+  static_rules=$({ echo "$static_rules" && rules deploy/inbound.yaml; } | sort)
+  [[ $chart_rules == "$static_rules" ]] || fail "inbound.enabled: expected the rules of
+deploy/inbound.yaml beside the others:
 $(diff <(echo "$chart_rules") <(echo "$static_rules"))"
 }
 

@@ -69,6 +69,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{- define "oarlock.inboundName" -}}
+{{- printf "%s-inbound" (include "oarlock.fullname" . | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- /* The Secret with the certificate for requests of pods, if one is given. */ -}}
+{{- define "oarlock.inboundSecret" -}}
+{{- if .Values.inbound.enabled -}}
+{{- .Values.inbound.tls.secretName -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Where pods reach the daemon. */ -}}
+{{- define "oarlock.inboundUrl" -}}
+{{- $service := printf "%s.%s.svc" (include "oarlock.inboundName" .) .Release.Namespace -}}
+{{- default (printf "https://%s:%d" $service (int .Values.inbound.port)) .Values.inbound.url -}}
+{{- end -}}
+
 {{- /* The daemon's configuration file: the user's settings, and those that the pod dictates. */ -}}
 {{- define "oarlock.config" -}}
 {{- $port := int .Values.metrics.port -}}
@@ -80,6 +97,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 -}}
 {{- if and .Values.metrics.enabled (include "oarlock.metricsSecret" .) -}}
 {{- $_ := set $own "metrics-cert-dir" "/etc/oarlock/metrics-tls" -}}
+{{- end -}}
+{{- if .Values.inbound.enabled -}}
+{{- $_ := set $own "inbound-bind-address" (printf ":%d" (int .Values.inbound.port)) -}}
+{{- $_ := set $own "inbound-url" (include "oarlock.inboundUrl" .) -}}
+{{- if include "oarlock.inboundSecret" . -}}
+{{- $_ := set $own "inbound-cert-dir" "/etc/oarlock/inbound-tls" -}}
+{{- end -}}
 {{- end -}}
 {{- $plugins := list -}}
 {{- range .Values.plugins -}}
@@ -94,7 +118,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $own "plugin" $plugins -}}
 {{- end -}}
 {{- range list "state-dir" "plugin" "health-probe-bind-address" "metrics-bind-address"
-  "metrics-cert-dir" "metrics-secure" "plugin-objects" "plugin-store" "image-policy" -}}
+  "metrics-cert-dir" "metrics-secure" "plugin-objects" "plugin-store" "image-policy"
+  "inbound-bind-address" "inbound-url" "inbound-cert-dir" -}}
 {{- if hasKey $.Values.config . -}}
 {{- fail (printf "config: %s is set by the chart; leave it out" .) -}}
 {{- end -}}
