@@ -1,6 +1,6 @@
 #pragma once
 // A host of a few lines for tests of plugins: hands a plan its inputs over the C ABI and records
-// what it answers; observe() and effect() likewise. No cluster, no core.
+// what it answers; observe(), effect() and requests of pods likewise. No cluster, no core.
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -12,17 +12,13 @@
 #include "oarlock/oarlock.h"
 #include "oarlock/sdk/testing/bench_world.hpp"
 #include "oarlock/sdk/testing/recorder.hpp"
+#include "oarlock/sdk/testing/requests.hpp"
 #include "oarlock/sdk/text.hpp"
 
 namespace oarlock::sdk::testing {
 
 struct given_failure {
   std::string step, reason, message;
-};
-
-struct given_note {
-  std::string name, json, service_account, pod_name, pod_uid;
-  std::int64_t recorded_unix_ms = 0;
 };
 
 struct given_inbound {
@@ -233,6 +229,14 @@ class bench_host {
     answer.returned = plugin_->effect(instance_, &view, time_left.count(), &out);
     state_.is_call_under_way = false;
     return answer;
+  }
+  /// A request of a pod. Throws when the plugin takes none.
+  [[nodiscard]] answered request(const given_request& what) {
+    const void* table = plugin_->extension == nullptr
+                            ? nullptr
+                            : plugin_->extension(instance_, to_view(OARLOCK_EXT_INBOUND));
+    if (table == nullptr) throw std::logic_error("the plugin takes no requests of pods");
+    return detail::ask(*static_cast<const oarlock_plugin_inbound*>(table), instance_, what);
   }
   /// What the plugin finds through its extensions, and what it did with them.
   [[nodiscard]] bench_world& world() { return state_.world; }
