@@ -71,6 +71,7 @@ git
 jq
 procps
 promtool 2.53 trixie
+python3
 shellcheck
 util-linux
 LIST

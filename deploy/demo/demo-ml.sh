@@ -15,6 +15,7 @@ cd "$root"
 
 readonly demo=$root/build/demo-ml
 readonly devcluster=${OARLOCK_DEVCLUSTER:-$root/build/bin/devcluster}
+readonly inbound_port=9443
 daemon_pid=''
 built=$root/build
 [[ $preset == release ]] || built=$root/build/$preset
@@ -46,16 +47,20 @@ start_cluster() {
     fail "the cluster did not start: $(tail -n 3 "$demo/up.log")"
   plugins/ml-pipeline/trainer/image.sh "$demo/trainer.tar"
   "$devcluster" load-image --dir "$demo/cluster" "$demo/trainer.tar"
-  kc apply -f plugins/ml-pipeline/crds -f plugins/ml-pipeline/rbac -f deploy/rbac
+  kc apply -f plugins/ml-pipeline/crds -f plugins/ml-pipeline/rbac -f deploy/rbac \
+    -f deploy/inbound.yaml
   kc wait --for=condition=Established crd/trainingpipelines.ml.oarlock.dev \
     crd/models.ml.oarlock.dev crd/algorithmtemplates.ml.oarlock.dev --timeout=60s
 }
 
 start_daemon() {
-  step "oarlockd with the plugin ml-pipeline"
+  local host
+  step "oarlockd with the plugin ml-pipeline, which the pods that train report to"
+  host=$("$devcluster" status --dir "$demo/cluster" -o json | jq -r .hostAddress)
   "$devcluster" kubeconfig --dir "$demo/cluster" --user oarlock >"$demo/oarlock.kubeconfig"
   "$built/bin/oarlockd" --kubeconfig "$demo/oarlock.kubeconfig" --leader-elect=false \
-    --plugin "$built/plugins/ml-pipeline" --metrics-bind-address=127.0.0.1:0 \
+    --plugin "$built/plugins/ml-pipeline" --inbound-bind-address="$host:$inbound_port" \
+    --inbound-url="https://$host:$inbound_port" --metrics-bind-address=127.0.0.1:0 \
     --metrics-secure=false --health-probe-bind-address=127.0.0.1:0 >"$demo/oarlockd.log" 2>&1 &
   daemon_pid=$!
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 #include <sstream>
 
 #include "tests/support/cluster.hpp"
@@ -56,8 +57,9 @@ class ml_pipeline : public ::testing::Test {
     d_ = start();
     ASSERT_TRUE(d_->wait_ready(60s));
   }
-  static std::unique_ptr<daemon> start() {
-    return std::make_unique<daemon>(c, daemon::options{{"ml-pipeline"}, {}, false, {}});
+  static std::unique_ptr<daemon> start(std::vector<std::string> flags = {}) {
+    return std::make_unique<daemon>(c,
+                                    daemon::options{{"ml-pipeline"}, std::move(flags), false, {}});
   }
   static void apply(const std::string& yaml) { c.must({"apply", "-n", ns, "-f", "-"}, yaml); }
   static std::string status(const std::string& name, const std::string& field) {
@@ -72,18 +74,38 @@ class ml_pipeline : public ::testing::Test {
                 R"({.metadata.labels.ml\.oarlock\.dev/unit}{"\n"}{end})"}));
     for (std::string pod, unit; pods >> pod >> unit;) {
       const auto& [code, word] = how.at(unit);
-      std::string quoted;
-      for (const char ch : word)
-        quoted += ch == '"' ? "\\\"" : std::string(1, ch);
-      const std::string terminated =
-          R"("terminated":{"exitCode":)" + std::to_string(code) + R"(,"message":")" + quoted +
-          R"(","startedAt":"2026-03-01T12:00:00Z","finishedAt":"2026-03-01T12:00:01Z"})";
-      c.must({"patch", "pod", pod, "-n", ns, "--subresource=status", "--type=merge", "-p",
-              R"({"status":{"phase":")" + std::string(code == 0 ? "Succeeded" : "Failed") +
-                  R"(","containerStatuses":[{"name":"main","image":"i","imageID":"","ready":false,)"
-                  R"("restartCount":0,"state":{)" +
-                  terminated + "}}]}}"});
+      end_pod(pod, code, word);
     }
+  }
+  static void end_pod(const std::string& pod, int code, const std::string& word) {
+    std::string quoted;
+    for (const char ch : word)
+      quoted += ch == '"' ? "\\\"" : std::string(1, ch);
+    say(pod, code == 0 ? "Succeeded" : "Failed",
+        R"("terminated":{"exitCode":)" + std::to_string(code) + R"(,"message":")" + quoted +
+            R"(","startedAt":"2026-03-01T12:00:00Z","finishedAt":"2026-03-01T12:00:01Z"})");
+  }
+  // As the kubelet does.
+  static void say(const std::string& pod, const std::string& phase, const std::string& state) {
+    c.must({"patch", "pod", pod, "-n", ns, "--subresource=status", "--type=merge", "-p",
+            R"({"status":{"phase":")" + phase +
+                R"(","containerStatuses":[{"name":"main","image":"i","imageID":"","ready":false,)"
+                R"("restartCount":0,"state":{)" +
+                state + "}}]}}"});
+  }
+  /// The pod of a unit, once there is one.
+  static std::string pod_of(const std::string& pipeline, const std::string& unit) {
+    std::string name;
+    const bool is_there = eventually(
+        [&] {
+          name = c.must({"get", "pods", "-n", ns, "-l",
+                         "ml.oarlock.dev/pipeline=" + pipeline + ",ml.oarlock.dev/unit=" + unit,
+                         "-o", "jsonpath={.items[*].metadata.name}"});
+          return !name.empty();
+        },
+        60s);
+    EXPECT_TRUE(is_there) << "no pod of " << pipeline << " " << unit;
+    return name;
   }
 
   static ::testing::AssertionResult comes_to(const std::string& name, const std::string& phase,
@@ -134,6 +156,94 @@ TEST_F(ml_pipeline, G2_AMistakeOfTheUserIsNotTriedAgain) {
   EXPECT_EQ(status("mistaken", "failure.class"), "User");
   EXPECT_EQ(status("mistaken", "message"), "trial-0: no such thing");
   EXPECT_TRUE(c.get("job", "mistaken-1-trial-0-a2", ns).empty());
+}
+
+// The trainer's own reporter, in the place of a pod: with that pod's environment, a token that is
+// bound to it, and the certificates that it has mounted. True: the daemon has taken a report.
+bool report(cluster& c, const std::string& pod, const std::string& reaches, const scratch_dir& at,
+            int step) {
+  const auto env = [&](const char* name) {
+    return c.field("pod", pod, ns,
+                   std::string(".spec.containers[0].env[?(@.name==\"") + name + "\")].value");
+  };
+  const auto source = ".spec.volumes[?(@.name==\"inbound\")].projected.sources";
+  const auto audience =
+      c.field("pod", pod, ns, source + std::string("[0].serviceAccountToken.audience"));
+  std::ofstream(at.path() / "token")
+      << c.must({"create", "token", "default", "-n", ns, "--audience=" + audience,
+                 "--bound-object-kind=Pod", "--bound-object-name=" + pod,
+                 "--bound-object-uid=" + c.field("pod", pod, ns, ".metadata.uid")});
+  std::ofstream(at.path() / "ca.crt")
+      << c.field("configmap", c.field("pod", pod, ns, source + std::string("[1].configMap.name")),
+                 ns, ".data.ca\\.crt");
+  // The name of the Service is of no use out here.
+  auto url = env("OARLOCK_INBOUND_URL");
+  url = "https://" + reaches + url.substr(url.find("/v1/"));
+  const char* const program = R"(
+import sys, time
+from oarlock_trainer.contract import Work
+from oarlock_trainer.progress import Progress
+told = Progress(Work(), 100, between=0.1)
+told.step(int(sys.argv[1]), {"loss": 0.5})
+end = time.monotonic() + 60
+while told.sent == 0 and time.monotonic() < end:
+    time.sleep(0.01)
+sys.exit(told.sent == 0))";
+  const auto done =
+      run({"env", "PYTHONDONTWRITEBYTECODE=1",
+           "PYTHONPATH=" + (source_dir() / "plugins/ml-pipeline/trainer").string(),
+           "OARLOCK_UNIT=" + env("OARLOCK_UNIT"), "OARLOCK_ATTEMPT=" + env("OARLOCK_ATTEMPT"),
+           "OARLOCK_INBOUND_URL=" + url, "OARLOCK_INBOUND_CA=" + (at.path() / "ca.crt").string(),
+           "OARLOCK_INBOUND_TOKEN=" + (at.path() / "token").string(), "python3", "-c", program,
+           std::to_string(step)});
+  return done.exit_code == 0;
+}
+
+TEST_F(ml_pipeline, G10_WhatItsPodReportsMovesARunAndWhatAnotherSaysOfItDoesNot) {
+  c.must({"apply", "-f", source_dir() / "deploy/inbound.yaml"});
+  d_.reset();
+  d_ = start({"--inbound-bind-address=127.0.0.1:0"});
+  ASSERT_TRUE(d_->wait_ready(60s));
+  const auto address = d_->inbound_address();
+  apply(pipeline_yaml("told", ""));
+  end_pod(pod_of("told", "prepare"), 0, usual.at("prepare").second);
+  const auto trains = pod_of("told", "trial-0");
+  say(trains, "Running", R"("running":{"startedAt":"2026-03-01T12:00:00Z"})");
+  // One like it that is not the Job's.
+  const char* const like_it = R"({apiVersion, kind, spec, metadata: {name: "stranger",
+    labels: .metadata.labels | with_entries(select(.key | test("oarlock|managed")))}})";
+  const auto pod = c.must({"get", "pod", trains, "-n", ns, "-o", "json"});
+  const auto copied = run({"jq", like_it}, pod);
+  ASSERT_EQ(copied.exit_code, 0) << copied.err;
+  apply(copied.out);
+
+  const scratch_dir files;
+  ASSERT_TRUE(report(c, "stranger", address, files, 99)) << d_->process().log();
+  ASSERT_TRUE(report(c, trains, address, files, 40)) << d_->process().log();
+  EXPECT_TRUE(eventually([&] { return status("told", "progress.step") == "40"; }, 60s))
+      << c.get(pipelines, "told", ns) << d_->process().log();
+  EXPECT_EQ(status("told", "progress.percent"), "39");
+  EXPECT_EQ(status("told", "progress.metrics.loss"), "0.5");
+  end_pod(trains, 0, usual.at("trial-0").second);
+  ASSERT_TRUE(comes_to("told", "Succeeded", usual));
+  EXPECT_TRUE(
+      eventually([&] { return c.get("configmap", "told-oarlock-inbound", ns).empty(); }, 60s));
+}
+
+TEST_F(ml_pipeline, G20_ADeletedPipelineTakesItsJobsAlong) {
+  apply(pipeline_yaml("gone", ""));
+  end_pod(pod_of("gone", "prepare"), 0, usual.at("prepare").second);
+  ASSERT_FALSE(pod_of("gone", "trial-0").empty());
+  c.must({"delete", pipelines, "gone", "-n", ns});
+  EXPECT_TRUE(eventually(
+      [&] {
+        return c.must({"get", "jobs,pods,configmaps", "-n", ns, "-l",
+                       "ml.oarlock.dev/pipeline=gone", "-o", "name"})
+                   .empty() &&
+               c.get("configmap", "gone-1", ns).empty();
+      },
+      60s))
+      << c.must({"get", "jobs,pods,configmaps", "-n", ns, "-o", "name"});
 }
 
 TEST_F(ml_pipeline, G16_BelowAGateTheModelIsUntouched) {

@@ -7,7 +7,8 @@ namespace ml {
 namespace {
 
 constexpr std::int64_t user_id = 65532;
-constexpr std::int64_t grace_seconds = 30;  // for a checkpoint
+constexpr std::int64_t grace_seconds = 30;   // for a checkpoint
+constexpr std::int64_t token_seconds = 600;  // the least that Kubernetes takes; the kubelet renews
 
 void set_env(core::container& container, const char* name, std::string value) {
   auto& made = container.env.emplace_back();
@@ -79,6 +80,27 @@ void add_environment(core::container& c, const job_frame& frame, const run_confi
   if (!frame.versions_kept.empty()) set_env(c, "OARLOCK_VERSIONS_KEPT", frame.versions_kept);
 }
 
+// How a trial reports: the daemon's address, the certificates to trust, a token for nothing else.
+void add_reports(core::pod_spec& pod, core::container& c, const job_frame& frame) {
+  if (frame.report_url.empty()) return;
+  set_env(c, "OARLOCK_INBOUND_URL", frame.report_url);
+  set_env(c, "OARLOCK_INBOUND_CA", "/ml/inbound/ca.crt");
+  set_env(c, "OARLOCK_INBOUND_TOKEN", "/ml/inbound/token");
+  // Its default, said here too: a token needs it, and not every API server fills it in.
+  pod.service_account_name = "default";
+  auto& volume = pod.volumes.emplace_back();
+  volume.name = "inbound";
+  auto& sources = volume.projected->sources;
+  auto& token = *sources.emplace_back().service_account_token;
+  token.audience = frame.audience;
+  token.expiration_seconds = token_seconds;
+  token.path = "token";
+  auto& trusted = *sources.emplace_back().config_map;
+  trusted.name = trust_name(frame.pipeline);
+  trusted.optional = true;  // the training does not wait for it
+  mount(c, "inbound", "/ml/inbound", "", true);
+}
+
 bool needs_model(const job_frame& frame, std::string_view unit_name) {
   return !frame.model_claim.empty() &&
          (unit_name == "publish" || (unit_name == "evaluate" && frame.champion > 0));
@@ -117,6 +139,10 @@ std::string config_name(std::string_view pipeline, std::int32_t run) {
 std::string job_name(const job_frame& frame, std::string_view unit_name, std::int32_t attempt) {
   return config_name(frame.pipeline, frame.run) + "-" + std::string(unit_name) + "-a" +
          std::to_string(attempt);
+}
+
+std::string trust_name(std::string_view pipeline) {
+  return std::string(pipeline) + "-oarlock-inbound";
 }
 
 std::string own_claim_name(std::string_view pipeline) {
@@ -211,6 +237,7 @@ job job_for(const job_frame& frame, const run_config& run, std::string_view unit
   add_volumes(pod, seen);
   add_mounts(c, seen, run, unit_name);
   if (unit_name == "prepare") add_dataset(pod, c, run.spec);
+  if (is_trial(unit_name)) add_reports(pod, c, seen);
   const auto memory = memory_of(run.spec, memory_doublings);
   const auto cpu = quantity_of(run.spec.resources->cpu, "1");
   c.resources->requests = {{"cpu", cpu}, {"memory", memory}};

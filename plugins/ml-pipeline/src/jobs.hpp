@@ -21,6 +21,8 @@ struct job_frame {
   std::int32_t version = 0;   ///< that is published; 0: none
   std::int32_t champion = 0;  ///< that is compared with; 0: none
   std::string versions_kept;  ///< "1,4,5": versions of the Model that have entries
+  std::string report_url;     ///< where trials tell how far they are; empty: nowhere
+  std::string audience;       ///< of their tokens for that
 };
 
 /// "<pipeline>-<run>-<unit>-a<attempt>".
@@ -28,6 +30,8 @@ struct job_frame {
                                    std::int32_t attempt);
 /// The name of the run's ConfigMap.
 [[nodiscard]] std::string config_name(std::string_view pipeline, std::int32_t run);
+/// The name of the ConfigMap with the certificates that pods trust when they report.
+[[nodiscard]] std::string trust_name(std::string_view pipeline);
 /// The name of the claim that a pipeline without claimName makes, and that of a Model.
 [[nodiscard]] std::string own_claim_name(std::string_view pipeline);
 [[nodiscard]] std::string own_model_claim_name(std::string_view model_name);

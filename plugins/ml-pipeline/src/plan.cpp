@@ -16,6 +16,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::size_t history_max = 10;
+// Reports of pods are entered so often at most: each is a write of the status.
+constexpr std::int64_t reports_interval_ms = 2000;
+constexpr std::int64_t trust_goes_after_ms = 1000;
 
 // Something that is not there and that somebody else has to make.
 struct missing_thing {
@@ -147,6 +150,7 @@ class pipeline_plan {
     } else {
       hold(desk);
     }
+    if (!config_is_named_ && is_under_way()) keep_trusted();
     for (const auto& entry : status_.units)
       keep_ended_jobs(desk, entry);
     show_progress(desk);
@@ -191,6 +195,11 @@ class pipeline_plan {
     frame.run = *status_.run;
     frame.claim = run_->spec.storage->claim_name.value_or(own_claim_name(in_.name()));
     frame.claim_is_of_one_node = is_of_one_node(frame.claim);
+    if (const auto reached = in_.inbound()) {
+      frame.report_url = std::string(reached->url) + "/" + std::string(in_.ns()) + "/" +
+                         frame.pipeline + "/progress";
+      frame.audience = reached->audience;
+    }
     if (run_->spec.publish && *run_->spec.publish->enabled) {
       if (const model* m = find_model(in_, run_->spec.publish->model)) {
         frame.model_claim = claim_of(*m);
@@ -201,7 +210,13 @@ class pipeline_plan {
         }
       }
     }
-    return {in_, out_, *run_, status_, pods_, std::move(frame)};
+    return {in_, out_, *run_, status_, pods_, std::move(frame), reports_wait_ms()};
+  }
+
+  [[nodiscard]] std::int64_t reports_wait_ms() const {
+    const auto wait =
+        ms_of(status_.progress->last_heartbeat) + reports_interval_ms - in_.now_unix_ms();
+    return wait < 0 || wait > reports_interval_ms ? 0 : wait;  // clocks are set back, too
   }
 
   // Through the queue: a place is claimed in one plan and held in the next one, which sees the
@@ -237,8 +252,21 @@ class pipeline_plan {
   // Before any Job: the Jobs mount it.
   bool keep_config() {
     out_.create_once(to_config_map(*run_, config_name(in_.name(), *status_.run)));
+    keep_trusted();
     config_is_named_ = true;
     return true;
+  }
+
+  // What pods trust changes while they run. A daemon that cannot be reached, or not yet, leaves it.
+  void keep_trusted() {
+    core::config_map made;
+    made.metadata->name = trust_name(in_.name());
+    if (const auto reached = in_.inbound()) {
+      made.data["ca.crt"] = std::string(reached->ca_pem);
+      out_.apply(made);
+    } else if (const auto* there = in_.owned<core::config_map>(*made.metadata->name)) {
+      out_.create_once(plain_copy(*there));
+    }
   }
 
   // Of a run that has ended: its Jobs stay for their logs, for a time.
@@ -251,8 +279,10 @@ class pipeline_plan {
                               std::int64_t{*spec_.ttl_seconds_after_finished} * 1000 -
                               in_.now_unix_ms();
     if (left <= 0 || there == nullptr) return;
-    out_.requeue_after(milliseconds(left));
-    if (run_ || !is_final(before_)) return;  // drive() has kept them
+    // What its pods trusted was named once more by the plan that ended it, and goes with the next.
+    const bool has_just_ended = !is_final(before_);
+    out_.requeue_after(milliseconds(has_just_ended ? std::min(left, trust_goes_after_ms) : left));
+    if (run_ || has_just_ended) return;  // drive() has kept them
     run_ = from_config_map(*there);
     if (!run_) return;
     unit_desk desk = make_desk();

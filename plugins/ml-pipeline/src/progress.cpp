@@ -12,15 +12,38 @@ constexpr std::int32_t samples_before_eta = 3;
 
 struct training {
   double done = 0;           // of all trials, in trials
+  double resumed = 0;        // of that, what attempts have found done
   std::int32_t samples = 0;  // by which its pace is known
   std::int64_t began_unix_ms = 0;
+  std::int64_t seen_unix_ms = 0;           // when the last of it was done
+  std::int64_t step = 0, total_steps = 0;  // of those under way
 };
 
-double fraction_of(const unit& entry) {
-  if (is_final(entry)) return 1;
+double part_of(const unit& entry, std::int64_t step) {
   const double total = static_cast<double>(entry.total_steps.value_or(0));
-  if (total <= 0) return 0;
-  return std::clamp(static_cast<double>(entry.step.value_or(0)) / total, 0.0, 1.0);
+  return total <= 0 ? 0 : std::clamp(static_cast<double>(step) / total, 0.0, 1.0);
+}
+
+double fraction_of(const unit& entry) {
+  return is_final(entry) ? 1 : part_of(entry, entry.step.value_or(0));
+}
+
+void count_steps(const unit& entry, training& made) {
+  made.done += fraction_of(entry);
+  made.seen_unix_ms = std::max({made.seen_unix_ms, ms_of(entry.step_at), ms_of(entry.finished_at)});
+  const auto began = ms_of(entry.started_at);
+  if (began != 0 && (made.began_unix_ms == 0 || began < made.began_unix_ms)) {
+    made.began_unix_ms = began;
+  }
+  if (is_final(entry)) {
+    ++made.samples;
+    return;
+  }
+  made.samples +=
+      static_cast<std::int32_t>(std::min<std::int64_t>(entry.seq.value_or(0), samples_before_eta));
+  made.resumed += part_of(entry, entry.first_step.value_or(0));
+  made.step += entry.step.value_or(0);
+  made.total_steps += entry.total_steps.value_or(0);
 }
 
 training count_trials(unit_desk& desk) {
@@ -35,14 +58,7 @@ training count_trials(unit_desk& desk) {
     succeeded += entry.state == unit_state::succeeded ? 1 : 0;
     failed += entry.state == unit_state::failed ? 1 : 0;
     stopped += entry.state == unit_state::stopped ? 1 : 0;
-    made.done += fraction_of(entry);
-    made.samples += is_final(entry) ? 1
-                                    : static_cast<std::int32_t>(std::min<std::int64_t>(
-                                          entry.seq.value_or(0), samples_before_eta));
-    const auto began = ms_of(entry.started_at);
-    if (began != 0 && (made.began_unix_ms == 0 || began < made.began_unix_ms)) {
-      made.began_unix_ms = began;
-    }
+    count_steps(entry, made);
   }
   counted.running = running;
   counted.succeeded = succeeded;
@@ -61,14 +77,27 @@ void show_eta(unit_desk& desk, const training& trained) {
   shown.eta.reset();
   shown.eta_seconds.reset();
   const double total = static_cast<double>(desk.run.trials.size());
-  if (desk.status.phase != phase::training || trained.samples < samples_before_eta ||
-      trained.done <= 0 || trained.began_unix_ms == 0) {
+  const double own = trained.done - trained.resumed;
+  const std::int64_t passed_ms = trained.seen_unix_ms - trained.began_unix_ms;
+  if (desk.status.phase != phase::training || trained.samples < samples_before_eta || own <= 0 ||
+      trained.began_unix_ms == 0 || passed_ms <= 0) {
     return;
   }
-  const double passed = static_cast<double>(desk.in.now_unix_ms() - trained.began_unix_ms) / 1000.0;
-  const auto left = static_cast<std::int64_t>(passed / trained.done * (total - trained.done));
+  // As of the last step: it changes with what is known, not with the clock.
+  const double passed = static_cast<double>(passed_ms) / 1000.0;
+  const auto left = static_cast<std::int64_t>(passed / own * (total - trained.done));
   shown.eta_seconds = left;
   shown.eta = duration_text(left);
+}
+
+// "attempt 2, resumed at 40%"
+std::string attempt_text(const unit& entry) {
+  std::string made = "attempt " + std::to_string(*entry.attempt);
+  if (entry.first_step.value_or(0) > 0) {
+    made += ", resumed at " +
+            std::to_string(static_cast<int>(100 * part_of(entry, *entry.first_step))) + "%";
+  }
+  return made;
 }
 
 }  // namespace
@@ -100,6 +129,12 @@ void show_progress(unit_desk& desk) {
                                   desk.status.trials->failed.value_or(0)) +
                    "/" + std::to_string(desk.run.trials.size()) + ")";
   }
+  shown.step.reset();
+  shown.total_steps.reset();
+  if (trained.total_steps > 0) {
+    shown.step = trained.step;
+    shown.total_steps = trained.total_steps;
+  }
   show_eta(desk, trained);
 }
 
@@ -117,8 +152,7 @@ std::string progress_message(const record& status) {
   for (const auto& entry : status.units) {
     if (entry.state != unit_state::running) continue;
     running += (running.empty() ? "" : ", ") + entry.name;
-    if (entry.attempt.value_or(1) > 1)
-      running += " (attempt " + std::to_string(*entry.attempt) + ")";
+    if (entry.attempt.value_or(1) > 1) running += " (" + attempt_text(entry) + ")";
   }
   if (status.phase == phase::suspended) return "suspended; pods are gone, checkpoints are kept";
   if (running.empty()) return std::string(status.phase.text());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "report.hpp"
+
 namespace ml {
 
 namespace {
@@ -78,7 +80,7 @@ void enter_failure(unit_desk& desk, unit& entry, const outcome& found) {
   entry.attempt = entry.attempt.value_or(1) + 1;
   entry.state = unit_state::waiting;
   entry.started_at = {};
-  entry.step_at = {};
+  forget_reports(entry);
   entry.not_before = sdk::timestamp::of_unix_ms(desk.in.now_unix_ms() + wait * 1000);
   desk.out.warning_event("Retrying", entry.name + ": " + found.message + "; attempt " +
                                          std::to_string(*entry.attempt) + " begins in " +
@@ -120,12 +122,10 @@ bool missed_start(unit_desk& desk, const unit& entry, const outcome& found) {
   return left <= 0;
 }
 
-bool is_stalled(unit_desk& desk, const unit& entry) {
+// It says that it lives, and makes no step. One that says nothing may train all the same.
+bool is_stalled(const unit_desk& desk, const unit& entry) {
   const std::int64_t limit = std::int64_t{*desk.run.spec.timeouts->stall} * 1000;
-  if (limit == 0 || !entry.step_at) return false;
-  const std::int64_t left = ms_of(entry.step_at) + limit - desk.in.now_unix_ms();
-  if (left > 0) desk.out.requeue_after(milliseconds(left));
-  return left <= 0;
+  return limit != 0 && entry.step_at && ms_of(entry.heartbeat_at) - ms_of(entry.step_at) >= limit;
 }
 
 void go_on(unit_desk& desk, unit& entry, const outcome& found) {
@@ -135,10 +135,11 @@ void go_on(unit_desk& desk, unit& entry, const outcome& found) {
     late.message = "no pod ran within spec.timeouts.start: " + found.message;
     return enter_failure(desk, entry, late);
   }
+  if (found.is == outcome::state::running) take_report(desk, entry, found.pod_uid);
   if (found.is == outcome::state::running && is_stalled(desk, entry)) {
     outcome stalled = found;
     stalled.why = failure_class::stall;
-    stalled.message = "no step within spec.timeouts.stall, the last one was " +
+    stalled.message = "it reports, and made no step within spec.timeouts.stall: the last one was " +
                       std::to_string(entry.step.value_or(0));
     return enter_failure(desk, entry, stalled);
   }
@@ -160,6 +161,13 @@ unit& entry_of(record& status, std::string_view name) {
   made.state = unit_state::waiting;
   made.attempt = 1;
   return made;
+}
+
+void forget_reports(unit& entry) {
+  entry.seq.reset();
+  entry.first_step.reset();
+  entry.step_at = {};
+  entry.heartbeat_at = {};
 }
 
 const unit* find_entry(const record& status, std::string_view name) {
@@ -224,7 +232,7 @@ void suspend(unit_desk& desk, unit& entry) {
   desk.out.create_once(wanted(desk, entry, attempt));
   set_suspended(desk, *there, true);
   entry.state = unit_state::waiting;
-  entry.step_at = {};
+  forget_reports(entry);
 }
 
 void stop(unit_desk& desk, unit& entry) {

@@ -19,12 +19,15 @@ struct unit_desk {
   record& status;
   const std::vector<const core::pod*>& pods;
   job_frame frame;
+  std::int64_t reports_wait_ms = 0;  ///< until reports of pods are taken again; 0: now
 };
 
 /// The entry of this name; made when it is missing.
 [[nodiscard]] unit& entry_of(record& status, std::string_view name);
 [[nodiscard]] const unit* find_entry(const record& status, std::string_view name);
 
+/// What a pod has said of itself does not count for the next one.
+void forget_reports(unit& entry);
 /// Looks at the unit's Job, enters its outcome, starts what is to be started. To be called for a
 /// unit whose turn it is, and that is not final.
 void advance(unit_desk& desk, unit& entry);

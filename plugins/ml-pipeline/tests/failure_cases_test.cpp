@@ -31,9 +31,15 @@ std::set<std::string> tests_named_after_cases() {
   std::set<std::string> names;
   for (const auto& name : all_of(text_of("tests/runs_test.cpp"), R"(TEST\(runs, (G[0-9]\w+)\))"))
     names.insert("runs." + name);
+  for (const auto& name :
+       all_of(text_of("tests/report_test.cpp"), R"(TEST\(reports, (G[0-9]\w+)\))"))
+    names.insert("reports." + name);
+  for (const auto& name : all_of(text_of("../../tests/integration/ml_pipeline_test.cpp"),
+                                 R"(TEST_F\(ml_pipeline, (G[0-9]\w+)\))"))
+    names.insert("ml_pipeline." + name);
   for (const auto& name : all_of(text_of("trainer/tests/test_trainer.py"), R"(def (test_G\w+)\()"))
     names.insert(name);
-  for (const char* file : {"start.yaml", "end.yaml"}) {
+  for (const char* file : {"start.yaml", "end.yaml", "report.yaml"}) {
     for (const auto& name :
          all_of(text_of(std::string("tests/cases/") + file), R"(- name: (G[0-9]+_\w+))"))
       names.insert("cases." + name);
@@ -42,8 +48,8 @@ std::set<std::string> tests_named_after_cases() {
 }
 
 TEST(failure_cases, every_test_in_the_table_exists_and_every_test_is_in_it) {
-  const auto named =
-      all_of(text_of("tests/failure-cases.md"), "`((?:runs\\.|test_|cases\\.)G?\\w+)`");
+  const auto named = all_of(text_of("tests/failure-cases.md"),
+                            "`((?:runs\\.|reports\\.|ml_pipeline\\.|test_|cases\\.)G?\\w+)`");
   const auto there = tests_named_after_cases();
   for (const auto& name : named)
     EXPECT_TRUE(there.contains(name)) << "there is no test " << name;

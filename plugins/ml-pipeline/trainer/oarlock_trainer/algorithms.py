@@ -29,6 +29,10 @@ class Algorithm:
         """One step of the training, the first is 0. False: no further one is of use."""
         raise NotImplementedError
 
+    def metrics(self):
+        """Numbers of the last step, to look at while it trains."""
+        return {}
+
     def save_state(self):
         raise NotImplementedError
 
@@ -110,6 +114,9 @@ class Mlp(Algorithm):
                                classes=np.arange(self.classes))
         return True
 
+    def metrics(self):
+        return {"train-loss": self.model.loss_}
+
     def save_state(self):
         return _dump((self.scaler, self.model))
 
@@ -155,6 +162,9 @@ class Xgboost(Algorithm):
         if not self.patience:
             return True
         return step - self._best() < self.patience
+
+    def metrics(self):
+        return {"train-loss": self.curve[-1][0], "validation-loss": self.curve[-1][1]}
 
     def _best(self):
         losses = [pair[1] for pair in self.curve]

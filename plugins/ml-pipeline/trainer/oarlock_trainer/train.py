@@ -93,7 +93,7 @@ def _steps(algorithm, done, every, checkpoints, progress, stop, log):
                                       f"checkpoint of step {checkpoints.newest()[0]}")
         goes_on = algorithm.do_step(done)
         done += 1
-        progress.step(done)
+        progress.step(done, algorithm.metrics())
         if done % every == 0 and done < algorithm.total:
             state = algorithm.save_state()
             checkpoints.save(done, state)

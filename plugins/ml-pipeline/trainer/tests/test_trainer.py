@@ -291,17 +291,85 @@ class Contract(unittest.TestCase):
 
 
 class Progress(unittest.TestCase):
-    def test_G9_a_daemon_that_is_not_there_does_not_disturb(self):
+    def listener(self, answers):
+        """A daemon that answers with these (status, Retry-After), then with 204: its address, and
+        what it was told."""
+        told, queue = [], list(answers)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                told.append((json.loads(body), self.headers["Authorization"]))
+                status, after = queue.pop(0) if queue else (204, None)
+                self.send_response(status)
+                if after is not None:
+                    self.send_header("Retry-After", after)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_address[1]}/v1/x", told
+
+    def reporter(self, url, **pace):
         from oarlock_trainer.progress import Progress
 
-        work = contract.Work({"OARLOCK_UNIT": "trial-0"})
-        told = Progress(work, 10, {"OARLOCK_INBOUND_URL": "https://127.0.0.1:1/v1/x"})
+        work = contract.Work({"OARLOCK_UNIT": "trial-3", "OARLOCK_ATTEMPT": "2"})
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        token = pathlib.Path(folder.name, "token")
+        token.write_text("a.b.c\n")
+        told = Progress(work, 10, {"OARLOCK_INBOUND_URL": url,
+                                   "OARLOCK_INBOUND_TOKEN": str(token)}, **pace)
+        self.addCleanup(told.end)
+        return told
+
+    def await_true(self, what, message):
+        deadline = time.monotonic() + 60
+        while not what():
+            self.assertLess(time.monotonic(), deadline, message)
+            time.sleep(0.01)
+
+    def test_G9_a_daemon_that_is_not_there_does_not_disturb(self):
+        told = self.reporter("https://127.0.0.1:1/v1/x")
         began = time.monotonic()
         for step in range(1000):
             told.step(step, {"loss": float("nan")})
         told.end()
         self.assertLess(time.monotonic() - began, 5)
         self.assertEqual(told.sent, 0)
+
+    def test_a_report_says_who_how_far_and_no_nonsense(self):
+        url, told = self.listener([])
+        progress = self.reporter(url, between=0.01)
+        progress.step(4, {"loss": 0.5, "nan": float("nan"), "inf": float("inf")})
+        self.await_true(lambda: progress.sent > 0, told)
+        body, bearer = told[0]
+        self.assertEqual(bearer, "Bearer a.b.c")
+        self.assertEqual(body, {"unit": "trial-3", "attempt": 2, "seq": 1, "step": 4, "total": 10,
+                                "metrics": {"loss": 0.5}})
+
+    def test_it_says_that_it_lives_where_no_step_is_made(self):
+        url, told = self.listener([])
+        progress = self.reporter(url, between=0.01, heartbeat=0.05)
+        progress.step(4)
+        self.await_true(lambda: len(told) > 3, told)
+        self.assertEqual({body["step"] for body, _ in told}, {4})
+        numbers = [body["seq"] for body, _ in told]
+        self.assertEqual(numbers, sorted(set(numbers)))
+
+    def test_G9_what_is_not_taken_is_told_again_as_it_is_by_then(self):
+        url, told = self.listener([(503, "0"), (429, "x"), (500, None)])
+        progress = self.reporter(url, between=0.01)
+        progress.step(4)
+        self.await_true(lambda: len(told) > 0, told)
+        progress.step(5)
+        self.await_true(lambda: progress.sent > 0 and told[-1][0]["step"] == 5, told)
+        self.assertGreater(len(told), 3)
 
 
 if __name__ == "__main__":
