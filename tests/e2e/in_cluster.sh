@@ -194,9 +194,11 @@ second_release() { # CHART-OPTION...
 }
 
 # What the container that pulls has answered, or what the daemon has logged.
+# A pod that has not begun has no log, which says nothing of the others.
 second_says() { # CONTAINER TEXT
-  if kc logs -n "$second" -l app.kubernetes.io/instance=second -c "$1" --tail=200 |
-    grep -qF "$2"; then echo yes; fi
+  local said
+  said=$(kc logs -n "$second" -l app.kubernetes.io/instance=second -c "$1" --tail=200) || true
+  if [[ $said == *"$2"* ]]; then echo yes; fi
 }
 
 # A plugin that the pod pulls before the daemon starts: only if the right key has signed it.
