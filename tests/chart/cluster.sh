@@ -57,8 +57,10 @@ prepare() {
 
 # The API server's warnings are what `dry_run` looks for: a pod that is not restricted must show.
 check_that_warnings_show() {
-  kc create deployment bad --image=x --dry-run=server -n "$ns" 2>&1 |
-    grep -qi 'warning.*restricted' ||
+  local said
+  # Read whole: a grep that has enough ends kubectl with an error.
+  said=$(kc create deployment bad --image=x --dry-run=server -n "$ns" 2>&1)
+  grep -qi 'warning.*restricted' <<<"$said" ||
     fail "the API server did not warn of a pod that is not restricted: a blind test"
 }
 
