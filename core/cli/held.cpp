@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/base/limits.hpp"
 #include "core/json/parse.hpp"
 #include "core/package/held_objects.hpp"
 #include "core/package/plugin_object.hpp"
@@ -22,25 +21,17 @@ const kube::resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinitio
 result<std::vector<package::plugin_object>> plugins_of(install_cluster& cluster,
                                                        const std::string& runtime) {
   std::vector<package::plugin_object> out;
-  kube::list_options how;
-  how.limit = limits::list_page_objects;
-  do {
-    const auto page = cluster.call(cluster.client().list_page(package::plugin_resource(), how));
-    if (!page && page.error().code == kube::kube_error::not_found) return out;  // no such CRD
-    if (!page) return page.error();
-    const auto doc = json::parse(*page);
-    if (!doc) return doc.error();
-    how.continue_token = json::string_at(*doc, "/metadata/continue");
-    const auto* items = json::find(*doc, "/items");
-    if (items == nullptr || !items->IsArray()) break;
-    for (const auto& item : items->GetArray()) {
-      auto one = package::parse_plugin(json::write(item));
-      if (!one) return one.error();
-      const auto& all = one->finalizers;
-      const bool holds = std::find(all.begin(), all.end(), package::plugin_finalizer) != all.end();
-      if (holds && one->runtime == runtime) out.push_back(std::move(*one));
-    }
-  } while (!how.continue_token.empty());
+  const auto take = [&](const rapidjson::Value& item) -> result<> {
+    auto one = package::parse_plugin(json::write(item));
+    if (!one) return one.error();
+    const auto& all = one->finalizers;
+    const bool holds = std::find(all.begin(), all.end(), package::plugin_finalizer) != all.end();
+    if (holds && one->runtime == runtime) out.push_back(std::move(*one));
+    return {};
+  };
+  auto listed = cluster.call(
+      package::for_each_listed(&cluster.client(), package::plugin_resource(), {}, take, {}));
+  if (!listed) return listed.error();
   return out;
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 // Objects that carry the finalizer of a plugin: only that plugin lets them go.
+#include <rapidjson/document.h>
+
 #include <cstddef>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -14,6 +17,12 @@ namespace oarlock::package {
 
 /// "oarlock.dev/<plugin>".
 [[nodiscard]] std::string finalizer_of(const std::string& plugin);
+
+/// Calls `take` for each object of a kind, page by page, until it fails. A kind that is not served
+/// has none.
+[[nodiscard]] task<result<>> for_each_listed(
+    kube::client* client, kube::resource kind, kube::list_options how,
+    std::function<result<>(const rapidjson::Value& object)> take, std::stop_token stop);
 
 struct held_objects {
   std::size_t count = 0;
