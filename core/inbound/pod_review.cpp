@@ -7,15 +7,12 @@
 #include "core/base/mutant.hpp"
 #include "core/base/sha256.hpp"
 #include "core/json/parse.hpp"
-#include "core/kube/errors.hpp"
 #include "core/metrics/access.hpp"
 
 namespace oarlock::inbound {
 
 namespace {
 
-const kube::resource token_reviews{"authentication.k8s.io", "v1", "TokenReview", "tokenreviews",
-                                   false};
 constexpr std::string_view account_prefix = "system:serviceaccount:";
 constexpr std::chrono::seconds api_retry{5};
 
@@ -30,11 +27,7 @@ reviewed refuse(int status, std::string why) {
 
 reviewed cannot_ask(const error& e) {
   log_warn("the inbound listener cannot check a token", {{"error", e.message}});
-  // A caller without a proven identity learns the kind of trouble, not the cluster's own words.
-  return refuse(503, e.code == kube::kube_error::forbidden
-                         ? "the daemon may not create tokenreviews; bind its ServiceAccount to the "
-                           "ClusterRole system:auth-delegator"
-                         : "the API server cannot be asked");
+  return refuse(503, metrics::words_for_strangers(metrics::token_reviews, e));
 }
 
 bool has_audience(const rapidjson::Value& review, const std::string& audience) {
@@ -52,17 +45,6 @@ std::string extra(const rapidjson::Value& review, const char* name) {
   return std::string(json::string_at(
       review, std::string("/status/user/extra/authentication.kubernetes.io~1") + name + "/0"));
 }
-
-class slot {
- public:
-  explicit slot(std::size_t& taken) : taken_(taken) { ++taken_; }
-  ~slot() { --taken_; }
-  slot(const slot&) = delete;
-  slot& operator=(const slot&) = delete;
-
- private:
-  std::size_t& taken_;
-};
 
 }  // namespace
 
@@ -141,8 +123,8 @@ task<reviewed> pod_review::state::check(std::shared_ptr<state> self, std::string
   if (self->reviewing >= reviews_at_once_max) {
     co_return refuse(503, "Service Unavailable: too many new callers at once");
   }
-  const slot taken(self->reviewing);
-  auto answer = co_await self->client.create(token_reviews, {},
+  const metrics::review_slot taken(self->reviewing);
+  auto answer = co_await self->client.create(metrics::token_reviews, {},
                                              metrics::token_review(token, self->audience), stop);
   if (!answer) co_return cannot_ask(answer.error());
   auto made = read_review(answer->body, self->audience);

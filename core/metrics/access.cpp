@@ -8,10 +8,11 @@
 
 namespace oarlock::metrics {
 
-namespace {
-
 const kube::resource token_reviews{"authentication.k8s.io", "v1", "TokenReview", "tokenreviews",
                                    false};
+
+namespace {
+
 const kube::resource access_reviews{"authorization.k8s.io", "v1", "SubjectAccessReview",
                                     "subjectaccessreviews", false};
 
@@ -54,31 +55,19 @@ http_answer unauthenticated(const std::string& why) {
           .www_authenticate = R"(Bearer realm="oarlock")"};
 }
 
-http_answer cannot_ask(const std::string& what, const error& e) {
-  log_warn("the metrics endpoint cannot check a caller", {{"asked", what}, {"error", e.message}});
-  // A caller without a proven identity learns the kind of trouble, not the cluster's own words.
-  std::string why = "the API server cannot be asked";
-  if (e.code == kube::kube_error::forbidden) {
-    why = "the daemon may not create " + what +
-          "; bind its ServiceAccount to the ClusterRole system:auth-delegator";
-  }
-  return {.status = 503, .body = "Service Unavailable: " + why + "\n"};
+http_answer cannot_ask(const kube::resource& reviews, const error& e) {
+  log_warn("the metrics endpoint cannot check a caller",
+           {{"asked", reviews.plural}, {"error", e.message}});
+  return {.status = 503, .body = "Service Unavailable: " + words_for_strangers(reviews, e) + "\n"};
 }
 
-// How many reviews are on their way: a flood of made-up tokens must not become one on the API
-// server.
-class slot {
- public:
-  explicit slot(std::size_t& taken) : taken_(taken) { ++taken_; }
-  ~slot() { --taken_; }
-  slot(const slot&) = delete;
-  slot& operator=(const slot&) = delete;
-
- private:
-  std::size_t& taken_;
-};
-
 }  // namespace
+
+std::string words_for_strangers(const kube::resource& reviews, const error& e) {
+  if (e.code != kube::kube_error::forbidden) return "the API server cannot be asked";
+  return "the daemon may not create " + reviews.plural +
+         "; bind its ServiceAccount to the ClusterRole system:auth-delegator";
+}
 
 std::string bearer_of(const std::string& authorization) {
   constexpr std::string_view scheme = "bearer ";
@@ -130,7 +119,7 @@ task<result<user_json>> access_check::state::user_of(std::shared_ptr<state> self
                                                      std::stop_token stop) {
   const auto key = sha256_hex(token);  // tokens themselves are not kept
   if (auto known = self->users.find(key, self->time.now())) co_return std::move(*known);
-  const slot taken(self->reviewing);
+  const review_slot taken(self->reviewing);
   auto answer = co_await self->client.create(token_reviews, {}, token_review(token), stop);
   if (!answer) co_return answer.error();
   auto doc = json::parse(answer->body);
@@ -150,7 +139,7 @@ task<result<verdict>> access_check::state::verdict_on(std::shared_ptr<state> sel
                                                       std::string path, std::stop_token stop) {
   const auto key = sha256_hex(user + "\n" + path);
   if (auto known = self->verdicts.find(key, self->time.now())) co_return std::move(*known);
-  const slot taken(self->reviewing);
+  const review_slot taken(self->reviewing);
   auto answer = co_await self->client.create(access_reviews, {}, access_review(user, path), stop);
   if (!answer) co_return answer.error();
   auto doc = json::parse(answer->body);
@@ -176,10 +165,10 @@ task<std::optional<http_answer>> access_check::state::check(std::shared_ptr<stat
     co_return http_answer{.status = 503, .body = "Service Unavailable: too many callers at once\n"};
   }
   auto user = co_await user_of(self, std::move(token), stop);
-  if (!user) co_return cannot_ask(token_reviews.plural, user.error());
+  if (!user) co_return cannot_ask(token_reviews, user.error());
   if (user->empty()) co_return unauthenticated("the API server does not accept this token");
   auto judged = co_await verdict_on(self, std::move(*user), path, stop);
-  if (!judged) co_return cannot_ask(access_reviews.plural, judged.error());
+  if (!judged) co_return cannot_ask(access_reviews, judged.error());
   if (judged->allowed) co_return std::nullopt;
   co_return http_answer{
       .status = 403,

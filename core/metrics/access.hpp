@@ -53,6 +53,22 @@ class expiring_cache {
 [[nodiscard]] std::string bearer_of(const std::string& authorization);
 /// A TokenReview to be created. An empty `audience` is the API server's own.
 [[nodiscard]] std::string token_review(const std::string& token, const std::string& audience = {});
+extern const kube::resource token_reviews;
+/// Why a review of this kind could not be asked for, as a caller without a proven identity may know
+/// it: the kind of trouble, not the cluster's own words.
+[[nodiscard]] std::string words_for_strangers(const kube::resource& reviews, const error& e);
+
+/// One review that is on its way: a flood of made-up tokens must not become one on the API server.
+class review_slot {
+ public:
+  explicit review_slot(std::size_t& taken) : taken_(taken) { ++taken_; }
+  ~review_slot() { --taken_; }
+  review_slot(const review_slot&) = delete;
+  review_slot& operator=(const review_slot&) = delete;
+
+ private:
+  std::size_t& taken_;
+};
 
 /// Thread: the loop of its client.
 class access_check {
