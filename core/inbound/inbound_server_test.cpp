@@ -10,6 +10,7 @@
 #include "core/base/log.hpp"
 #include "core/base/system_clock.hpp"
 #include "core/json/parse.hpp"
+#include "core/kube/fake_transport_test.hpp"
 #include "core/net/client_transport.hpp"
 
 namespace oarlock::inbound {
@@ -17,6 +18,8 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using kube::testing::answers_json;
+using kube::testing::fake_exchange;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -59,22 +62,6 @@ class no_timers final : public timers {
   [[nodiscard]] task<bool> sleep_for(duration, std::stop_token) override { co_return false; }
 };
 
-class fixed_exchange final : public net::http_exchange {
- public:
-  explicit fixed_exchange(std::string body) : body_(std::move(body)) {
-    head_.status = 201;
-    head_.headers = {{"Content-Type", "application/json"}};
-  }
-  [[nodiscard]] const net::http_head& head() const override { return head_; }
-  [[nodiscard]] task<result<std::optional<std::string>>> read_some(steady_time) override {
-    co_return std::exchange(body_, std::nullopt);
-  }
-
- private:
-  net::http_head head_;
-  std::optional<std::string> body_;
-};
-
 // An API server for which the token is the namespace and the name of the pod: "shop/train-0".
 class review_server final : public net::transport {
  public:
@@ -92,8 +79,7 @@ class review_server final : public net::transport {
                token.substr(slash + 1) + R"("],"authentication.kubernetes.io/pod-uid":["uid-of-)" +
                token.substr(slash + 1) + R"("]}}}})";
     }
-    std::unique_ptr<net::http_exchange> made = std::make_unique<fixed_exchange>(answer);
-    co_return made;
+    co_return std::make_unique<fake_exchange>(answers_json(201, answer));
   }
   [[nodiscard]] const std::string& host() const override { return host_; }
 

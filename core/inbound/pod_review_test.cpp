@@ -7,11 +7,14 @@
 #include "core/base/base64.hpp"
 #include "core/base/log.hpp"
 #include "core/json/parse.hpp"
+#include "core/kube/fake_transport_test.hpp"
 
 namespace oarlock::inbound {
 namespace {
 
 using namespace std::chrono_literals;
+using kube::testing::answers_json;
+using kube::testing::fake_exchange;
 using ::testing::HasSubstr;
 
 constexpr const char* audience = "oarlock.inbound.oarlock.dev";
@@ -22,35 +25,6 @@ class manual_clock final : public clock {
   duration since{};
   [[nodiscard]] steady_time now() const override { return steady_time(1000s) + since; }
   [[nodiscard]] wall_time wall_now() const override { return wall_time(wall_begin) + since; }
-};
-
-// Sleeping moves the clock on and returns at once.
-class skipping_timers final : public timers {
- public:
-  explicit skipping_timers(manual_clock& c) : clock_(c) {}
-  [[nodiscard]] task<bool> sleep_for(duration how_long, std::stop_token stop) override {
-    clock_.since += how_long;
-    co_return !stop.stop_requested();
-  }
-
- private:
-  manual_clock& clock_;
-};
-
-class fixed_exchange final : public net::http_exchange {
- public:
-  fixed_exchange(int status, std::string body) : body_(std::move(body)) {
-    head_.status = status;
-    head_.headers = {{"Content-Type", "application/json"}};
-  }
-  [[nodiscard]] const net::http_head& head() const override { return head_; }
-  [[nodiscard]] task<result<std::optional<std::string>>> read_some(steady_time) override {
-    co_return std::exchange(body_, std::nullopt);
-  }
-
- private:
-  net::http_head head_;
-  std::optional<std::string> body_;
 };
 
 // Answers every review in the same way.
@@ -65,8 +39,7 @@ class review_server final : public net::transport {
       net::http_request request, net::exchange_options) override {
     if (down) co_return error{net::net_error::not_sent, "connection refused"};
     bodies.push_back(request.body);
-    std::unique_ptr<net::http_exchange> made = std::make_unique<fixed_exchange>(status, answer);
-    co_return made;
+    co_return std::make_unique<fake_exchange>(answers_json(status, answer));
   }
   [[nodiscard]] const std::string& host() const override { return host_; }
 
@@ -93,11 +66,12 @@ std::string token(std::int64_t expiry, const std::string& more = "") {
 struct setup {
   boost::asio::io_context loop{1};
   manual_clock time;
-  skipping_timers sleeping{time};
+  kube::testing::manual_clock of_client;
+  kube::testing::manual_timers sleeping{of_client};
   review_server api;
   std::unique_ptr<metric_registry> metrics = make_prometheus_registry();
   kube::client client{
-      {loop.get_executor(), &api, nullptr, &time, &sleeping, metrics.get(), nullptr}};
+      {loop.get_executor(), &api, nullptr, &of_client, &sleeping, metrics.get(), nullptr}};
   pod_review reviews{client, time, audience};
 
   setup() { log_configure(log_level::error, log_format::text); }

@@ -52,6 +52,9 @@ struct scripted {
                                       std::vector<net::header> headers = {}) {
   return {{}, {status, std::move(headers)}, {std::move(body)}};
 }
+[[nodiscard]] inline scripted answers_json(int status, std::string body) {
+  return answers(status, std::move(body), {{"Content-Type", "application/json"}});
+}
 [[nodiscard]] inline scripted fails_with(net::net_error code) {
   return {error{code, "scripted failure"}};
 }

@@ -8,48 +8,17 @@
 
 #include "core/base/log.hpp"
 #include "core/json/parse.hpp"
+#include "core/kube/fake_transport_test.hpp"
 
 namespace oarlock::metrics {
 namespace {
 
 using namespace std::chrono_literals;
+using kube::testing::answers_json;
+using kube::testing::fake_exchange;
+using kube::testing::manual_clock;
+using kube::testing::manual_timers;
 using ::testing::HasSubstr;
-
-class manual_clock final : public clock {
- public:
-  steady_time steady{1000s};
-  [[nodiscard]] steady_time now() const override { return steady; }
-  [[nodiscard]] wall_time wall_now() const override { return wall_time(1'700'000'000s); }
-};
-
-// Sleeping moves the clock on and returns at once.
-class skipping_timers final : public timers {
- public:
-  explicit skipping_timers(manual_clock& c) : clock_(c) {}
-  [[nodiscard]] task<bool> sleep_for(duration how_long, std::stop_token stop) override {
-    clock_.steady += how_long;
-    co_return !stop.stop_requested();
-  }
-
- private:
-  manual_clock& clock_;
-};
-
-class fixed_exchange final : public net::http_exchange {
- public:
-  fixed_exchange(int status, std::string body) : body_(std::move(body)) {
-    head_.status = status;
-    head_.headers = {{"Content-Type", "application/json"}};
-  }
-  [[nodiscard]] const net::http_head& head() const override { return head_; }
-  [[nodiscard]] task<result<std::optional<std::string>>> read_some(steady_time) override {
-    co_return std::exchange(body_, std::nullopt);
-  }
-
- private:
-  net::http_head head_;
-  std::optional<std::string> body_;
-};
 
 // An API server that knows three tokens.
 class review_server final : public net::transport {
@@ -63,9 +32,8 @@ class review_server final : public net::transport {
       net::http_request request, net::exchange_options) override {
     if (down) co_return error{net::net_error::not_sent, "connection refused"};
     bodies.push_back(request.body);
-    std::unique_ptr<net::http_exchange> made =
-        std::make_unique<fixed_exchange>(fail_status != 0 ? fail_status : 201, answer(request));
-    co_return made;
+    const int status = fail_status != 0 ? fail_status : 201;
+    co_return std::make_unique<fake_exchange>(answers_json(status, answer(request)));
   }
   [[nodiscard]] const std::string& host() const override { return host_; }
   [[nodiscard]] std::size_t asked(const std::string& kind) const {
@@ -97,7 +65,7 @@ class review_server final : public net::transport {
 struct setup {
   boost::asio::io_context loop{1};
   manual_clock time;
-  skipping_timers sleeping{time};
+  manual_timers sleeping{time};
   review_server api;
   std::unique_ptr<metric_registry> metrics = make_prometheus_registry();
   kube::client client{
@@ -171,14 +139,14 @@ TEST(access_check, the_review_carries_user_groups_and_extra) {
 TEST(access_check, answers_are_remembered_for_their_time) {
   setup s;
   ASSERT_EQ(s.ask("Bearer good"), 200);
-  s.time.steady += 59s;
+  s.time.elapsed += 59s;
   ASSERT_EQ(s.ask("Bearer good"), 200);
   EXPECT_EQ(s.api.bodies.size(), 2U);
-  s.time.steady += 2s;  // the token is reviewed each minute, the right each five
+  s.time.elapsed += 2s;  // the token is reviewed each minute, the right each five
   ASSERT_EQ(s.ask("Bearer good"), 200);
   EXPECT_EQ(s.api.asked("TokenReview"), 2U);
   EXPECT_EQ(s.api.asked("SubjectAccessReview"), 1U);
-  s.time.steady += 240s;
+  s.time.elapsed += 240s;
   ASSERT_EQ(s.ask("Bearer good"), 200);
   EXPECT_EQ(s.api.asked("SubjectAccessReview"), 2U);
 }
@@ -190,9 +158,9 @@ TEST(access_check, a_denial_is_remembered_for_30_seconds) {
   ASSERT_EQ(s.ask("Bearer good", &body), 403);
   EXPECT_THAT(body, HasSubstr("u-good may not get /metrics"));
   s.api.allow = true;
-  s.time.steady += 29s;
+  s.time.elapsed += 29s;
   EXPECT_EQ(s.ask("Bearer good"), 403);
-  s.time.steady += 2s;
+  s.time.elapsed += 2s;
   EXPECT_EQ(s.ask("Bearer good"), 200);
 }
 
@@ -201,7 +169,7 @@ TEST(access_check, unknown_tokens_are_not_asked_for_again_at_once) {
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(s.ask("Bearer bad"), 401);
   EXPECT_EQ(s.api.bodies.size(), 1U);
-  s.time.steady += 11s;
+  s.time.elapsed += 11s;
   EXPECT_EQ(s.ask("Bearer bad"), 401);
   EXPECT_EQ(s.api.bodies.size(), 2U);
 }
