@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,7 +19,7 @@ namespace oarlock::controller::testing {
 
 using strings = std::vector<std::string>;
 
-/// A plugin in a lambda.
+/// A plugin in a lambda. The lanes of a `daemon::plugin_set` may plan at the same time.
 class planned final : public reconciler {
  public:
   using function = std::function<plan_output(const plan_input&)>;
@@ -32,7 +33,7 @@ class planned final : public reconciler {
   }
   function run;
   std::function<effect_output(const effect_input&)> act;
-  int plans = 0;
+  std::atomic<int> plans = 0;
 };
 
 inline std::string widget_json(const std::string& name = "w", const std::string& more = "",
