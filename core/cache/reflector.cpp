@@ -19,6 +19,18 @@ namespace oarlock::cache {
 
 using kube::kube_error;
 
+namespace {
+
+template <class F>
+std::size_t count_if(const reflector::change_parts& changes, const F& is_one) {
+  std::ptrdiff_t n = 0;
+  for (const auto& part : changes)
+    n += std::count_if(part.begin(), part.end(), is_one);
+  return static_cast<std::size_t>(n);
+}
+
+}  // namespace
+
 // One watch connection. `staged` is there until the initial events have ended.
 struct reflector::stream {
   std::unique_ptr<net::http_exchange> exchange;
@@ -358,8 +370,7 @@ result<> reflector::trust(const store::staging& staged, const std::string& versi
 }
 
 // A quorum list that is older than what was seen: a new epoch (see history_was_rewound).
-void reflector::note_rewind(const std::vector<change>& changes, const std::string& version,
-                            bool told) {
+void reflector::note_rewind(const change_parts& changes, const std::string& version, bool told) {
   const auto no_newer = [](std::string_view a, std::string_view b) {
     const auto order = compare_versions(a, b);
     return order && *order <= 0;
@@ -369,7 +380,7 @@ void reflector::note_rewind(const std::vector<change>& changes, const std::strin
     const auto& before = c.before->meta().resource_version;
     return no_newer(c.after->meta().resource_version, before) && no_newer(before, version);
   };
-  const bool older_objects = std::any_of(changes.begin(), changes.end(), grew_younger);
+  const bool older_objects = count_if(changes, grew_younger) > 0;
   const bool seen =
       history_was_rewound(ladder_.needs_quorum_list(), ladder_.is_behind(version), older_objects);
   if (seen || told) parts_.sink->on_rewound(!told);
@@ -384,9 +395,9 @@ void reflector::note_rewind(const std::vector<change>& changes, const std::strin
 }
 
 task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string version, bool told) {
-  std::vector<change> changes;
+  change_parts changes;
   for (std::size_t n = 0; n < store::shard_count; ++n) {
-    parts_.target->diff(*staged, n, changes);
+    parts_.target->diff(*staged, n, changes[n]);
     if (slice_over()) co_await yield();
   }
   parts_.target->commit(*staged);
@@ -399,19 +410,15 @@ task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string ver
   last_failure_.clear();
   parts_.sink->on_position(ladder_.position());
   parts_.sink->on_listed();
-  if (quorum) {
-    const auto redecoded = std::count_if(changes.begin(), changes.end(), is_redecoded);
-    parts_.sink->on_reread(static_cast<std::size_t>(redecoded));
-  }
+  if (quorum) parts_.sink->on_reread(count_if(changes, is_redecoded));
   set_state(reflector_state::listed);
-  for (const auto& c : changes) {
-    if (stop_.stop_requested()) co_return;
-    parts_.sink->on_change(c, sequence);
-    if (slice_over()) co_await yield();
-  }
   for (std::size_t n = 0; n < store::shard_count; ++n) {
+    for (const auto& c : std::exchange(changes[n], {})) {
+      if (stop_.stop_requested()) co_return;
+      parts_.sink->on_change(c, sequence);
+      if (slice_over()) co_await yield();
+    }
     staged->drop(n);
-    if (slice_over()) co_await yield();
   }
 }
 

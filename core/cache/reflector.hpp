@@ -63,13 +63,15 @@ inline constexpr duration parked = 30s;
 /// and its CRDs: the first wait of a kind that was served is short.
 inline constexpr duration parked_first = 2s;
 /// Decoding goes on this long before others on the loop get their turn.
-inline constexpr duration slice = 1ms;
+inline constexpr duration slice = 250us;
 inline constexpr int pages_max = 100000;
 }  // namespace reflector_limits
 
 /// Loop-bound: everything happens on the executor that run() was spawned on.
 class reflector {
  public:
+  /// By the shard of the store that they concern: none of them is too much for one slice.
+  using change_parts = std::array<std::vector<change>, store::shard_count>;
   struct parts {
     kube::client* client;
     const clock* clock_source;
@@ -111,7 +113,7 @@ class reflector {
   task<result<std::string>> read_pages(store::staging* staged, std::string version);
   task<result<>> decode_page(list_decoder& page, store::staging* staged);
   [[nodiscard]] result<> trust(const store::staging& staged, const std::string& version) const;
-  void note_rewind(const std::vector<change>& changes, const std::string& version, bool told);
+  void note_rewind(const change_parts& changes, const std::string& version, bool told);
   task<> commit(std::unique_ptr<store::staging> staged, std::string version, bool told);
   task<> recover(reflector_phase phase, error why);
   task<> wait(reflector_state state, duration how_long, const error& why);

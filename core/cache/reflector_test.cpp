@@ -597,7 +597,7 @@ TEST_F(reflector_test, lets_others_on_the_loop_have_their_turn) {
   loop.run_ready();
   loop.clock.tick_on_read(0ns);
   EXPECT_TRUE(s->view().synced());
-  EXPECT_GE(turns_before_sync, 10) << "100 objects of at least 0.1 ms, slices of 1 ms";
+  EXPECT_GE(turns_before_sync, 30) << "100 objects of at least 0.1 ms, slices of 0.25 ms";
 }
 
 }  // namespace

@@ -33,9 +33,9 @@ struct key_equal {
 
 // The low bits choose the bucket inside a shard, so the shard comes from the high ones.
 std::size_t shard_of(std::size_t hash) {
-  return static_cast<std::size_t>((static_cast<std::uint64_t>(hash) * 0x9e3779b97f4a7c15U) >> 60U);
+  return static_cast<std::size_t>((static_cast<std::uint64_t>(hash) * 0x9e3779b97f4a7c15U) >> 58U);
 }
-static_assert(shard_count == 16, "shard_of takes four bits");
+static_assert(shard_count == 64, "shard_of takes six bits");
 
 std::string owner_term(std::string_view uid) {
   return "o" + std::string(uid);
@@ -107,12 +107,21 @@ void replace(const object_ptr& element, const object_ptr& by) {
   const_cast<object_ptr&>(element) = by;
 }
 
-std::vector<change> changes_between(const object_ptr& before, const object_ptr& after) {
+void add_changes(const object_ptr& before, const object_ptr& after, bool initial,
+                 std::vector<change>& changes) {
   const bool other_uid = before && after && before->meta().uid != after->meta().uid;
   if (other_uid && !OARLOCK_MUTANT("new_uid_is_an_update")) {
-    return {{before, nullptr}, {nullptr, after}};
+    changes.push_back({before, nullptr, initial});
+    changes.push_back({nullptr, after, initial});
+  } else {
+    changes.push_back({before, after, initial});
   }
-  return {{before, after}};
+}
+
+std::vector<change> changes_between(const object_ptr& before, const object_ptr& after) {
+  std::vector<change> changes;
+  add_changes(before, after, false, changes);
+  return changes;
 }
 
 }  // namespace
@@ -344,11 +353,7 @@ void store::diff(const staging& next, std::size_t shard, std::vector<change>& ch
   for (const auto& o : new_objects) {
     const auto found = old_objects.find(o);
     const object_ptr before = found == old_objects.end() ? nullptr : *found;
-    if (before == o) continue;
-    for (auto& c : changes_between(before, o)) {
-      c.initial = true;
-      changes.push_back(std::move(c));
-    }
+    if (before != o) add_changes(before, o, true, changes);
   }
 }
 

@@ -33,7 +33,7 @@ using sorted_objects = std::set<object_ptr, by_key>;
 
 class store {
  public:
-  static constexpr std::size_t shard_count = 16;
+  static constexpr std::size_t shard_count = 64;
 
   store();
   ~store();
