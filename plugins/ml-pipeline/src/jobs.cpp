@@ -62,6 +62,7 @@ void add_mounts(core::container& c, const job_frame& frame, const run_config& ru
   } else {
     mount(c, "runs", "/ml/run", "runs/" + run.run_id, true);
     mount(c, "runs", "/ml/evaluation", root + "evaluation", unit_name != "evaluate");
+    if (unit_name == "publish") mount(c, "runs", "/ml/publish", root + "publish", false);
     if (!frame.model_claim.empty()) {
       mount(c, frame.model_claim == frame.claim ? "runs" : "models", "/ml/models",
             "models/" + frame.model_name, unit_name != "publish");

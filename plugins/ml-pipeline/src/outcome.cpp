@@ -24,6 +24,15 @@ bool runs(const core::pod& p) {
   });
 }
 
+// The end of a log, from the beginning of a character on.
+std::string tail_of(std::string_view text) {
+  if (text.size() <= tail_bytes_max) return std::string(text);
+  std::size_t from = text.size() - tail_bytes_max;
+  while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0U) == 0x80U)
+    ++from;
+  return std::string(text.substr(from));
+}
+
 // The pods of the Job, the youngest last; by name where two are of one second.
 std::vector<const core::pod*> pods_of(const job& there, const std::vector<const core::pod*>& all) {
   std::vector<const core::pod*> found;
@@ -41,11 +50,12 @@ std::vector<const core::pod*> pods_of(const job& there, const std::vector<const 
 }
 
 // What the trainer's programs write as their last word: {"ok": true, "result": {...}} or
-// {"ok": false, "message": "..."}. Anything else is the end of a log.
+// {"ok": false, "message": "...", "log": "..."}. Anything else is the end of a log.
 struct last_word {
   bool is_json = false;
   bool ok = false;
   std::string message;
+  std::string log_tail;
   json::value result;
 };
 last_word read_last_word(const std::string& text) {
@@ -57,6 +67,7 @@ last_word read_last_word(const std::string& text) {
     made.is_json = true;
     made.ok = root["ok"].boolean();
     made.message = sdk::shorten(root["message"].text(), message_bytes_max);
+    made.log_tail = tail_of(root["log"].text());
     if (root["result"].is_object()) made.result = json::copy(root["result"]);
   } catch (const json::parse_error&) {
     made.is_json = false;
@@ -101,7 +112,7 @@ void tell_end(const core::pod& p, const core::container_state_terminated& end, o
   made.exit_code = end.exit_code;
   made.pod_uid = p.metadata->uid.value_or("");
   const last_word said = read_last_word(end.message.value_or(""));
-  if (!said.is_json) made.log_tail = sdk::shorten(end.message.value_or(""), tail_bytes_max);
+  made.log_tail = said.is_json ? said.log_tail : tail_of(end.message.value_or(""));
   made.why = end.reason == "OOMKilled" ? failure_class::oom : class_of(end.exit_code);
   if (!said.message.empty()) {
     made.message = said.message;
@@ -157,21 +168,28 @@ outcome failure(const core::pod* last, const auto& condition) {
 }
 
 // What a pod that does not run waits for, in the scheduler's or the kubelet's words.
-std::string waits_for(const core::pod* p) {
-  if (p == nullptr) return "no pod was made yet";
+void tell_wait(const core::pod* p, outcome& made) {
+  made.is = outcome::state::starting;
+  made.message = "no pod was made yet";
+  if (p == nullptr) return;
+  made.message = "its container is being made";
   for (const auto& container : p->status->container_statuses) {
     const auto& waiting = *container.state->waiting;
     if (!waiting.reason || waiting.reason == "ContainerCreating" ||
         waiting.reason == "PodInitializing") {
       continue;
     }
-    return *waiting.reason + ": " + waiting.message.value_or("");
+    made.waits_for = *waiting.reason;
+    made.message =
+        sdk::shorten(*waiting.reason + ": " + waiting.message.value_or(""), message_bytes_max);
+    return;
   }
   const auto* scheduled = sdk::find_condition(p->status->conditions, "PodScheduled");
   if (scheduled != nullptr && scheduled->status == "False") {
-    return scheduled->reason.value_or("Unschedulable") + ": " + scheduled->message.value_or("");
+    made.waits_for = scheduled->reason.value_or("Unschedulable");
+    made.message =
+        sdk::shorten(made.waits_for + ": " + scheduled->message.value_or(""), message_bytes_max);
   }
-  return "its container is being made";
 }
 
 }  // namespace
@@ -202,9 +220,9 @@ outcome outcome_of(const job* there, const std::vector<const core::pod*>& pods) 
   } else if (last != nullptr && (runs(*last) || end_of(*last) != nullptr)) {
     made.is = outcome::state::running;
     made.pod_uid = last->metadata->uid.value_or("");
+    made.ends_by_unix_ms = ms_of(last->metadata->deletion_timestamp);
   } else {
-    made.is = outcome::state::starting;
-    made.message = sdk::shorten(waits_for(last), message_bytes_max);
+    tell_wait(last, made);
   }
   made.started_unix_ms = ms_of(there->status->start_time);
   return made;

@@ -36,6 +36,10 @@ struct outcome {
   std::optional<std::int32_t> exit_code;
   std::string message;
   std::string log_tail;
+  /// Of one that starts or runs: what holds it up, in a word; empty: nothing that is known.
+  std::string waits_for;
+  std::int64_t ends_by_unix_ms =
+      0;  ///< its pod was deleted and should be gone by then; 0: it was not
   json::value result;
   std::string pod_uid;
   std::int64_t started_unix_ms = 0;  ///< of the Job; 0: it was not started yet

@@ -18,7 +18,6 @@ using std::chrono::seconds;
 constexpr std::size_t history_max = 10;
 // Reports of pods are entered so often at most: each is a write of the status.
 constexpr std::int64_t reports_interval_ms = 2000;
-constexpr std::int64_t trust_goes_after_ms = 1000;
 
 // Something that is not there and that somebody else has to make.
 struct missing_thing {
@@ -64,10 +63,17 @@ class pipeline_plan {
     out_.create_once(claim_for(claim, size, spec_.storage->class_name));
   }
 
+  // Another hash of the same generation is not the user's: a new version of the plugin or its CRD
+  // knows more fields, and must not train everything anew.
+  [[nodiscard]] bool has_changed() const {
+    return status_.spec_hash != spec_hash_of(spec_) &&
+           status_.spec_generation != in_.primary().metadata->generation;
+  }
+
   void begin_if_new() {
     const bool has_run = status_.run.value_or(0) > 0;
     if (has_run && !is_final(status_.phase)) return;
-    if (has_run && (status_.spec_hash == spec_hash_of(spec_) || spec_.suspend)) return;
+    if (has_run && (!has_changed() || spec_.suspend)) return;
     record fresh;
     fresh.run = status_.run.value_or(0) + 1;
     fresh.history = status_.history;
@@ -150,7 +156,7 @@ class pipeline_plan {
     } else {
       hold(desk);
     }
-    if (!config_is_named_ && is_under_way()) keep_trusted();
+    if (is_under_way() && !is_final(status_.phase)) keep_trusted();
     for (const auto& entry : status_.units)
       keep_ended_jobs(desk, entry);
     show_progress(desk);
@@ -172,7 +178,7 @@ class pipeline_plan {
       run_ = from_config_map(*there);
       if (run_) return true;
     }
-    if (is_under_way() && status_.spec_hash != spec_hash_of(spec_)) {
+    if (is_under_way() && has_changed()) {
       fail_run(status_, "RunConfigLost", "Infrastructure",
                "expected the ConfigMap " + config_name(in_.name(), *status_.run) +
                    " of this run, found none that can be read, and the spec has changed since");
@@ -252,12 +258,12 @@ class pipeline_plan {
   // Before any Job: the Jobs mount it.
   bool keep_config() {
     out_.create_once(to_config_map(*run_, config_name(in_.name(), *status_.run)));
-    keep_trusted();
     config_is_named_ = true;
     return true;
   }
 
-  // What pods trust changes while they run. A daemon that cannot be reached, or not yet, leaves it.
+  // What pods trust changes while they run; it goes with the plan that ends the run. A daemon that
+  // cannot be reached, or not yet, leaves it.
   void keep_trusted() {
     core::config_map made;
     made.metadata->name = trust_name(in_.name());
@@ -279,10 +285,8 @@ class pipeline_plan {
                               std::int64_t{*spec_.ttl_seconds_after_finished} * 1000 -
                               in_.now_unix_ms();
     if (left <= 0 || there == nullptr) return;
-    // What its pods trusted was named once more by the plan that ended it, and goes with the next.
-    const bool has_just_ended = !is_final(before_);
-    out_.requeue_after(milliseconds(has_just_ended ? std::min(left, trust_goes_after_ms) : left));
-    if (run_ || has_just_ended) return;  // drive() has kept them
+    out_.requeue_after(milliseconds(left));
+    if (run_) return;  // drive() has kept them
     run_ = from_config_map(*there);
     if (!run_) return;
     unit_desk desk = make_desk();
@@ -307,6 +311,9 @@ class pipeline_plan {
       tell_conditions();
     }
     if (status_.phase != before_) tell_turn();
+    if (status_.spec_hash == spec_hash_of(spec_)) {
+      status_.spec_generation = in_.primary().metadata->generation;
+    }
     out_.status(status_);
   }
 
@@ -317,7 +324,7 @@ class pipeline_plan {
     if (is_under_way_now) {
       status_.reason = phase_name;
       status_.message = progress_message(status_);
-      if (status_.spec_hash != spec_hash_of(spec_)) {
+      if (has_changed()) {
         *status_.message += "; the spec has changed since, which is for the next run";
       }
     }
@@ -327,12 +334,26 @@ class pipeline_plan {
     if (is_final(status_.phase) || status_.phase == phase::pending) {
       return out_.stalled(reason, message);
     }
+    if (const unit* held = what_holds()) {
+      return out_.stalled(*held->waits_for, progress_message(status_));
+    }
     if (status_.phase == phase::suspended) {
       out_.condition("Ready", false, reason, message);
       out_.condition("Reconciling", false, reason, message);
       return out_.condition("Stalled", false, reason, message);
     }
     out_.reconciling(reason, message);
+  }
+
+  // The unit that waits for what may need a hand, where none goes on; else null.
+  [[nodiscard]] const unit* what_holds() const {
+    const unit* held = nullptr;
+    for (const auto& entry : status_.units) {
+      if (entry.state != unit_state::running) continue;
+      if (!entry.waits_for) return nullptr;
+      if (held == nullptr) held = &entry;
+    }
+    return held;
   }
 
   // Only turns are told; they show against the status that was written last.

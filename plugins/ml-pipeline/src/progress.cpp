@@ -141,7 +141,7 @@ void show_progress(unit_desk& desk) {
 std::string progress_message(const record& status) {
   for (const auto& entry : status.units) {
     if (entry.state == unit_state::running && entry.message) {
-      return entry.name + " waits to start: " + *entry.message;
+      return entry.name + (entry.waits_since ? " waits to start: " : ": ") + *entry.message;
     }
     if (entry.state == unit_state::waiting && entry.not_before) {
       return entry.name + ": " + entry.message.value_or("") + "; attempt " +

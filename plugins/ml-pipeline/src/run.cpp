@@ -20,6 +20,7 @@ void stages::go() {
 void stages::fail_by(const unit& entry) {
   fail_run(desk_.status, entry.class_.value_or("Unknown"), entry.class_.value_or("Unknown"),
            entry.name + ": " + entry.message.value_or(""));
+  if (desk_.status.failure->unit != entry.name) desk_.status.failure->log_tail.reset();
   desk_.status.failure->unit = entry.name;
   desk_.status.failure->exit_code = entry.exit_code;
 }
@@ -122,6 +123,7 @@ bool stages::pass_gates() {
 
 void stages::succeed(const std::string& message) {
   desk_.status.phase = phase::succeeded;
+  desk_.status.failure.reset();  // of trials that were allowed to fail
   desk_.status.reason = "Succeeded";
   desk_.status.message = message;
 }

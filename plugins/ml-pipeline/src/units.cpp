@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::int64_t backoff_seconds_max = 600;
+constexpr std::int64_t lost_after_ms = 60'000;
 
 sdk::timestamp now_of(const unit_desk& desk) {
   return sdk::timestamp::of_unix_ms(desk.in.now_unix_ms());
@@ -42,10 +43,26 @@ std::optional<std::int32_t>* counter_of(unit& entry, failure_class why, const ty
   }
 }
 
+// It waits for nothing any more.
+void forget_waits(unit& entry) {
+  entry.waits_since = {};
+  entry.waits_for.reset();
+}
+
 void end(unit_desk& desk, unit& entry, unit_state state) {
   entry.state = state;
   entry.finished_at = now_of(desk);
   entry.not_before = {};
+  forget_waits(entry);
+}
+
+// Of the unit that the run will have failed by: of trials the first one.
+void keep_log_tail(record& status, const unit& entry, const std::string& tail) {
+  auto& failure = *status.failure;
+  if (failure.unit && entry.name.starts_with("trial-")) return;
+  failure.unit = entry.name;
+  failure.log_tail.reset();
+  if (!tail.empty()) failure.log_tail = tail;
 }
 
 void enter_success(unit_desk& desk, unit& entry, const outcome& found) {
@@ -67,7 +84,7 @@ void enter_failure(unit_desk& desk, unit& entry, const outcome& found) {
   auto* counter = counter_of(entry, found.why, desk.run.spec, limit);
   if (counter == nullptr || counter->value_or(0) >= limit) {
     end(desk, entry, unit_state::failed);
-    if (!found.log_tail.empty()) desk.status.failure->log_tail = found.log_tail;
+    keep_log_tail(desk.status, entry, found.log_tail);
     desk.out.warning_event(std::string(name_of(found.why)),
                            entry.name + " failed: " + found.message);
     return;
@@ -80,7 +97,9 @@ void enter_failure(unit_desk& desk, unit& entry, const outcome& found) {
   entry.attempt = entry.attempt.value_or(1) + 1;
   entry.state = unit_state::waiting;
   entry.started_at = {};
+  entry.pod_uid.reset();
   forget_reports(entry);
+  forget_waits(entry);
   entry.not_before = sdk::timestamp::of_unix_ms(desk.in.now_unix_ms() + wait * 1000);
   desk.out.warning_event("Retrying", entry.name + ": " + found.message + "; attempt " +
                                          std::to_string(*entry.attempt) + " begins in " +
@@ -111,15 +130,30 @@ void set_suspended(unit_desk& desk, const job& there, bool suspended) {
   desk.out.patch_existing(there, changed);
 }
 
-// A pod that does not start is given up after a time, with what it waits for.
-bool missed_start(unit_desk& desk, const unit& entry, const outcome& found) {
-  const std::int64_t since =
-      found.started_unix_ms != 0 ? found.started_unix_ms : ms_of(entry.started_at);
-  if (since == 0) return false;
-  const std::int64_t left =
-      since + std::int64_t{*desk.run.spec.timeouts->start} * 1000 - desk.in.now_unix_ms();
+// A pod that does not start is given up after a time, with what it waits for. One whose place has
+// to be taken by another, as it was evicted, has all of that time again.
+bool missed_start(unit_desk& desk, unit& entry, const outcome& found) {
+  if (!entry.waits_since) {
+    const bool is_first = !entry.pod_uid && found.started_unix_ms != 0;
+    entry.waits_since = is_first ? sdk::timestamp::of_unix_ms(found.started_unix_ms) : now_of(desk);
+  }
+  const std::int64_t left = ms_of(entry.waits_since) +
+                            std::int64_t{*desk.run.spec.timeouts->start} * 1000 -
+                            desk.in.now_unix_ms();
   if (left > 0) desk.out.requeue_after(milliseconds(left));
   return left <= 0;
+}
+
+// A pod that was deleted is there until its node says that it has ended. A second one beside it
+// could be on the same files, so somebody has to say that the node is lost for good.
+void tell_lost_pod(unit_desk& desk, unit& entry, const outcome& found) {
+  if (found.ends_by_unix_ms == 0) return;
+  const std::int64_t left = found.ends_by_unix_ms + lost_after_ms - desk.in.now_unix_ms();
+  if (left > 0) return desk.out.requeue_after(milliseconds(left));
+  entry.waits_for = "PodLost";
+  entry.message =
+      "its pod was deleted and does not end, so its node may be lost: it goes on when the node "
+      "answers, or is deleted, or tainted with node.kubernetes.io/out-of-service";
 }
 
 // It says that it lives, and makes no step. One that says nothing may train all the same.
@@ -147,7 +181,14 @@ void go_on(unit_desk& desk, unit& entry, const outcome& found) {
   if (!entry.started_at) entry.started_at = now_of(desk);
   if (!found.pod_uid.empty()) entry.pod_uid = found.pod_uid;
   entry.message.reset();
-  if (found.is == outcome::state::starting) entry.message = found.message;
+  entry.waits_for.reset();
+  if (found.is == outcome::state::starting) {
+    entry.message = found.message;
+    if (!found.waits_for.empty()) entry.waits_for = found.waits_for;
+    return;
+  }
+  entry.waits_since = {};
+  tell_lost_pod(desk, entry, found);
 }
 
 }  // namespace
@@ -194,11 +235,14 @@ void advance(unit_desk& desk, unit& entry) {
       desk.out.create_once(wanted(desk, entry, attempt));
       entry.state = unit_state::running;
       entry.started_at = now_of(desk);
+      forget_waits(entry);
+      entry.waits_since = entry.started_at;
       break;
     case outcome::state::suspended:
       desk.out.create_once(wanted(desk, entry, attempt));
       set_suspended(desk, *there, false);
       entry.state = unit_state::running;
+      entry.waits_since = now_of(desk);
       break;
     default:
       go_on(desk, entry, found);
@@ -232,7 +276,9 @@ void suspend(unit_desk& desk, unit& entry) {
   desk.out.create_once(wanted(desk, entry, attempt));
   set_suspended(desk, *there, true);
   entry.state = unit_state::waiting;
+  entry.message.reset();
   forget_reports(entry);
+  forget_waits(entry);
 }
 
 void stop(unit_desk& desk, unit& entry) {

@@ -39,7 +39,7 @@ std::set<std::string> tests_named_after_cases() {
     names.insert("ml_pipeline." + name);
   for (const auto& name : all_of(text_of("trainer/tests/test_trainer.py"), R"(def (test_G\w+)\()"))
     names.insert(name);
-  for (const char* file : {"start.yaml", "end.yaml", "report.yaml"}) {
+  for (const char* file : {"start.yaml", "end.yaml", "finish.yaml", "report.yaml"}) {
     for (const auto& name :
          all_of(text_of(std::string("tests/cases/") + file), R"(- name: (G[0-9]+_\w+))"))
       names.insert("cases." + name);
@@ -48,8 +48,9 @@ std::set<std::string> tests_named_after_cases() {
 }
 
 TEST(failure_cases, every_test_in_the_table_exists_and_every_test_is_in_it) {
-  const auto named = all_of(text_of("tests/failure-cases.md"),
-                            "`((?:runs\\.|reports\\.|ml_pipeline\\.|test_|cases\\.)G?\\w+)`");
+  const auto named =
+      all_of(text_of("tests/failure-cases.md"),
+             "`((?:runs\\.|reports\\.|ml_pipeline\\.|test_|cases\\.)G?\\w+)`");
   const auto there = tests_named_after_cases();
   for (const auto& name : named)
     EXPECT_TRUE(there.contains(name)) << "there is no test " << name;
@@ -60,7 +61,7 @@ TEST(failure_cases, every_test_in_the_table_exists_and_every_test_is_in_it) {
 TEST(failure_cases, every_case_has_a_place) {
   const std::string table = text_of("tests/failure-cases.md");
   for (int i = 1; i <= 32; ++i) {
-    const std::regex row("\\n\\| G" + std::to_string(i) + " \\| [^|]+ \\| (`|open: )[^|]+ \\|");
+    const std::regex row("\\n\\| G" + std::to_string(i) + " \\| [^|]+ \\| (`|part two: )[^|]+ \\|");
     EXPECT_TRUE(std::regex_search(table, row)) << "G" << i << " has no place";
   }
 }

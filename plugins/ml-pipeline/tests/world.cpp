@@ -115,6 +115,9 @@ void world::erase(const std::string& resource, const std::string& name) {
 
 void world::edit(const json::value& patch) {
   kit::merge_patch(pipeline_, json::object({{"spec", patch}}));
+  const auto* generation = find(pipeline_, {"metadata", "generation"});
+  merge(pipeline_,
+        R"({"metadata":{"generation":)" + std::to_string(std::stoi(generation->text()) + 1) + "}}");
 }
 
 bool world::run(int ticks) {

@@ -1,5 +1,6 @@
-"""python3 -m oarlock_trainer prepare|train|evaluate|publish|serve"""
+"""python3 -m oarlock_trainer prepare|train|evaluate|publish|serve|results"""
 
+import collections
 import errno
 import os
 import signal
@@ -13,10 +14,15 @@ from .contract import TEMPORARY, TERMINATED, USER, Refusal, Work
 
 
 class Log:
-    """Lines on standard output, and whole on the volume, which outlives the pod."""
+    """Lines on standard output, and whole on the volume, which outlives the pod. Its end is for the
+    last word of a program that fails."""
 
     def __init__(self):
         self._file = None
+        self._last = collections.deque(maxlen=40)
+
+    def end(self):
+        return "\n".join(self._last)
 
     def also_to(self, folder, attempt):
         try:
@@ -28,6 +34,7 @@ class Log:
     def __call__(self, text):
         line = time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime()) + text
         print(line, flush=True)
+        self._last.append(line)
         if self._file is not None:
             try:
                 self._file.write(line + "\n")
@@ -41,6 +48,10 @@ def do(what, work, log, stop):
         from . import serve
 
         return serve.run(work, log)
+    if what == "results":
+        from . import results
+
+        return results.run(work, sys.stdout)
     config = work.read_config()
     if what == "prepare":
         from . import prepare
@@ -60,8 +71,10 @@ def do(what, work, log, stop):
     if what == "publish":
         from . import publish
 
+        log.also_to(work.publish, work.attempt)
         return publish.run(work, config, log)
-    raise Refusal(USER, f"expected prepare, train, evaluate, publish or serve, found {what!r}")
+    raise Refusal(USER, f"expected prepare, train, evaluate, publish, serve or results, "
+                        f"found {what!r}")
 
 
 def main(arguments, work=None):
@@ -77,19 +90,19 @@ def main(arguments, work=None):
         result = do(what, work, log, stop)
     except Refusal as e:
         log(str(e))
-        contract.say_last_word(work, False, str(e))
+        contract.say_last_word(work, False, str(e), log=log.end())
         return e.code
     except OSError as e:
         is_full = e.errno in (errno.ENOSPC, errno.EDQUOT)
         message = f"the volume is full: {e}" if is_full else f"{type(e).__name__}: {e}"
         log(message)
-        contract.say_last_word(work, False, message)
+        contract.say_last_word(work, False, message, log=log.end())
         return TEMPORARY
     except Exception as e:  # a mistake in the program or in an image that builds on it
         log(traceback.format_exc())
-        contract.say_last_word(work, False, f"{type(e).__name__}: {e}")
+        contract.say_last_word(work, False, f"{type(e).__name__}: {e}", log=log.end())
         return 1
-    if what != "serve":
+    if what not in ("serve", "results"):
         contract.say_last_word(work, True, "", result)
     return 0
 

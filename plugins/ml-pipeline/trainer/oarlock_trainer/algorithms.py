@@ -17,6 +17,8 @@ class Algorithm:
     file = "model.joblib"
     # False: only from a checkpoint that a run without a stop has passed too.
     goes_on_anywhere = True
+    curve = None  # of one that learns by steps: its losses after each, on the rows to train on and
+    # on those to validate with
 
     def __init__(self, params, seed, threads, classes):
         self.params, self.seed, self.threads, self.classes = params, seed, threads, classes
@@ -31,7 +33,9 @@ class Algorithm:
 
     def metrics(self):
         """Numbers of the last step, to look at while it trains."""
-        return {}
+        if not self.curve:
+            return {}
+        return {"train-loss": self.curve[-1][0], "validation-loss": self.curve[-1][1]}
 
     def save_state(self):
         raise NotImplementedError
@@ -108,20 +112,23 @@ class Mlp(Algorithm):
         self.model = MLPClassifier(hidden_layer_sizes=hidden, random_state=self.seed,
                                    alpha=self.params.get("alpha", 1e-4),
                                    learning_rate_init=self.params.get("learningRate", 1e-3))
+        self.curve = []
 
     def do_step(self, step):
-        self.model.partial_fit(self.scaler.transform(self.x), self.y,
-                               classes=np.arange(self.classes))
+        from sklearn.metrics import log_loss
+
+        every = np.arange(self.classes)
+        self.model.partial_fit(self.scaler.transform(self.x), self.y, classes=every)
+        guess = self.model.predict_proba(self.scaler.transform(self.x_valid))
+        self.curve.append([float(self.model.loss_),
+                           float(log_loss(self.y_valid, guess, labels=every))])
         return True
 
-    def metrics(self):
-        return {"train-loss": self.model.loss_}
-
     def save_state(self):
-        return _dump((self.scaler, self.model))
+        return _dump((self.scaler, self.model, self.curve))
 
     def load_state(self, content):
-        self.scaler, self.model = _load(content)
+        self.scaler, self.model, self.curve = _load(content)
 
     def model_bytes(self):
         return _dump({"scaler": self.scaler, "model": self.model})
@@ -162,9 +169,6 @@ class Xgboost(Algorithm):
         if not self.patience:
             return True
         return step - self._best() < self.patience
-
-    def metrics(self):
-        return {"train-loss": self.curve[-1][0], "validation-loss": self.curve[-1][1]}
 
     def _best(self):
         losses = [pair[1] for pair in self.curve]

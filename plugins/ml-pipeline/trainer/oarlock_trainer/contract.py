@@ -30,6 +30,7 @@ class Work:
         self.trial = root / "trial"
         self.run = root / "run"
         self.evaluation = root / "evaluation"
+        self.publish = root / "publish"
         self.models = root / "models"
         self.unit = environ.get("OARLOCK_UNIT", "")
         self.attempt = int(environ.get("OARLOCK_ATTEMPT", "1"))
@@ -51,10 +52,16 @@ class Work:
         return int(self.unit.removeprefix("trial-"))
 
 
-def say_last_word(work, ok, message="", result=None):
-    """Kubernetes keeps 4096 bytes: what does not fit is cut from the text, then from the result."""
+def say_last_word(work, ok, message="", result=None, log=""):
+    """Kubernetes keeps 4096 bytes: what does not fit is cut from the beginning of the log, from the
+    text, then from the result."""
     word = {"ok": ok, "message": message[:1500], "result": result or {}}
+    if log:
+        word["log"] = log[-1500:]
     text = json.dumps(word)
+    while len(text.encode()) > LAST_WORD_BYTES_MAX and word.get("log"):
+        word["log"] = word["log"][len(word["log"]) // 4 + 1:]
+        text = json.dumps(word)
     if len(text.encode()) > LAST_WORD_BYTES_MAX:
         word["message"] = message[:200]
         essential = ("metrics", "digest", "trial", "sha256", "rows", "champion")

@@ -13,7 +13,7 @@ def confusion(matrix, classes):
         out.append(f'<text x="{left - 8}" y="{top + cell * i + cell / 2 + 4}" '
                    f'text-anchor="end">{escape(name[:18])}</text>')
         out.append(f'<text x="{left + cell * i + cell / 2}" y="{top - 8}" '
-                   f'text-anchor="middle">{escape(name[:8])}</text>')
+                   f'text-anchor="middle">{escape(name[:9])}</text>')
         for j in range(size):
             share = matrix[i][j] / most
             out.append(f'<rect x="{left + cell * j}" y="{top + cell * i}" width="{cell}" '

@@ -110,7 +110,7 @@ def _finish(work, config, algorithm, dataset, params, steps, x_valid, y_valid):
     algorithms.save(work.trial / "model", config["algorithm"], algorithm, dataset, params)
     model = algorithms.Model(work.trial / "model")
     found = metrics.of(y_valid, model.probabilities(x_valid), metrics.wanted(config))
-    if getattr(algorithm, "curve", None):
+    if algorithm.curve:
         write_json(work.trial / "curve.json", {"train": [p[0] for p in algorithm.curve],
                                                "validation": [p[1] for p in algorithm.curve]})
     result = {"metrics": found, "steps": steps, "file": algorithm.file,

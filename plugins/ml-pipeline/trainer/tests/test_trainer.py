@@ -1,6 +1,9 @@
 """The trainer without a cluster: folders in a temporary directory, programs as in a pod."""
 
+import base64
+import errno
 import http.server
+import io
 import json
 import os
 import pathlib
@@ -8,16 +11,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from oarlock_trainer import __main__ as program  # noqa: E402
 from oarlock_trainer import contract, data, serve  # noqa: E402
 
 
@@ -48,10 +54,12 @@ class Pod:
         run, models = self.root / "volume" / "r-1", self.root / "models"
         links = {"data": run / "data", "heldout": run / "heldout", "trial": run / unit,
                  "run": run, "evaluation": run / "evaluation", "models": models,
+                 "publish": run / "publish",
                  "input": self.root / "input"}
         wanted = {"prepare": ["data", "heldout", "input"],
                   "evaluate": ["run", "evaluation", "models"],
-                  "publish": ["run", "evaluation", "models"]}.get(unit, ["data", "trial"])
+                  "publish": ["run", "evaluation", "models", "publish"],
+                  "results": ["run"]}.get(unit, ["data", "trial"])
         for name in wanted:
             links[name].mkdir(parents=True, exist_ok=True)
             (work / name).symlink_to(links[name])
@@ -108,6 +116,22 @@ class WholeRun(InAFolder):
         again = self.must(pod, "publish", OARLOCK_VERSION="1")
         self.assertEqual(published, again, "a publication that was done is not done again")
         self.ask(published["digest"])
+        self.look_at_results(pod)
+
+    def look_at_results(self, pod):
+        process, _ = pod.start("results")
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, out)
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(out))) as tar:
+            names = tar.getnames()
+            matrix = json.load(tar.extractfile("evaluation/confusion.json"))
+            self.assertIn(b"step 5 of 40", tar.extractfile("trial-1/log-1.txt").read())
+        self.assertEqual(sum(map(sum, matrix["matrix"])), 114, "a fifth of the rows")
+        for name in ("evaluation/confusion.svg", "evaluation/curve.json", "evaluation/curve.svg",
+                     "evaluation/evaluation.json", "trial-0/curve.json", "data/dataset.json",
+                     "data/log-1.txt", "evaluation/log-1.txt", "publish/log-1.txt"):
+            self.assertIn(name, names)
+        self.assertFalse([n for n in names if "model" in n or n.endswith((".npz", ".ckpt"))], names)
 
     def ask(self, digest):
         folder = self.root / "models/versions/1"
@@ -143,6 +167,11 @@ class WholeRun(InAFolder):
                 for unit in ("prepare", "trial-0", "evaluate"):
                     found = self.must(pod, unit)
                 self.assertGreater(found["metrics"]["accuracy"], 0.5)
+                curve = pathlib.Path(folder, "volume/r-1/evaluation/curve.json")
+                self.assertEqual(curve.exists(), algorithm == "mlp", "it alone learns by steps")
+                if curve.exists():
+                    losses = json.loads(curve.read_text())
+                    self.assertEqual([len(losses["train"]), len(losses["validation"])], [5, 5])
 
 
 class Resume(InAFolder):
@@ -279,6 +308,39 @@ class BadModels(InAFolder):
 
 
 class Contract(unittest.TestCase):
+    def test_a_program_that_fails_says_the_end_of_its_log(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pod = Pod(folder, algorithm="xgboost", trials=[{"rounds": "many"}])
+            self.assertEqual(pod.run("prepare")[0], 0)
+            code, said = pod.run("trial-0")
+            self.assertEqual(code, 1, said)
+            self.assertIn("ValueError", said["message"])
+            self.assertIn("Traceback", said["log"])
+            log = pathlib.Path(folder, "volume/r-1/trial-0/log-1.txt").read_text()
+            self.assertIn("Traceback", log, "whole on the volume")
+
+    def test_G27_a_volume_that_is_full_or_read_only_is_said_and_passes_perhaps(self):
+        full = "the volume is full"
+        for error, says in ((errno.ENOSPC, full), (errno.EDQUOT, full),
+                            (errno.EROFS, "Read-only file system")):
+            with tempfile.TemporaryDirectory() as folder:
+                work = contract.Work({"OARLOCK_LAST_WORD": folder + "/word"})
+                with mock.patch("oarlock_trainer.__main__.do",
+                                side_effect=OSError(error, os.strerror(error))):
+                    self.assertEqual(program.main(["prepare"], work), contract.TEMPORARY)
+                said = json.loads(pathlib.Path(folder, "word").read_text())
+                self.assertIn(says, said["message"])
+
+    def test_G30_the_log_gives_way_to_the_message(self):
+        with tempfile.TemporaryDirectory() as folder:
+            work = contract.Work({"OARLOCK_LAST_WORD": folder + "/word"})
+            contract.say_last_word(work, False, "\u00e4" * 500, log="\u20ac\n" * 3000 + "the end")
+            text = pathlib.Path(folder, "word").read_text()
+            self.assertLessEqual(len(text), 4096)
+            said = json.loads(text)
+            self.assertEqual(said["message"], "\u00e4" * 500)
+            self.assertTrue(said["log"].endswith("the end"), said)
+
     def test_G30_the_last_word_fits(self):
         with tempfile.TemporaryDirectory() as folder:
             work = contract.Work({"OARLOCK_LAST_WORD": folder + "/word"})
