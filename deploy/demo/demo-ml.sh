@@ -5,47 +5,32 @@
 #
 #   deploy/demo/demo-ml.sh [PRESET]     release (default): build/bin and build/plugins
 #
-# It starts a Kubernetes of its own in build/demo-ml and takes it down at its end. Needs root.
-# KEEP=1 leaves the cluster running.
+# It starts a Kubernetes of its own in build/demo-ml and takes it down at its end, whatever ends it
+# (story.sh). Needs root. KEEP=1 leaves the cluster running; make demo-down takes it down.
 set -euo pipefail
-unset KUBECONFIG
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-readonly root preset=${1:-release}
-cd "$root"
-
-readonly demo=$root/build/demo-ml
-readonly devcluster=${OARLOCK_DEVCLUSTER:-$root/build/bin/devcluster}
 readonly inbound_port=9443
-daemon_pid=''
-built=$root/build
-[[ $preset == release ]] || built=$root/build/$preset
-readonly built
+story=ml shown=trainingpipelines,models
+# shellcheck source=deploy/demo/story.sh
+source "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
-fail() {
-  printf 'demo-ml: error: %s\n' "$*" >&2
-  exit 1
-}
-step() { printf '\n== [%d s] %s\n' "$SECONDS" "$*"; }
-kc() { "$devcluster" kubectl --dir "$demo/cluster" -- --request-timeout=30s "$@"; }
-field() { kc get trainingpipeline "$1" -o "jsonpath={.status$2}"; }
-
-clean_up() {
-  local status=$?
-  if [[ $status != 0 && -e $demo/oarlockd.log ]]; then
-    kc get tp,models,jobs,pods,pvc -o wide || true
-    tail -n 20 "$demo/oarlockd.log" | cut -c 1-300
-  fi
-  [[ ${KEEP:-} != 1 ]] || exit "$status"
-  [[ -z $daemon_pid ]] || kill "$daemon_pid" 2>/dev/null || true
-  "$devcluster" down --dir "$demo/cluster" --purge >/dev/null 2>&1 || true
-  exit "$status"
+print_plan() {
+  cat <<'PLAN'
+make demo-ml will
+  1. make the trainer's image from wheels of PyPI (the first time: a download of some minutes)
+  2. start a single-node Kubernetes of its own in build/demo-ml, and oarlockd beside it
+  3. train six models of xgboost at random places of a search space, and tell how far it is
+  4. publish the best one, have it served, and check its answers
+  5. ask for curves, confusion matrix and logs of that run
+  6. run the same with a gate that nothing can meet: Rejected, and the served model is untouched
+It takes about two minutes when all is built, and 2 GiB of memory. Ctrl-C is safe at any time: all
+of it is taken down then, as at its end.
+PLAN
 }
 
 start_cluster() {
-  step "a Kubernetes with one node"
-  "$devcluster" up --dir "$demo/cluster" --level node --timeout 5m >"$demo/up.log" 2>&1 ||
-    fail "the cluster did not start: $(tail -n 3 "$demo/up.log")"
+  step "a Kubernetes with one node, and the trainer's image in it"
   plugins/ml-pipeline/trainer/image.sh "$demo/trainer.tar"
+  start_node
   "$devcluster" load-image --dir "$demo/cluster" "$demo/trainer.tar"
   kc apply -f plugins/ml-pipeline/crds -f plugins/ml-pipeline/rbac -f deploy/rbac \
     -f deploy/inbound.yaml
@@ -57,27 +42,18 @@ start_daemon() {
   local host
   step "oarlockd with the plugin ml-pipeline, which the pods that train report to"
   host=$("$devcluster" status --dir "$demo/cluster" -o json | jq -r .hostAddress)
-  "$devcluster" kubeconfig --dir "$demo/cluster" --user oarlock >"$demo/oarlock.kubeconfig"
-  "$built/bin/oarlockd" --kubeconfig "$demo/oarlock.kubeconfig" --leader-elect=false \
-    --plugin "$built/plugins/ml-pipeline" --inbound-bind-address="$host:$inbound_port" \
-    --inbound-url="https://$host:$inbound_port" --metrics-bind-address=127.0.0.1:0 \
-    --metrics-secure=false --health-probe-bind-address=127.0.0.1:0 >"$demo/oarlockd.log" 2>&1 &
-  daemon_pid=$!
+  run_daemon ml-pipeline --inbound-bind-address="$host:$inbound_port" \
+    --inbound-url="https://$host:$inbound_port"
 }
 
-# Follows a run to its end, a line for each change.
-follow() { # NAME SECONDS
-  local line='' next end=$((SECONDS + $2)) phase=''
-  until [[ $phase =~ ^(Succeeded|Failed|Rejected)$ ]]; do
-    ((SECONDS < end)) || fail "$1 did not end within $2 s: $(field "$1" .message)"
-    kill -0 "$daemon_pid" 2>/dev/null || fail "oarlockd has ended"
-    next=$(kc get trainingpipeline "$1" --no-headers | sed 's/  *[^ ]*$//')
-    [[ $next == "$line" ]] || printf '%4d s  %s\n' "$SECONDS" "$next"
-    line=$next
-    phase=$(field "$1" .phase)
-    sleep 1
-  done
-  printf '%4d s  %s: %s\n' "$SECONDS" "$phase" "$(field "$1" .message)"
+has_ended() { [[ $(field trainingpipeline "$1" .phase) =~ ^(Succeeded|Failed|Rejected)$ ]]; }
+# Follows a run to its end, and tells what came of it.
+follow_run() { # NAME SECONDS PHASE
+  follow trainingpipeline "$1" "$2" has_ended "$1"
+  local phase
+  phase=$(field trainingpipeline "$1" .phase)
+  echo "$phase: $(field trainingpipeline "$1" .message)"
+  [[ $phase == "$3" ]] || fail "expected $3"
 }
 
 ask() {
@@ -96,29 +72,38 @@ check_prediction() {
   [[ $(jq .version <<<"$answer") == 1 ]] || fail "expected an answer of version 1"
 }
 
+fetch_results() {
+  step "plugins/ml-pipeline/results.sh breast-cancer"
+  rm -rf "$demo/results"
+  KUBECTL="$devcluster kubectl --dir $demo/cluster --" \
+    plugins/ml-pipeline/results.sh breast-cancer "$demo/results" >"$demo/results.list" ||
+    fail "no results"
+  sed -n "s|$root/||; /evaluation/p" "$demo/results.list"
+  echo "and $(grep -cv /evaluation/ "$demo/results.list") more: logs, numbers, curves of each"
+  jq -e '.matrix | flatten | add > 0' "$demo/results/evaluation/confusion.json" >/dev/null ||
+    fail "expected a confusion matrix"
+}
+
 try_impossible_gate() {
   step "the same with a gate that nothing can meet"
   sed -e 's/^  name: breast-cancer$/  name: impossible/' -e 's/maxTrials: 6/maxTrials: 1/' \
     -e 's/{metric: accuracy, op: ">=", value: 0.9}/{metric: accuracy, op: ">", value: 1}/' \
     plugins/ml-pipeline/samples/trainingpipeline.yaml | kc apply -f -
-  follow impossible 600
-  [[ $(field impossible .phase) == Rejected ]] || fail "expected Rejected"
+  follow_run impossible 600 Rejected
   [[ $(ask | jq .version) == 1 ]] || fail "expected version 1 to answer still"
 }
 
 main() {
-  [[ $(id -u) == 0 ]] || fail "expected root, which a Kubernetes node needs: sudo make demo-ml"
-  [[ -x $devcluster && -x $built/bin/oarlockd ]] || fail "expected a build: make build"
-  mkdir -p "$demo"
-  trap clean_up EXIT
+  print_plan
+  begin images python
   start_cluster
   start_daemon
   step "kubectl apply: a Model and a TrainingPipeline"
   kc apply -f plugins/ml-pipeline/samples
-  follow breast-cancer 900
-  [[ $(field breast-cancer .phase) == Succeeded ]] || fail "expected Succeeded"
+  follow_run breast-cancer 900 Succeeded
   kc get tp,models,pods
   check_prediction
+  fetch_results
   try_impossible_gate
   step "done"
 }

@@ -6,28 +6,12 @@
 #   deploy/demo/demo-mysql.sh [PRESET]     release (default): build/bin and build/plugins
 #
 # It starts a Kubernetes of its own in build/demo-mysql and takes it down at its end, whatever ends
-# it. Needs root. KEEP=1 leaves the cluster running; make demo-down takes it down.
+# it (story.sh). Needs root. KEEP=1 leaves the cluster running; make demo-down takes it down.
 set -euo pipefail
-unset KUBECONFIG
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-readonly root preset=${1:-release}
-cd "$root"
-
-readonly demo=$root/build/demo-mysql
-readonly devcluster=${OARLOCK_DEVCLUSTER:-$root/build/bin/devcluster}
 readonly rows=1000
-daemon_pid=''
-built=$root/build
-[[ $preset == release ]] || built=$root/build/$preset
-readonly built
-
-fail() {
-  printf 'demo-mysql: error: %s\n' "$*" >&2
-  exit 1
-}
-step() { printf '\n== [%d s] %s\n' "$SECONDS" "$*"; }
-kc() { "$devcluster" kubectl --dir "$demo/cluster" -- --request-timeout=30s "$@"; }
-field() { kc get "$1" "$2" -o "jsonpath={.status$3}"; }
+story=mysql shown=mysqlclusters,mysqlbackups
+# shellcheck source=deploy/demo/story.sh
+source "$(dirname "${BASH_SOURCE[0]}")/story.sh"
 
 print_plan() {
   cat <<PLAN
@@ -42,24 +26,10 @@ of it is taken down then, as at its end.
 PLAN
 }
 
-clean_up() {
-  local status=$?
-  trap '' INT TERM
-  if [[ $status == 1 && -e $demo/oarlockd.log ]]; then
-    kc get mysqlclusters,mysqlbackups,pods,jobs,pvc -o wide || true
-    tail -n 20 "$demo/oarlockd.log" | cut -c 1-300
-  fi
-  [[ ${KEEP:-} != 1 ]] || exit "$status"
-  [[ -z $daemon_pid ]] || kill "$daemon_pid" 2>/dev/null || true
-  "$devcluster" down --dir "$demo/cluster" --purge >/dev/null 2>&1 || true
-  exit "$status"
-}
-
 start_cluster() {
   step "a Kubernetes with one node, and the image of MySQL in it"
   plugins/mysql-cluster/image/build.sh mysql "$demo/mysql.tar"
-  "$devcluster" up --dir "$demo/cluster" --level node --timeout 5m >"$demo/up.log" 2>&1 ||
-    fail "the cluster did not start: $(tail -n 3 "$demo/up.log")"
+  start_node
   "$devcluster" load-image --dir "$demo/cluster" "$demo/mysql.tar"
   kc apply -f plugins/mysql-cluster/crds -f plugins/mysql-cluster/rbac -f deploy/rbac
   kc wait --for=condition=Established crd/mysqlclusters.mysql.oarlock.dev \
@@ -72,29 +42,9 @@ start_daemon() {
   local kubelet
   kubelet=$("$devcluster" status --dir "$demo/cluster" -o json |
     jq '.components[] | select(.name == "kubelet") | .pid')
-  "$devcluster" kubeconfig --dir "$demo/cluster" --user oarlock >"$demo/oarlock.kubeconfig"
-  nsenter --net="/proc/$kubelet/ns/net" "$built/bin/oarlockd" \
-    --kubeconfig "$demo/oarlock.kubeconfig" --leader-elect=false \
-    --plugin "$built/plugins/mysql-cluster" --metrics-bind-address=127.0.0.1:0 \
-    --metrics-secure=false --health-probe-bind-address=127.0.0.1:0 >"$demo/oarlockd.log" 2>&1 &
-  daemon_pid=$!
+  run_daemon mysql-cluster -- nsenter --net="/proc/$kubelet/ns/net"
 }
 
-# Asks until a command succeeds, and tells each change of an object meanwhile.
-follow() { # KIND NAME SECONDS COMMAND...
-  local kind=$1 name=$2 limit=$3 end=$((SECONDS + $3)) line='' next
-  shift 3
-  until "$@"; do
-    ((SECONDS < end)) || fail "$name took longer than $limit s: $(kc get "$kind" "$name" -o \
-      'jsonpath={.status.conditions[?(@.type=="Ready")].message}')"
-    kill -0 "$daemon_pid" 2>/dev/null || fail "oarlockd has ended"
-    next=$(kc get "$kind" "$name" --no-headers | sed 's/  *[^ ]*$//')
-    [[ $next == "$line" ]] || printf '%4d s  %s\n' "$SECONDS" "$next"
-    line=$next
-    sleep 1
-  done
-  printf '%4d s  %s\n' "$SECONDS" "$(kc get "$kind" "$name" --no-headers)"
-}
 is_ready() { [[ $(field "$1" "$2" '.conditions[?(@.type=="Ready")].status') == True ]]; }
 has_other_primary() { # OLD
   local now
@@ -183,13 +133,7 @@ restore() {
 
 main() {
   print_plan
-  [[ $(id -u) == 0 ]] || fail "expected root, which a Kubernetes node needs: sudo make demo-mysql"
-  [[ -x $devcluster && -x $built/bin/oarlockd ]] || fail "expected a build: make build"
-  tools/deps.sh build node mysql >/dev/null || fail "packages are missing: tools/deps.sh mysql"
-  mkdir -p "$demo"
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
+  begin mysql
   start_cluster
   start_daemon
   step "kubectl apply: a MySQLCluster of three members"

@@ -232,11 +232,11 @@ down() {
   take_lock 120
   jobs_trap
   local folder
-  for folder in "$demo" "$demo-mysql"; do
+  for folder in "$demo" "$demo-mysql" "$demo-ml"; do
     if [[ -e $folder/cluster ]]; then need_root demo-down; fi
   done
   stop_host_daemon
-  for folder in "$demo-mysql" "$demo"; do
+  for folder in "$demo-mysql" "$demo-ml" "$demo"; do
     stop_cluster "$folder/cluster"
     remove_files "$folder"
   done
