@@ -39,6 +39,9 @@ std::set<std::string> tests_named_after_cases() {
     names.insert("ml_pipeline." + name);
   for (const auto& name : all_of(text_of("trainer/tests/test_trainer.py"), R"(def (test_G\w+)\()"))
     names.insert(name);
+  for (const auto& name :
+       all_of(text_of("../../tests/long/ml_pipeline.sh"), R"((G[0-9]\w+)\(\) \{)"))
+    names.insert("node." + name);
   for (const char* file : {"start.yaml", "end.yaml", "finish.yaml", "report.yaml"}) {
     for (const auto& name :
          all_of(text_of(std::string("tests/cases/") + file), R"(- name: (G[0-9]+_\w+))"))
@@ -50,7 +53,7 @@ std::set<std::string> tests_named_after_cases() {
 TEST(failure_cases, every_test_in_the_table_exists_and_every_test_is_in_it) {
   const auto named =
       all_of(text_of("tests/failure-cases.md"),
-             "`((?:runs\\.|reports\\.|ml_pipeline\\.|test_|cases\\.)G?\\w+)`");
+             "`((?:runs\\.|reports\\.|ml_pipeline\\.|node\\.|test_|cases\\.)G?\\w+)`");
   const auto there = tests_named_after_cases();
   for (const auto& name : named)
     EXPECT_TRUE(there.contains(name)) << "there is no test " << name;
