@@ -5,64 +5,19 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <iostream>
-#include <sstream>
 #include <thread>
 #include <vector>
 
+#include "bench/figures.hpp"
 #include "tests/support/cluster.hpp"
 
 namespace oarlock::testing {
 namespace {
 
 using namespace std::chrono_literals;
-using bench_clock = std::chrono::steady_clock;
 
 constexpr int rounds = 5;
 constexpr int crowd = 1000;
-
-struct memory {
-  double pss_mib = 0;
-  double anonymous_mib = 0;
-};
-
-memory memory_of(pid_t pid) {
-  std::ifstream rollup(fmt::format("/proc/{}/smaps_rollup", pid));
-  memory found;
-  for (std::string line; std::getline(rollup, line);) {
-    std::istringstream words(line);
-    std::string name;
-    double kib = 0;
-    words >> name >> kib;
-    if (name == "Pss:") found.pss_mib = kib / 1024;
-    if (name == "Anonymous:") found.anonymous_mib = kib / 1024;
-  }
-  return found;
-}
-
-double cpu_seconds(pid_t pid) {
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
-  std::istringstream words(text.substr(text.rfind(')') + 2));
-  std::string skip;
-  for (int i = 0; i < 11; ++i)
-    words >> skip;
-  double user = 0;
-  double system = 0;
-  words >> user >> system;
-  return (user + system) / 100;
-}
-
-// Milliseconds until `done`, looked at every millisecond.
-double until(const std::function<bool()>& done, std::chrono::seconds limit) {
-  const auto begin = bench_clock::now();
-  while (!done() && bench_clock::now() - begin < limit)
-    std::this_thread::sleep_for(1ms);
-  return std::chrono::duration<double, std::milli>(bench_clock::now() - begin).count();
-}
 
 std::string crowd_yaml() {
   std::string all;
@@ -86,12 +41,6 @@ double reconciles(const daemon& d) {
   return metric(d.metrics(), "controller_runtime_reconcile_total",
                 {"plugin=\"myapp\"", "result=\"success\""});
 }
-
-struct figure {
-  std::string name;
-  double value;
-  std::string unit;
-};
 
 void measure_start(std::vector<figure>& out) {
   std::vector<double> times;
@@ -144,20 +93,6 @@ void measure_crowd(std::vector<figure>& out) {
                  static_cast<double>(c.writes("oarlock", again).size()), ""});
 }
 
-void report(const std::vector<figure>& figures) {
-  const auto dir = std::filesystem::path(OARLOCK_SOURCE_DIR) / "build/bench";
-  std::filesystem::create_directories(dir);
-  std::ofstream json(dir / "footprint.json");
-  json << "[";
-  for (std::size_t i = 0; i < figures.size(); ++i) {
-    const auto& f = figures[i];
-    std::cout << fmt::format("{:<40} {:>10.2f} {}\n", f.name, f.value, f.unit);
-    json << fmt::format("{}{{\"name\":\"{}\",\"value\":{},\"unit\":\"{}\"}}", i == 0 ? "" : ",",
-                        f.name, f.value, f.unit);
-  }
-  json << "]\n";
-}
-
 }  // namespace
 }  // namespace oarlock::testing
 
@@ -168,5 +103,5 @@ int main() {
   measure_start(figures);
   measure_idle(figures);
   measure_crowd(figures);
-  report(figures);
+  report("footprint", figures);
 }
