@@ -47,6 +47,9 @@ INSTANTIATE_TEST_SUITE_P(
     AtApply, RefusedMySQLCluster,
     ::testing::Values(
         bad_cluster{"four", "a", ", replicas: 4", "spec.replicas must be 1, 2, 3 or 5"},
+        bad_cluster{"durability", "a", ", replicas: 2, durability: {acknowledgements: 2}",
+                    "spec.durability.acknowledgements must be less than spec.replicas"},
+        bad_cluster{"series", "a", ", version: \"8.4\"", "Oarlock runs MySQL 9"},
         bad_cluster{"memory", "a", ", resources: {memory: 100Mi}", "must be at least 384Mi"},
         bad_cluster{"server_id", "a", ", config: {server_id: \"1\"}", "must not set a key that"},
         bad_cluster{"semi_sync", "a", ", config: {rpl_semi_sync_source_enabled: \"0\"}",
@@ -72,11 +75,36 @@ TEST(MySQLCluster, KeepsWhatCannotChange) {
     EXPECT_NE(answer.exit_code, 0);
     return answer.err;
   };
-  EXPECT_THAT(refused(R"({"spec":{"storage":{"size":"2Gi"}}})"), HasSubstr("storage.size cannot"));
+  EXPECT_THAT(refused(R"({"spec":{"storage":{"size":"512Mi"}}})"), HasSubstr("do not shrink"));
   EXPECT_THAT(refused(R"({"spec":{"storage":{"className":"x"}}})"), HasSubstr("className cannot"));
   EXPECT_THAT(refused(R"({"spec":{"bootstrap":{"database":"b"}}})"), HasSubstr("bootstrap cannot"));
   c.must({"scale", "mysqlcluster", "fixed", "--replicas=5"});
   c.must({"delete", "mysqlcluster", "fixed"});
+}
+
+// What was refused by what there is, and is no longer in the way when it is taken back.
+TEST(MySQLCluster, RefusesToGoBackBehindWhatThereIs) {
+  auto& c = with_definitions();
+  c.must({"apply", "-f", "-"}, mysql_yaml("grown", ", durability: {acknowledgements: 2}"));
+  const auto patch = [&](const std::string& spec) {
+    return c.kubectl(
+        {"patch", "mysqlcluster", "grown", "--type=merge", "-p", R"({"spec":)" + spec + "}"});
+  };
+  EXPECT_THAT(c.kubectl({"scale", "mysqlcluster", "grown", "--replicas=2"}).err,
+              HasSubstr("must be less than spec.replicas"));
+  c.must({"patch", "mysqlcluster", "grown", "--subresource=status", "--type=merge", "-p",
+          R"({"status":{"version":"9.7.4-1","volumeSize":"2Gi"}})"});
+  EXPECT_EQ(patch(R"({"storage":{"size":"9Ti"}})").exit_code, 0);
+  EXPECT_THAT(patch(R"({"storage":{"size":"2047Mi"}})").err, HasSubstr("do not shrink"));
+  EXPECT_EQ(patch(R"({"storage":{"size":"2Gi"}})").exit_code, 0) << "no volume got more";
+  for (const char* version : {"9.6", "9.7.3", "9.6.9"}) {
+    EXPECT_THAT(patch(R"({"version":")" + std::string(version) + R"("})").err,
+                HasSubstr("must not be older than status.version"))
+        << version;
+  }
+  for (const char* version : {"9.8", "9.7.4", "9.10.0", "9.7"})
+    EXPECT_EQ(patch(R"({"version":")" + std::string(version) + R"("})").exit_code, 0) << version;
+  c.must({"delete", "mysqlcluster", "grown"});
 }
 
 // A backup that cannot be loaded can be taken back; once there is a primary it is history.

@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "plugins/mysql-cluster/src/settings.hpp"
 #include "tests/mysql/load.hpp"
 #include "tests/mysql/loopback_node.hpp"
 
@@ -82,6 +83,88 @@ TEST_P(mysql_losses, F1_and_F7_lose_no_acknowledged_write) {
   EXPECT_LE(oarlock::testing::metric(page, "oarlock_plugin_child_restarts_total"), 0) << page;
 }
 
+class mysql_changes : public mysql_losses {
+ protected:
+  void configure(const std::string& config) {
+    kube_->must({"patch", "mysqlcluster", "db", "-n", ns, "--type=merge", "-p",
+                 R"({"spec":{"config":)" + config + "}}"});
+  }
+  // What each server says to it.
+  std::multiset<std::string> values(const std::string& query) {
+    std::multiset<std::string> made;
+    auto to = admin_of({*kube_, ns, "db"});
+    for (const auto& pod : kube_->fields("pods", ns)) {
+      to.address = kube_->field("pod", pod, ns, ".status.podIP");
+      const auto deadline = sql_clock() + 10s;
+      made.insert(sql_session(to, deadline).value(query, deadline));
+    }
+    return made;
+  }
+  static std::multiset<std::string> all_three(const std::string& value) {
+    return {value, value, value};
+  }
+};
+
+TEST_P(mysql_changes, variables_are_set_while_servers_run) {
+  for (const auto& [key, value] : dynamic_variables()) {
+    if (key == "innodb_redo_log_capacity") continue;  // that one is asked for
+    for (const auto& found : values("SELECT @@global." + std::string(key)))
+      EXPECT_TRUE(is_same_value(found, value))
+          << key << ": expected " << value << ", has " << found;
+  }
+  const auto pods = kube_->fields("pods", ns, ".metadata.uid");
+  configure(R"({"max_connections":"200","long_query_time":"2.5"})");
+  const auto have = [&](const std::string& connections) {
+    return oarlock::testing::eventually(
+        [&] { return values("SELECT @@global.max_connections") == all_three(connections); }, 90s);
+  };
+  EXPECT_TRUE(have("200")) << daemon_->process().log();
+  EXPECT_EQ(values("SELECT @@global.long_query_time"), all_three("2.5"));
+  configure(R"({"max_connections":"many"})");
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_condition("ConfigInvalid", "SettingRefused"));
+  EXPECT_EQ(values("SELECT @@global.max_connections"), all_three("200"));
+  configure(R"({"max_connections":null})");
+  EXPECT_TRUE(have("151")) << daemon_->process().log();
+  EXPECT_EQ(kube_->fields("pods", ns, ".metadata.uid"), pods) << "no member was started anew";
+  EXPECT_THAT(load_->end(), IsEmpty());
+}
+
+// MySQL disables on a replica whatever comes by replication, and forgets what was disabled before.
+TEST_P(mysql_changes, events_go_on_after_a_failover_and_disabled_ones_stay_so) {
+  const auto first = load_->primary();
+  auto to = application_of({*kube_, ns, "db"});
+  to.address = kube_->field("pod", first, ns, ".status.podIP");
+  const auto deadline = sql_clock() + 30s;
+  sql_session app(to, deadline);
+  app.query("CREATE EVENT app.tick ON SCHEDULE EVERY 1 DAY DO DO 1", deadline);
+  app.query("CREATE EVENT app.still ON SCHEDULE EVERY 1 DAY DISABLE DO DO 1", deadline);
+  const auto is_on_record = [&] {
+    return kube_->field("mysqlcluster", "db", ns, ".status.disabledEvents[0]") == "`app`.`still`";
+  };
+  ASSERT_TRUE(oarlock::testing::eventually(is_on_record, 90s)) << daemon_->process().log();
+  lose(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(first));
+  auto admin = admin_of({*kube_, ns, "db"});
+  admin.address = kube_->field("pod", load_->primary(), ns, ".status.podIP");
+  const auto status = [&] {
+    const auto until = sql_clock() + 10s;
+    return sql_session(admin, until)
+        .value(
+            "SELECT GROUP_CONCAT(CONCAT(EVENT_NAME, ' ', STATUS, ' ', DEFINER) ORDER BY 1 DESC) "
+            "FROM information_schema.EVENTS",
+            until);
+  };
+  const std::string wanted = "tick ENABLED app@%,still DISABLED app@%";
+  EXPECT_TRUE(oarlock::testing::eventually([&] { return status() == wanted; }, 90s))
+      << status() << '\n'
+      << daemon_->process().log();
+  give_back(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+  EXPECT_THAT(load_->end(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(homes, mysql_changes, ::testing::Values("core"),
+                         [](const auto& home) { return std::string(home.param); });
 INSTANTIATE_TEST_SUITE_P(homes, mysql_losses, ::testing::Values("core", "child"),
                          [](const auto& home) { return std::string(home.param); });
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "decider.hpp"
+#include "version.hpp"
 
 namespace mysql_cluster {
 namespace {
@@ -8,6 +9,7 @@ namespace {
 // What a new primary may still have to execute while nobody can write.
 constexpr std::int64_t lag_max = 1000;
 constexpr std::int64_t retry_close_ms = 10'000;
+constexpr std::size_t disabled_events_max = 64;
 
 std::string pod_of(const std::string& request) {
   return request.substr(0, request.find('@'));
@@ -22,10 +24,55 @@ void decider::change(const member& p) {
   if (roll(p)) return;
 }
 
+// What servers take while they run, the primary last, so that a replica refuses what is wrong.
+void decider::configure() {
+  if (v_.wanted.is_configuration_refused) return;
+  const auto differs = [&](const member& m) {
+    settings made;
+    for (const auto& [key, value] : v_.wanted.variables) {
+      const auto found = m.variables.find(key);
+      if (found != m.variables.end() && !is_same_value(found->second, value)) made[key] = value;
+    }
+    return made;
+  };
+  for (const bool is_primary : {false, true}) {
+    for (const auto& m : v_.members) {
+      if (!m.reachable || is_primary == is_replica(m) || m.clone == clone_state::running) continue;
+      if (const auto what = differs(m); !what.empty()) {
+        say(action::configure, m, lines_of(what));
+        look_again(500);
+      }
+    }
+  }
+}
+
+// Events that come by replication do not run, and whether somebody had disabled them is lost there:
+// what the primary said of them last is on record.
+void decider::revive_events(const member& p) {
+  if (!v_.knows_events) return;
+  const auto& known = v_.known.disabled_events;
+  if (v_.replicated_events.empty()) {
+    d_.next.disabled_events = v_.disabled_events;
+    if (v_.disabled_events.size() > disabled_events_max) d_.next.disabled_events = {"*"};
+    return;
+  }
+  if (std::ranges::binary_search(known, "*")) {
+    return find("EventsDisabled", "NotKnownWhich",
+                std::to_string(v_.replicated_events.size()) + " events on " + p.name +
+                    " do not run since it became the primary, and more than " +
+                    std::to_string(disabled_events_max) +
+                    " were disabled by hand before; enable those that shall run with ALTER EVENT");
+  }
+  std::string what;
+  for (const auto& name : v_.replicated_events)
+    what += name + (std::ranges::binary_search(known, name) ? "=DISABLE\n" : "=ENABLE\n");
+  say(action::alter_events, p, std::move(what));
+}
+
 bool decider::resize(const member& p) {
   const int wanted = v_.wanted.size - 1;
   if (wanted >= v_.known.replicas) d_.next.leaving_to = 0;
-  if (wanted == v_.known.replicas) return false;
+  if (wanted == v_.known.replicas) return promise_less();
   if (wanted < v_.known.replicas) {
     shrink(p);
     return true;
@@ -39,6 +86,18 @@ bool decider::resize(const member& p) {
   return true;
 }
 
+// Fewer acknowledgements are on record before the primary waits for fewer; more of them arm() sees
+// to.
+bool decider::promise_less() {
+  if (v_.wanted.acks() >= v_.known.acks) return false;
+  record next = d_.next;
+  next.acks = v_.wanted.acks();
+  keep(next);
+  event(false, "DurabilityChanged",
+        "each write waits for " + std::to_string(next.acks) + " acknowledgements");
+  return true;
+}
+
 // First fewer acknowledgements on record; then those that leave acknowledge nothing more, and those
 // that stay have all that was acknowledged; then fewer replicas on record.
 void decider::shrink(const member& p) {
@@ -48,7 +107,7 @@ void decider::shrink(const member& p) {
     return;
   }
   record next = d_.next;
-  const int acks = acks_for(v_.wanted.size);
+  const int acks = v_.wanted.acks();
   if (acks < v_.known.acks) {
     next.acks = acks;
     return keep(next);
@@ -82,6 +141,27 @@ void decider::shrink(const member& p) {
   event(false, "ScaledDown", "to " + std::to_string(v_.wanted.size) + " members");
 }
 
+// Why no more members get the newest template: one that has it runs another MySQL than was asked
+// for, or an older one than the primary, whose data would not be read there.
+std::string decider::mismatch(const member& p) const {
+  for (const auto& m : v_.members) {
+    if (!m.reachable || m.outdated || m.version.empty()) continue;
+    const std::string runs = m.name + " runs MySQL " + m.version;
+    if (!v_.wanted.version.empty() && !meets_version(m.version, v_.wanted.version)) {
+      return runs + ", expected " + v_.wanted.version +
+             " as spec.version says; name an image that has it in spec.image, or take spec.version "
+             "back";
+    }
+    if (is_replica(m) && version_of(m.version) < version_of(p.version)) {
+      return runs + " and the primary " + p.version +
+             "; MySQL cannot go back to an older version: take spec.image back, or restore a "
+             "backup "
+             "into a new cluster";
+    }
+  }
+  return {};
+}
+
 const member* decider::candidate(const member& p, const std::string& wanted) const {
   const member* found = nullptr;
   for (const auto& m : v_.members) {
@@ -108,7 +188,8 @@ bool decider::switch_over(const member& p) {
     return true;
   }
   const bool others_are_new =
-      p.outdated && v_.known.replicas > 0 && v_.known.replicas == v_.wanted.size - 1 &&
+      p.outdated && mismatch(p).empty() && v_.known.replicas > 0 &&
+      v_.known.replicas == v_.wanted.size - 1 &&
       count([&](const member& m) {
         return is_replica(m) && !m.outdated && is_caught_up(p, m) && m.applier == thread_state::on;
       }) == v_.known.replicas;
@@ -153,6 +234,7 @@ void decider::hand_over(const member& p, const member& to) {
   next.primary = to.name;
   next.primary_uuid = to.server_uuid;
   next.epoch = v_.known.epoch + 1;
+  ++next.switchovers;
   next.switchover_done = v_.wanted.switchover;
   keep(next);
   event(false, "SwitchedOver",
@@ -173,8 +255,8 @@ void decider::refuse_switchover(const std::string& why) {
 // it has nothing to lose, and a mended template must reach it.
 bool decider::roll(const member& p) {
   for (const auto& m : v_.members) {
-    if (is_replica(m) && m.exists && m.outdated && !m.reachable && !m.trouble.empty() &&
-        !m.terminating) {
+    const bool fails = !m.trouble.empty() || !m.init_reason.empty();
+    if (is_replica(m) && m.exists && m.outdated && !m.reachable && fails && !m.terminating) {
       say(action::restart, m);
       return true;
     }
@@ -182,6 +264,10 @@ bool decider::roll(const member& p) {
   const int outdated = count([](const member& m) { return m.exists && m.outdated; });
   if (outdated == 0) return false;
   state(phase::updating, "Updating", std::to_string(outdated) + " pods are of an older template");
+  if (auto why = mismatch(p); !why.empty()) {
+    d_.message += "; no more of them are replaced, as " + why;
+    return true;
+  }
   const bool are_whole =
       p.writable && std::ranges::all_of(v_.members, [&](const member& m) {
         return !is_replica(m) || (is_caught_up(p, m) && m.applier == thread_state::on && m.ready);

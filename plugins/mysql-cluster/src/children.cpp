@@ -7,6 +7,7 @@
 #include "oarlock/k8s/core/v1.hpp"
 #include "oarlock/k8s/policy/v1.hpp"
 #include "pods.hpp"
+#include "settings.hpp"
 
 namespace mysql_cluster {
 
@@ -21,6 +22,7 @@ namespace {
 // preStop waits 20 s at most for the primary to move, and a server needs time to write its pages.
 constexpr std::int64_t grace_seconds = 120;
 constexpr int exporter_port = 9104;
+const std::string dynamic_begin = "# These are set while servers run, too.\n";
 
 labels labels_of(const std::string& name) {
   return {{"app.kubernetes.io/name", "mysql"}, {cluster_label, name}};
@@ -38,14 +40,70 @@ std::string hash_of(std::string_view text) {
   return made;
 }
 
-std::string config_name(const my_sql_cluster& cluster) {
-  return *cluster.metadata->name + "-config-" + hash_of(my_cnf(cluster));
-}
-
 std::int64_t mebibytes_of(const std::string& memory) {
   std::int64_t number = 0;
   std::from_chars(memory.data(), memory.data() + memory.size(), number);
   return memory.ends_with("Gi") ? number * 1024 : number;
+}
+
+// What needs a server that starts anew. What every member has a value of its own for, the image's
+// entrypoint adds.
+std::string static_cnf(const my_sql_cluster& cluster) {
+  const auto pool = mebibytes_of(*cluster.spec->resources->memory) * 35 / 100;
+  std::string made =
+      "[mysqld]\n"
+      "innodb_buffer_pool_size=" +
+      std::to_string(pool) +
+      "M\n"
+      "max_connections=151\n";
+  for (const auto& [key, value] : cluster.spec->config) {
+    if (dynamic_default(key).empty()) made += key + "=" + value + "\n";
+  }
+  return made;
+}
+
+// Another name is another template, and members that start anew.
+std::string config_name(const my_sql_cluster& cluster) {
+  return *cluster.metadata->name + "-config-" + hash_of(static_cnf(cluster));
+}
+
+settings settings_of(const my_sql_cluster& cluster) {
+  return dynamic_of({cluster.spec->config.begin(), cluster.spec->config.end()});
+}
+
+const core::config_map* config_there(const input& in) {
+  return in.owned<core::config_map>(config_name(in.primary()));
+}
+
+settings settings_there(const core::config_map& config) {
+  const auto found = config.data.find("my.cnf");
+  return found == config.data.end() ? settings() : settings_in(found->second, dynamic_begin);
+}
+
+// A new value stands in the file once all servers that answer have taken it, so that none can be
+// kept from starting by it. A file that no server has read yet has all.
+settings settled_settings(const input& in, const view& v) {
+  const settings wanted = settings_of(in.primary());
+  const auto* there = config_there(in);
+  if (there == nullptr) return wanted;
+  settings made = settings_there(*there);
+  for (const auto& [key, value] : dynamic_settings(in)) {
+    int answer = 0, have = 0;
+    for (const auto& m : v.members) {
+      const auto found = m.variables.find(key);
+      if (!m.reachable || found == m.variables.end()) continue;
+      ++answer;
+      have += is_same_value(found->second, value);
+    }
+    if (answer == 0 || have < answer) continue;
+    const auto asked = wanted.find(key);
+    if (asked == wanted.end()) {
+      made.erase(key);
+    } else {
+      made[key] = asked->second;
+    }
+  }
+  return made;
 }
 
 std::string text_or(std::string_view text, const char* otherwise) {
@@ -174,7 +232,9 @@ core::pod_spec pod_of(const my_sql_cluster& cluster) {
   apart.pod_affinity_term->topology_key = "kubernetes.io/hostname";
   made.affinity->pod_anti_affinity->preferred_during_scheduling_ignored_during_execution.push_back(
       std::move(apart));
-  made.init_containers.push_back(container_of(cluster, "init", "init"));
+  core::container init = container_of(cluster, "init", "init");
+  if (cluster.spec->version) set_env(init, "EXPECTED_VERSION", *cluster.spec->version);
+  made.init_containers.push_back(std::move(init));
   made.containers.push_back(server_of(cluster));
   const auto& exporter = cluster.spec->monitoring->exporter_image;
   if (exporter) made.containers.push_back(exporter_of(*exporter));
@@ -215,31 +275,38 @@ stateful_set members_of(const my_sql_cluster& cluster, int size, bool restores) 
 
 }  // namespace
 
-std::string my_cnf(const my_sql_cluster& cluster) {
-  const auto pool = mebibytes_of(*cluster.spec->resources->memory) * 35 / 100;
-  std::string made =
-      "[mysqld]\n"
-      "innodb_buffer_pool_size=" +
-      std::to_string(pool) +
-      "M\n"
-      "max_connections=151\n";
-  for (const auto& [key, value] : cluster.spec->config)
-    made += key + "=" + value + "\n";
+settings dynamic_settings(const input& in) {
+  settings made = settings_of(in.primary());
+  if (const auto* there = config_there(in); there != nullptr) {
+    for (const auto& [key, value] : dynamic_of(settings_there(*there)))
+      made.emplace(key, dynamic_default(key));
+  }
   return made;
 }
 
-void apply_children(const my_sql_cluster& cluster, int size, bool restores, output& out) {
+void apply_children(const input& in, const view& v, int size, bool restores, output& out) {
+  const my_sql_cluster& cluster = in.primary();
   const std::string name = *cluster.metadata->name;
   core::config_map config;
   config.metadata->name = config_name(cluster);
   config.metadata->labels = labels_of(name);
-  config.data = {{"my.cnf", my_cnf(cluster)}};
+  const settings dynamic = settled_settings(in, v);
+  config.data = {
+      {"my.cnf", static_cnf(cluster) + (dynamic.empty() ? "" : dynamic_begin + lines_of(dynamic))}};
   out.apply(config);
   out.apply(service_of(name, "-rw", "primary"));
   out.apply(service_of(name, "-ro", "replica"));
   out.apply(service_of(name, "-hl", nullptr));
   if (size > 1) out.apply(budget_of(name));
-  out.apply(members_of(cluster, size, restores), 1);
+  auto members = members_of(cluster, size, restores);
+  // The size in its template stays what it was: Kubernetes refuses another one (volumes.cpp).
+  const auto* there = in.owned<stateful_set>(name);
+  if (there != nullptr && !there->spec->volume_claim_templates.empty()) {
+    const auto& made_with = there->spec->volume_claim_templates.front();
+    members.spec->volume_claim_templates.front().spec->resources->requests =
+        made_with.spec->resources->requests;
+  }
+  out.apply(members, 1);
 }
 
 void create_secrets(const input& in, output& out) {

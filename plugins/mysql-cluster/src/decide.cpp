@@ -53,7 +53,7 @@ void decider::choose_first() {
   state(phase::creating, "WaitingForMembers", "no member answers yet");
   record next = v_.known;
   next.replicas = v_.wanted.size - 1;
-  next.acks = acks_for(v_.wanted.size);
+  next.acks = v_.wanted.acks();
   next.epoch = v_.known.epoch + 1;
   const auto has_data = [](const member& m) { return m.reachable && m.has_data(); };
   if (count(has_data) == 0) {
@@ -123,6 +123,10 @@ void decider::with_primary(const member& p) {
     next.opened = true;
     keep(next);
   }
+  if (auto& since = d_.next.failover_since_unix_ms; p.writable && since) {
+    d_.next.last_failover_s = std::max<std::int64_t>(0, v_.now_unix_ms - *since) / 1000;
+    since.reset();
+  }
   arm(p);
   tend_replicas(p);
   tell(p);
@@ -130,6 +134,10 @@ void decider::with_primary(const member& p) {
   if (!p.writable && !is_switching_ && !open_primary(p)) return;
   if (is_switching_) return;
   label(p, "primary");
+  if (p.writable) {
+    configure();
+    revive_events(p);
+  }
   if (p.writable && !v_.has_app) say(action::ensure_app, p);
 }
 
@@ -137,7 +145,7 @@ void decider::with_primary(const member& p) {
 // there are enough replicas, and on record when these have everything.
 void decider::arm(const member& p) {
   const bool has_size = v_.known.replicas >= v_.wanted.size - 1;
-  const int wanted = has_size ? acks_for(v_.wanted.size) : v_.known.acks;
+  const int wanted = has_size ? v_.wanted.acks() : v_.known.acks;
   const int have = attached(p);
   const int acks = wanted > v_.known.acks && have >= wanted ? wanted : v_.known.acks;
   const bool is_armed =
@@ -196,7 +204,14 @@ void decider::tell(const member& p) {
     state(phase::degraded, "ReplicasMissing", p.name + " is the primary; " + synced);
   }
   for (const auto& m : v_.members) {
-    if (!m.trouble.empty()) find("PodTrouble", "PodNotRunning", m.name + ": " + m.trouble);
+    if (!m.init_reason.empty()) {
+      find("PodTrouble", m.init_reason, m.init_message);
+    } else if (!m.trouble.empty()) {
+      find("PodTrouble", "PodNotRunning", m.name + ": " + m.trouble);
+    }
+  }
+  if (auto why = mismatch(p); !why.empty()) {
+    find("VersionMismatch", "WrongVersion", std::move(why));
   }
 }
 

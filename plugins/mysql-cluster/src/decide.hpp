@@ -22,6 +22,8 @@ enum class action {
   open,           ///< `member` takes writes
   close,          ///< `member` takes none
   clone,          ///< `member` becomes a copy of the server at `text`
+  alter_events,   ///< `member` gets events enabled or disabled, in lines "NAME=ENABLE"
+  configure,      ///< `member` gets the variables `text`, in lines "key=value"
   ensure_app      ///< `member`, the primary, gets the application's database and account
 };
 

@@ -51,9 +51,13 @@ class decider {
   // changes.cpp
   void change(const member& p);
   bool resize(const member& p);
+  bool promise_less();
   void shrink(const member& p);
   bool switch_over(const member& p);
   bool roll(const member& p);
+  void configure();
+  void revive_events(const member& p);
+  [[nodiscard]] std::string mismatch(const member& p) const;
   [[nodiscard]] const member* candidate(const member& p, const std::string& wanted) const;
   void hand_over(const member& p, const member& to);
   void refuse_switchover(const std::string& why);

@@ -5,6 +5,7 @@
 #include "names.hpp"
 #include "secrets.hpp"
 #include "servers.hpp"
+#include "settings.hpp"
 
 namespace mysql_cluster {
 
@@ -144,6 +145,58 @@ void clone(work& w) {
   }
 }
 
+// Without its definer an event would run as this account.
+void alter_events(work& w) {
+  const auto wanted = settings_in(w.o.text);
+  const auto rows = w.server.query(
+      std::string(
+          "SELECT EVENT_SCHEMA, EVENT_NAME, DEFINER FROM information_schema.EVENTS WHERE ") +
+          replicated_events,
+      w.deadline);
+  for (const auto& row : rows) {
+    const auto name = sql_name(row.at(0).value_or("")) + "." + sql_name(row.at(1).value_or(""));
+    const auto what = wanted.find(name);
+    const auto definer = row.at(2).value_or("");
+    const auto at = definer.rfind('@');
+    if (what == wanted.end() || at == std::string::npos) continue;
+    w.run("ALTER DEFINER=" + sql_quoted(definer.substr(0, at)) + "@" +
+          sql_quoted(definer.substr(at + 1)) + " EVENT " + name +
+          (what->second == "ENABLE" ? " ENABLE" : " DISABLE"));
+  }
+}
+
+// All or nothing, as one statement. Some servers cut a value to what they take, with a warning
+// only.
+void configure(work& w) {
+  std::string statement;
+  const auto wanted = settings_in(w.o.text);
+  for (const auto& [key, value] : wanted) {
+    if (dynamic_default(key).empty()) {
+      throw sdk::terminal_error("UnknownSetting",
+                                "expected a variable that can be set, found " + key);
+    }
+    const auto plain = plain_value(value);
+    const bool is_number = plain.find_first_not_of("0123456789.") == std::string::npos;
+    statement += (statement.empty() ? "SET GLOBAL " : ", GLOBAL ") + key + "=" +
+                 (is_number && !plain.empty() ? plain : sql_quoted(plain));
+  }
+  const auto refused = [&](const std::string& why) {
+    throw sdk::retry_error(std::string(setting_refused), w.o.member + ": " + why);
+  };
+  try {
+    w.run(statement);
+  } catch (const sql_error& e) {
+    if (e.code() == 0) throw;  // no answer, and not the server's own
+    refused(std::to_string(e.code()) + ": " + e.what());
+  }
+  for (const auto& [key, value] : wanted) {
+    const auto found = w.value("SELECT @@global." + key);
+    if (!is_same_value(found, value)) {
+      refused(key + " is " + found + " after it was set to " + value);
+    }
+  }
+}
+
 void ensure_app(work& w) {
   const std::string account = sql_quoted(w.o.owner) + "@'%'";
   w.run("CREATE USER IF NOT EXISTS " + account + " IDENTIFIED BY " + sql_quoted(w.o.app_password));
@@ -164,6 +217,8 @@ step_function function_of(std::string_view what) {
                                                                 {"open", open},
                                                                 {"close", close},
                                                                 {"clone", clone},
+                                                                {"alter-events", alter_events},
+                                                                {"configure", configure},
                                                                 {"ensure-app", ensure_app}};
   const auto found = all.find(what);
   if (found == all.end()) {
@@ -186,6 +241,7 @@ void servers::effect(const sdk::effect<my_sql_cluster>& what, std::chrono::milli
   order o;
   o.what = std::string(what.what().substr(0, what.what().find('.')));
   o.text = payload["text"].text();
+  o.member = payload["member"].text();
   o.number = static_cast<int>(payload["number"].integer());
   const auto now = sql_clock();
   // What is not over when the lease may end must be harmless beside what the next leader does.

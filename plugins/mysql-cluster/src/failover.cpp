@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "decider.hpp"
+#include "version.hpp"
 
 namespace mysql_cluster {
 namespace {
@@ -120,8 +121,10 @@ void decider::elect(const std::vector<const member*>& fenced) {
       sets += "; " + m->name + " lacks " + (all - m->all()).text();
     return block("Incomparable", "no replica has all that the replicas have" + sets);
   }
+  // An older server cannot replicate from a newer one for sure.
   const auto in_order = [](const member* m) {
-    return std::tuple{m->terminating, !m->applier_error.empty(), m->ordinal};
+    return std::tuple{m->terminating, !m->applier_error.empty(), version_of(m->version),
+                      m->ordinal};
   };
   const member* best = *std::ranges::min_element(able, {}, in_order);
   if (!best->applier_error.empty()) {
@@ -139,6 +142,9 @@ void decider::elect(const std::vector<const member*>& fenced) {
   std::erase(next.former, v_.known.primary);
   next.former.insert(std::ranges::upper_bound(next.former, v_.known.primary), v_.known.primary);
   next.epoch = v_.known.epoch + 1;
+  ++next.failovers;
+  // Where one failover follows on another, writes have been waiting since the first.
+  if (!next.failover_since_unix_ms) next.failover_since_unix_ms = next.lost_since_unix_ms;
   next.lost_since_unix_ms.reset();
   keep(next);
   event(true, "FailedOver",

@@ -14,12 +14,17 @@ measured measure(const my_sql_cluster& cluster, json::node observed) {
   made.paused = cluster.spec->paused == true;
   made.members = *cluster.spec->replicas;
   made.epoch = static_cast<double>(status.epoch.value_or(0));
+  made.failovers = status.failovers.value_or(0);
+  made.switchovers = status.switchovers.value_or(0);
+  made.last_failover_s = static_cast<double>(status.last_failover_seconds.value_or(0));
   made.errant = static_cast<int>(status.quarantined.size());
   made.failover_possible = sdk::is_condition(status.conditions, "FailoverPossible");
   const std::string primary = status.primary.value_or("");
   for (const auto member : observed["members"]) {
     if (!member["reachable"].boolean()) continue;
     ++made.answering;
+    made.lag_s =
+        std::max(made.lag_s, static_cast<double>(member["replication"]["lagMs"].integer()) / 1000);
     made.available |= member["name"].text() == primary && member["writable"].boolean();
   }
   made.healthy = made.available && status.phase.text() == "Ready";
@@ -42,6 +47,13 @@ measures::measures(const sdk::metrics& made) {
   errant_ =
       made.gauges("members_errant", "Members with transactions that no primary had", of_cluster);
   epoch_ = made.gauges("primary_epoch", "Grows with each change of the primary", of_cluster);
+  failovers_ = made.gauges("failovers", "Lost primaries that were replaced", of_cluster);
+  switchovers_ = made.gauges("switchovers", "Primaries that gave way to another one", of_cluster);
+  last_failover_ = made.gauges(
+      "last_failover_seconds",
+      "From a primary that does not answer to another one that takes writes", of_cluster);
+  lag_ = made.gauges("replica_lag_seconds",
+                     "Age of what the replica that is furthest behind executes now", of_cluster);
   effects_ = made.counters("effects_total", "What was done on servers, by outcome: done or failed",
                            {"cluster_namespace", "cluster", "effect", "outcome"});
 }
@@ -57,6 +69,10 @@ void measures::tell(std::string_view ns, std::string_view name, const measured& 
   set(synced_, what.synced);
   set(errant_, what.errant);
   set(epoch_, what.epoch);
+  set(failovers_, what.failovers);
+  set(switchovers_, what.switchovers);
+  set(last_failover_, what.last_failover_s);
+  set(lag_, what.lag_s);
 }
 
 void measures::count(std::string_view ns, std::string_view name, std::string_view effect,

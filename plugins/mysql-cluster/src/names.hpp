@@ -16,6 +16,11 @@ inline constexpr const char* restore_annotation = "mysql.oarlock.dev/restores";
 inline constexpr const char* switchover_annotation = "mysql.oarlock.dev/switchover";
 /// Of the application's account once it has its rights.
 inline constexpr const char* app_attribute = R"({"oarlock": "owner"})";
+/// Of an event that came by replication and does not run; of MySQL before 9, the second.
+inline constexpr const char* replicated_events =
+    "STATUS IN ('REPLICA_SIDE_DISABLED', 'SLAVESIDE_DISABLED')";
+/// The reason of an effect that failed because a server does not take a value.
+inline constexpr std::string_view setting_refused = "SettingRefused";
 inline constexpr int mysql_port = 3306;
 /// Of the administrative interface: open when max_connections is used up.
 inline constexpr int admin_port = 33062;

@@ -1,5 +1,6 @@
 #include <future>
 
+#include "children.hpp"
 #include "generate.hpp"
 #include "names.hpp"
 #include "oarlock/k8s/core/v1.hpp"
@@ -14,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// One short and two long rounds, and the question for the application, have to fit into the five
+// One short and two long rounds, and the questions for the primary alone, have to fit into the five
 // seconds of observe(); who does not answer the first is not asked the last.
 constexpr auto short_answer_time = 800ms;
 constexpr auto answer_time = 1300ms;
@@ -54,6 +55,13 @@ json::value ask_replication(sql_session& server, sql_time deadline, std::string&
                                    "performance_schema.replication_applier_status "
                                    "WHERE CHANNEL_NAME=''",
                                    deadline));
+  // What is being executed, and since when it is committed where it comes from.
+  made.set("lagMs", number(server.value(
+                        "SELECT MAX(TIMESTAMPDIFF(MICROSECOND, "
+                        "APPLYING_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP, NOW(6)) DIV 1000) FROM "
+                        "performance_schema.replication_applier_status_by_worker "
+                        "WHERE CHANNEL_NAME='' AND APPLYING_TRANSACTION LIKE '%:%'",
+                        deadline)));
   const auto error = server.value(
       "SELECT LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker "
       "WHERE CHANNEL_NAME='' AND LAST_ERROR_NUMBER<>0 UNION ALL SELECT LAST_ERROR_MESSAGE FROM "
@@ -82,17 +90,32 @@ json::value ask_clone(sql_session& server, sql_time deadline) {
   return made;
 }
 
+json::items ask_variables(sql_session& server, const settings& variables, sql_time deadline) {
+  std::string names;
+  for (const auto& [key, value] : variables)
+    names += (names.empty() ? "" : ",") + sql_quoted(key);
+  json::items made;
+  for (const auto& row :
+       server.query("SELECT VARIABLE_NAME, VARIABLE_VALUE FROM performance_schema.global_variables "
+                    "WHERE VARIABLE_NAME IN (" +
+                        names + ")",
+                    deadline)) {
+    made.push_back(json::object({{"name", at(row, 0)}, {"value", at(row, 1)}}));
+  }
+  return made;
+}
+
 struct asked {
   std::string name, address;
   json::value answer;
 };
 
 // Never throws: that there is no answer is one.
-json::value ask_member(const sql_target& to) {
+json::value ask_member(const sql_target& to, const settings& variables) {
   const auto deadline = sql_clock() + answer_time;
   try {
     sql_session server(to, deadline);
-    json::value said = ask(server, deadline);
+    json::value said = ask(server, variables, deadline);
     said.set("reachable", true);
     return said;
   } catch (const std::exception& e) {
@@ -100,12 +123,13 @@ json::value ask_member(const sql_target& to) {
   }
 }
 
-void ask_all(std::vector<asked*> members, const access& with) {
+void ask_all(std::vector<asked*> members, const access& with, const settings& variables) {
   std::vector<std::future<json::value>> answers;
   for (const asked* m : members) {
     answers.push_back(
         std::async(std::launch::async, ask_member,
-                   sql_target{m->address, admin_port, admin_user, with.admin_password, with.ca}));
+                   sql_target{m->address, admin_port, admin_user, with.admin_password, with.ca},
+                   std::cref(variables)));
   }
   for (std::size_t i = 0; i < members.size(); ++i)
     members[i]->answer = answers[i].get();
@@ -123,28 +147,49 @@ std::string ask_executed(const asked& primary, const access& with) {
   }
 }
 
-bool ask_app(const asked& primary, const my_sql_cluster& cluster, const access& with) {
+bool ask_app(sql_session& server, const my_sql_cluster& cluster, sql_time deadline) {
+  // The last thing that ensure-app makes.
+  return !server
+              .value(
+                  "SELECT USER FROM information_schema.USER_ATTRIBUTES WHERE HOST='%' AND USER=" +
+                      sql_quoted(*cluster.spec->bootstrap->owner) +
+                      " AND JSON_CONTAINS(ATTRIBUTE, " + sql_quoted(app_attribute) + ")",
+                  deadline)
+              .empty();
+}
+
+// Names as a statement needs them; not those that no line can hold.
+json::value ask_events(sql_session& server, sql_time deadline) {
+  json::items disabled, replicated;
+  for (const auto& row :
+       server.query(std::string("SELECT EVENT_SCHEMA, EVENT_NAME, ") + replicated_events +
+                        " FROM information_schema.EVENTS WHERE STATUS='DISABLED' OR " +
+                        replicated_events + " ORDER BY 1, 2 LIMIT 1000",
+                    deadline)) {
+    auto name = sql_name(at(row, 0)) + "." + sql_name(at(row, 1));
+    if (name.find_first_of("\n=") != std::string::npos) continue;
+    (at(row, 2) == "1" ? replicated : disabled).emplace_back(std::move(name));
+  }
+  return json::object({{"disabled", std::move(disabled)}, {"replicated", std::move(replicated)}});
+}
+
+// What only a primary that takes writes is asked; what it does not answer the next look tells.
+void ask_primary(const asked& primary, const my_sql_cluster& cluster, const access& with,
+                 json::value& made) {
   const auto deadline = sql_clock() + answer_time;
+  made.set("hasApp", true);
   try {
     sql_session server({primary.address, admin_port, admin_user, with.admin_password, with.ca},
                        deadline);
-    // The last thing that ensure-app makes.
-    return !server
-                .value(
-                    "SELECT USER FROM information_schema.USER_ATTRIBUTES WHERE HOST='%' AND "
-                    "USER=" +
-                        sql_quoted(*cluster.spec->bootstrap->owner) +
-                        " AND JSON_CONTAINS(ATTRIBUTE, " + sql_quoted(app_attribute) + ")",
-                    deadline)
-                .empty();
+    made.set("hasApp", ask_app(server, cluster, deadline));
+    made.set("events", ask_events(server, deadline));
   } catch (const sql_error&) {
-    return true;  // unknown: the next look tells
   }
 }
 
 }  // namespace
 
-json::value ask(sql_session& server, sql_time deadline) {
+json::value ask(sql_session& server, const settings& variables, sql_time deadline) {
   // The sets first: what they say is then at most older than the rest.
   const auto rows = server.query(
       "SELECT @@server_uuid, @@version, @@global.read_only, @@global.super_read_only, "
@@ -160,12 +205,15 @@ json::value ask(sql_session& server, sql_time deadline) {
       at(row, 7) == timeout_max && at(row, 8) == "1" && at(row, 9) == "AFTER_SYNC";
   std::string received;
   json::value replication = ask_replication(server, deadline, received);
+  json::items set;
+  if (!variables.empty()) set = ask_variables(server, variables, deadline);
   return json::object({{"serverUUID", at(row, 0)},
                        {"version", at(row, 1)},
                        {"writable", at(row, 2) == "0" && at(row, 3) == "0"},
                        {"executed", at(row, 4)},
                        {"purged", at(row, 5)},
                        {"received", received},
+                       {"variables", std::move(set)},
                        {"replication", std::move(replication)},
                        {"semiSync", json::object({{"source", at(row, 6) == "1"},
                                                   {"strict", is_strict},
@@ -199,8 +247,9 @@ std::optional<json::value> servers::observe(const input& in, std::chrono::millis
     (m.name == primary ? second : first).push_back(&m);
   // Under writes the primary has more than what replicas had when they were asked before it.
   const std::string before = second.empty() ? "" : ask_executed(*second.front(), with);
-  ask_all(first, with);
-  ask_all(second, with);
+  const settings variables = dynamic_settings(in);
+  ask_all(first, with, variables);
+  ask_all(second, with, variables);
   json::items all;
   for (auto& m : members) {
     json::value said = std::move(m.answer);
@@ -208,7 +257,7 @@ std::optional<json::value> servers::observe(const input& in, std::chrono::millis
     if (m.name == primary && !before.empty()) said.set("executedBefore", before);
     const auto* writable = said.find("writable");
     if (m.name == primary && writable != nullptr && *writable == json::value(true)) {
-      made.set("hasApp", ask_app(m, in.primary(), with));
+      ask_primary(m, in.primary(), with, made);
     }
     all.push_back(std::move(said));
   }

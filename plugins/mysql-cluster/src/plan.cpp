@@ -7,6 +7,7 @@
 #include "oarlock/k8s/apps/v1.hpp"
 #include "oarlock/k8s/batch/v1.hpp"
 #include "oarlock/k8s/core/v1.hpp"
+#include "volumes.hpp"
 
 namespace mysql_cluster {
 
@@ -42,6 +43,13 @@ my_sql_cluster::status_type fields_of(const record& r) {
   if (r.restored) made.restored = true;
   if (r.leaving_to != 0) made.leaving_to = r.leaving_to;
   if (r.lost_since_unix_ms) made.lost_since = sdk::timestamp::of_unix_ms(*r.lost_since_unix_ms);
+  if (r.failovers != 0) made.failovers = r.failovers;
+  if (r.switchovers != 0) made.switchovers = r.switchovers;
+  if (r.failover_since_unix_ms) {
+    made.failover_since = sdk::timestamp::of_unix_ms(*r.failover_since_unix_ms);
+  }
+  if (r.last_failover_s != 0) made.last_failover_seconds = r.last_failover_s;
+  if (!r.disabled_events.empty()) made.disabled_events = r.disabled_events;
   if (!r.switchover_done.empty()) made.switchover_done = r.switchover_done;
   made.quarantined = r.quarantined;
   return made;
@@ -75,7 +83,8 @@ void carry_out(const step& s, const input& in, const view& v, const std::vector<
 }
 
 bool concerns_replica_only(action what) {
-  return what == action::follow || what == action::clone || what == action::stop_receiver;
+  return what == action::alter_events || what == action::configure || what == action::follow ||
+         what == action::clone || what == action::stop_receiver;
 }
 
 // A replica that refuses a statement must not keep the rest from being done: its turn comes last.
@@ -139,6 +148,13 @@ void tell_status(const input& in, const view& v, const decision& d,
     if (m.name == d.next.primary && !m.version.empty()) status.version = m.version;
   }
   tell_last_backup(in, status);
+  tend_volumes(in, v, status, out);
+  if (const auto refusal = refusal_of(in); !refusal.empty()) {
+    status.config_refusal->generation = in.primary().metadata->generation;
+    status.config_refusal->message = sdk::shorten(refusal, 512);
+    out.condition("ConfigInvalid", true, std::string(setting_refused),
+                  refusal + "; my.cnf keeps what the servers have: change spec.config");
+  }
   out.status(status);
 }
 
@@ -189,6 +205,10 @@ std::string_view effect_name(action what) {
       return "close";
     case action::clone:
       return "clone";
+    case action::alter_events:
+      return "alter-events";
+    case action::configure:
+      return "configure";
     case action::ensure_app:
       return "ensure-app";
     default:
@@ -217,7 +237,7 @@ void plan(const input& in, output& out) {
     }
   }
   const int first = d.restores ? 1 : v.wanted.size;
-  apply_children(cluster, v.known.primary.empty() ? first : v.known.replicas + 1, d.restores, out);
+  apply_children(in, v, v.known.primary.empty() ? first : v.known.replicas + 1, d.restores, out);
   for (const step* s : last)
     carry_out(*s, in, v, pods, out);
   tell_status(in, v, d, pods, out);

@@ -16,6 +16,10 @@ void plan(const input& in, output& out);
 /// What decide() looks at. Reads the observation as observe.hpp writes it.
 [[nodiscard]] view view_of(const input& in);
 
+/// What a server said that did not take a setting; empty: none, or the configuration was changed
+/// since.
+[[nodiscard]] std::string refusal_of(const input& in);
+
 /// What effect() is called for an action; empty for those that Kubernetes does.
 [[nodiscard]] std::string_view effect_name(action what);
 

@@ -33,7 +33,7 @@ void decider::restore_first() {
   next.primary = first->name;
   next.primary_uuid = first->server_uuid;
   next.replicas = v_.wanted.size - 1;
-  next.acks = acks_for(v_.wanted.size);
+  next.acks = v_.wanted.acks();
   next.epoch = v_.known.epoch + 1;
   next.opened = true;  // what is in the backup may not be lost
   keep(next);

@@ -40,14 +40,16 @@ class servers {
   measures measures_;
 };
 
-/// What one server says, as view_of() reads it. Throws sql_error.
-[[nodiscard]] oarlock::sdk::json::value ask(sql_session& server, sql_time deadline);
+/// What one server says, as view_of() reads it; its values of `variables`, too. Throws sql_error.
+[[nodiscard]] oarlock::sdk::json::value ask(sql_session& server, const settings& variables,
+                                            sql_time deadline);
 
 /// Does the effect `name` of names.hpp on `server`. Throws sql_error and retry_error.
 struct order {
   std::string what;  ///< as effect_name() says
   std::string text;
   int number = 0;
+  std::string member;                         ///< the pod, for messages
   std::string database, owner, app_password;  ///< of ensure-app
 };
 void carry_out(const order& o, const sql_target& server, const access& with, sql_time deadline);

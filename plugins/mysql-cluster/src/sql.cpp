@@ -138,4 +138,11 @@ std::string sql_quoted(std::string_view text) {
   return made + "'";
 }
 
+std::string sql_name(std::string_view name) {
+  std::string made = "`";
+  for (const char c : name)
+    made += c == '`' ? "``" : std::string(1, c);
+  return made + "`";
+}
+
 }  // namespace mysql_cluster

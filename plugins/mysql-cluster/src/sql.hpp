@@ -62,5 +62,7 @@ class sql_session {
 
 /// The text in quotes, for a statement.
 [[nodiscard]] std::string sql_quoted(std::string_view text);
+/// The name in backquotes.
+[[nodiscard]] std::string sql_name(std::string_view name);
 
 }  // namespace mysql_cluster

@@ -1,6 +1,7 @@
 // The view of a decision, from objects and from what observe() has answered.
 #include <algorithm>
 
+#include "children.hpp"
 #include "names.hpp"
 #include "oarlock/k8s/apps/v1.hpp"
 #include "oarlock/k8s/core/v1.hpp"
@@ -61,11 +62,25 @@ void read_server(json::node said, member& m) {
   m.source_on = semisync["source"].boolean();
   m.waits_for = static_cast<int>(semisync["waitsFor"].integer());
   m.acknowledges = semisync["replica"].boolean();
+  for (const auto one : said["variables"])
+    m.variables[std::string(one["name"].text())] = one["value"].text();
   const auto clone = said["clone"];
   m.clone = clone_of(clone);
   m.clone_percent = static_cast<int>(clone["percent"].integer());
   m.clone_ended_ms_ago = clone["endedMsAgo"].integer();
   m.clone_error = sdk::shorten(std::string(clone["error"].text()), text_bytes_max);
+}
+
+// The end of what a program said last, which is where the reason is.
+std::string last_words(std::string_view said) {
+  constexpr std::size_t bytes_max = 256;
+  while (!said.empty() && said.back() == '\n')
+    said.remove_suffix(1);
+  if (said.size() > bytes_max) {
+    said.remove_prefix(said.size() - bytes_max);
+    said.remove_prefix(std::min(said.find('\n') + 1, said.size()));
+  }
+  return said.empty() ? "" : ": " + std::string(said);
 }
 
 std::string trouble_of(const pod& p) {
@@ -74,7 +89,8 @@ std::string trouble_of(const pod& p) {
       const auto& waiting = *c.state->waiting;
       const std::string reason = waiting.reason.value_or("");
       if (reason.empty() || reason == "PodInitializing" || reason == "ContainerCreating") continue;
-      return sdk::shorten(c.name + ": " + reason + ": " + waiting.message.value_or(""),
+      return sdk::shorten(c.name + ": " + reason + ": " + waiting.message.value_or("") +
+                              last_words(c.last_state->terminated->message.value_or("")),
                           text_bytes_max);
     }
   }
@@ -141,7 +157,13 @@ record record_of(const my_sql_cluster& cluster) {
   made.restored = status.restored.value_or(false);
   made.leaving_to = status.leaving_to.value_or(0);
   made.lost_since_unix_ms = status.lost_since.unix_ms();
+  made.failovers = status.failovers.value_or(0);
+  made.switchovers = status.switchovers.value_or(0);
+  made.failover_since_unix_ms = status.failover_since.unix_ms();
+  made.last_failover_s = status.last_failover_seconds.value_or(0);
   made.switchover_done = status.switchover_done.value_or("");
+  made.disabled_events = status.disabled_events;
+  std::ranges::sort(made.disabled_events);
   made.quarantined = status.quarantined;
   std::ranges::sort(made.quarantined);
   return made;
@@ -150,6 +172,8 @@ record record_of(const my_sql_cluster& cluster) {
 wishes wishes_of(const my_sql_cluster& cluster) {
   wishes made;
   made.size = *cluster.spec->replicas;
+  made.acknowledgements = cluster.spec->durability->acknowledgements.value_or(0);
+  made.version = cluster.spec->version.value_or("");
   made.automatic_failover = cluster.spec->failover->policy.text() != "Manual";
   made.discards_unacknowledged = cluster.spec->failover->unacknowledged.text() == "Discard";
   made.failover_delay_ms = std::int64_t{*cluster.spec->failover->delay_seconds} * 1000;
@@ -163,14 +187,31 @@ wishes wishes_of(const my_sql_cluster& cluster) {
 
 }  // namespace
 
+std::string refusal_of(const input& in) {
+  const auto& before = *in.primary().status->config_refusal;
+  if (const auto failed = in.last_failure(); failed && failed->reason == setting_refused &&
+                                             failed->step.starts_with("effect configure.")) {
+    return std::string(failed->message);
+  }
+  return before.generation == in.primary().metadata->generation ? before.message.value_or("") : "";
+}
+
 view view_of(const input& in) {
   view v;
   v.name = in.name();
   v.wanted = wishes_of(in.primary());
+  v.wanted.variables = dynamic_settings(in);
+  v.wanted.is_configuration_refused = !refusal_of(in).empty();
   v.known = record_of(in.primary());
   v.now_unix_ms = in.now_unix_ms();
   const auto observed = in.observation();
   v.has_app = observed["hasApp"].boolean();
+  v.knows_events = observed["events"].is_object();
+  for (const auto name : observed["events"]["disabled"])
+    v.disabled_events.emplace_back(name.text());
+  for (const auto name : observed["events"]["replicated"])
+    v.replicated_events.emplace_back(name.text());
+  std::ranges::sort(v.disabled_events);
   const auto failure = in.last_failure();
   v.close_failed = failure && failure->step.starts_with("effect close.");
   const int on_record = v.known.primary.empty() ? v.wanted.size : v.known.replicas + 1;

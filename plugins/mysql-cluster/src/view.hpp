@@ -1,5 +1,6 @@
 #pragma once
 // What a decision looks at: wishes, what is on record, and what is. Plain values, no Kubernetes.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "gtid.hpp"
+#include "settings.hpp"
 
 namespace mysql_cluster {
 
@@ -49,6 +51,8 @@ struct member {
   int waits_for = 0;          ///< acknowledgements for each commit
   bool acknowledges = false;  ///< semi-sync replica
 
+  settings variables;  ///< of those that the configuration has, or had, and that can be set
+
   clone_state clone = clone_state::none;
   int clone_percent = 0;
   std::int64_t clone_ended_ms_ago = 0;
@@ -75,20 +79,42 @@ struct record {
   bool restored = false;
   int leaving_to = 0;  ///< the size for which those that leave were seen fenced; 0: none
   std::optional<std::int64_t> lost_since_unix_ms;
-  std::string switchover_done;           ///< the request that was carried out or refused last
+  int failovers = 0, switchovers = 0;
+  /// Since when the former primary did not answer, while the new one takes no writes yet.
+  std::optional<std::int64_t> failover_since_unix_ms;
+  std::int64_t last_failover_s =
+      0;                        ///< from there to the first look at a primary that takes writes
+  std::string switchover_done;  ///< the request that was carried out or refused last
+  /// Events that somebody has disabled, as they were last seen on the primary; sorted. One "*": too
+  /// many to keep.
+  std::vector<std::string> disabled_events;
   std::vector<std::string> quarantined;  ///< have transactions that a primary never had; sorted
 
   bool operator==(const record&) const = default;
 };
 
+/// How many acknowledgements each commit waits for in a cluster of this size.
+[[nodiscard]] constexpr int acks_for(int size) {
+  return size / 2;
+}
+
 struct wishes {
   int size = 1;
+  int acknowledgements = 0;  ///< of each commit; 0: as many as the size says
+  std::string version;       ///< that the members are to run, "9.7" or "9.7.4"; empty: any
   bool automatic_failover = true;
   std::int64_t failover_delay_ms = 10'000;
   /// A former primary loses what it alone has and told no client to be done.
   bool discards_unacknowledged = false;
-  std::string backup;      ///< that the cluster begins with; empty: it begins empty
+  std::string backup;  ///< that the cluster begins with; empty: it begins empty
+  /// Variables that are set while servers run; of those that are no longer asked for, the default.
+  settings variables;
+  bool is_configuration_refused = false;  ///< a server did not take a value; until it is changed
   std::string switchover;  ///< the request: a pod's name, and whatever makes it differ after "@"
+
+  [[nodiscard]] int acks() const {
+    return acknowledgements == 0 ? acks_for(size) : std::min(acknowledgements, size - 1);
+  }
 };
 
 struct view {
@@ -96,8 +122,12 @@ struct view {
   wishes wanted;
   record known;
   std::vector<member> members;  ///< by ordinal: those on record, and pods beyond
-  bool has_app = false;         ///< the application's account is there, as the primary says
-  bool close_failed = false;    ///< the last attempt to close the primary did not succeed
+  /// Of the primary, sorted: events that somebody has disabled, and those that do not run because
+  /// they came by replication.
+  std::vector<std::string> disabled_events, replicated_events;
+  bool knows_events = false;  ///< it has answered that
+  bool has_app = false;       ///< the application's account is there, as the primary says
+  bool close_failed = false;  ///< the last attempt to close the primary did not succeed
   std::int64_t now_unix_ms = 0;
 
   [[nodiscard]] const member* find(std::string_view pod) const {
@@ -107,10 +137,5 @@ struct view {
     return nullptr;
   }
 };
-
-/// How many acknowledgements each commit waits for in a cluster of this size.
-[[nodiscard]] constexpr int acks_for(int size) {
-  return size / 2;
-}
 
 }  // namespace mysql_cluster

@@ -59,8 +59,11 @@ TEST(mysql_faults, F1_the_primary_is_killed) {
       m.crash(old);
       m.run(10);
       EXPECT_NE(m.primary(), old);
+      EXPECT_EQ(m.known.failovers, 1);
       m.restart(old);
       m.settle();
+      EXPECT_FALSE(m.known.failover_since_unix_ms);
+      EXPECT_LE(m.known.last_failover_s, 20) << "of two members, the new one waits for the old";
     });
   }
 }
@@ -390,6 +393,42 @@ TEST(mysql_faults, a_switchover_is_carried_out_once) {
     const auto epoch = m.known.epoch;
     m.run(10);
     EXPECT_EQ(m.known.epoch, epoch);
+    EXPECT_EQ(m.known.switchovers, 1);
+    EXPECT_EQ(m.known.failovers, 0);
+  });
+}
+
+TEST(mysql_faults, more_and_fewer_acknowledgements_are_asked_for) {
+  for (const int size : {3, 5}) {
+    with_every_death(size, [size](model& m) {
+      m.settle();
+      m.wanted.acknowledgements = size - 1;
+      m.settle();
+      EXPECT_EQ(m.at(m.primary()).waits_for, size - 1);
+      m.crash(m.primary());
+      m.settle();
+      m.wanted.acknowledgements = 1;
+      m.settle();
+      m.run(3);  // on record first, then on the server
+      EXPECT_EQ(m.at(m.primary()).waits_for, 1);
+    });
+  }
+}
+
+// With all replicas in each write, any one of them has everything.
+TEST(mysql_faults, with_all_acknowledgements_one_replica_suffices) {
+  with_every_death(3, [](model& m) {
+    m.wanted.acknowledgements = 2;
+    m.settle();
+    m.restarts_by_itself = false;
+    const int old = m.primary();
+    m.crash(old);
+    m.crash((old + 1) % 3);
+    m.run(10);
+    EXPECT_EQ(m.primary(), (old + 2) % 3);
+    m.restart(old);
+    m.restart((old + 1) % 3);
+    m.settle();
   });
 }
 
@@ -583,7 +622,7 @@ class chance {
 void do_harm(model& m, chance& any) {
   const int size = std::min(m.known.replicas + 1, m.servers_ever());
   const int one = any.below(size);
-  switch (any.below(11)) {
+  switch (any.below(12)) {
     case 0:
       return m.crash(one);
     case 1:
@@ -610,6 +649,9 @@ void do_harm(model& m, chance& any) {
       ++m.template_generation;
       return;
     case 9:
+      m.wanted.acknowledgements = any.below(4);
+      return;
+    case 10:
       m.steps_left = any.below(6);
       m.dies_after_step = any.below(2) == 0;
       return;

@@ -40,7 +40,8 @@ std::string cluster_json(const std::string& spec, const std::string& status) {
 }
 
 constexpr const char* in_order =
-    R"("phase":"Ready","primary":"db-0","epoch":4,"synced":"2/2","quarantined":[],)"
+    R"("phase":"Ready","primary":"db-0","epoch":4,"failovers":2,"switchovers":1,)"
+    R"("lastFailoverSeconds":7,"synced":"2/2","quarantined":[],)"
     R"("conditions":[{"type":"FailoverPossible","status":"True","reason":"Quorum",)"
     R"("lastTransitionTime":"2026-03-01T12:00:00Z"}])";
 
@@ -53,7 +54,9 @@ TEST(mysql_measures, say_of_a_cluster_in_order_that_it_is) {
   const measured is =
       measure_of(cluster_json("", in_order),
                  R"({"members":[{"name":"db-0","reachable":true,"writable":true},)"
-                 R"({"name":"db-1","reachable":true},{"name":"db-2","reachable":true}]})");
+                 R"({"name":"db-1","reachable":true,"replication":{"lagMs":2500}},)"
+                 R"({"name":"db-2","reachable":true,"replication":{"lagMs":10}},)"
+                 R"({"name":"db-9","reachable":false,"replication":{"lagMs":99000}}]})");
   EXPECT_TRUE(is == (measured{.available = true,
                               .healthy = true,
                               .failover_possible = true,
@@ -62,7 +65,11 @@ TEST(mysql_measures, say_of_a_cluster_in_order_that_it_is) {
                               .answering = 3,
                               .synced = 2,
                               .errant = 0,
-                              .epoch = 4}));
+                              .epoch = 4,
+                              .failovers = 2,
+                              .switchovers = 1,
+                              .last_failover_s = 7,
+                              .lag_s = 2.5}));
 }
 
 TEST(mysql_measures, count_on_nothing_but_the_primary_on_record) {
@@ -118,6 +125,9 @@ TEST(mysql_measures, are_told_by_each_look_and_each_effect) {
   EXPECT_EQ(told.at("members{shop,db}"), 3);
   EXPECT_EQ(told.at("replicas_synced{shop,db}"), 2);
   EXPECT_EQ(told.at("primary_epoch{shop,db}"), 4);
+  EXPECT_EQ(told.at("failovers{shop,db}"), 2);
+  EXPECT_EQ(told.at("last_failover_seconds{shop,db}"), 7);
+  EXPECT_EQ(told.at("replica_lag_seconds{shop,db}"), 0);
   EXPECT_EQ(told.at("effects_total{shop,db,open,failed}"), 1);
 }
 

@@ -393,7 +393,7 @@ bool model::is_whole() const {
   if (primary() < 0 || !has_app_) return false;
   const auto p = servers_.find(primary());
   if (p == servers_.end() || !p->second.writable || p->second.role != "primary") return false;
-  if (known.replicas != wanted.size - 1 || known.acks != acks_for(wanted.size)) return false;
+  if (known.replicas != wanted.size - 1 || known.acks != wanted.acks()) return false;
   for (const auto& [ordinal, s] : servers_) {
     if (!s.exists || ordinal == primary()) continue;
     if (!s.is_up || s.source != known.primary || !s.receiver_on || s.role != "replica" ||
