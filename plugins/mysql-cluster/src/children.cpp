@@ -46,16 +46,29 @@ std::int64_t mebibytes_of(const std::string& memory) {
   return memory.ends_with("Gi") ? number * 1024 : number;
 }
 
+// MySQL keeps 190 MiB for statistics of thousands of statements and for a log that it writes out
+// once a second anyway. Below a gigabyte that is what a clone would need.
+constexpr std::int64_t small_mebibytes = 1024;
+constexpr const char* small_cnf =
+    "innodb_log_buffer_size=16M\n"
+    "performance_schema_digests_size=1000\n"
+    "performance_schema_error_size=0\n"
+    "performance_schema_events_stages_history_long_size=100\n"
+    "performance_schema_events_statements_history_long_size=100\n"
+    "performance_schema_events_transactions_history_long_size=100\n"
+    "performance_schema_events_waits_history_long_size=100\n";
+
 // What needs a server that starts anew. What every member has a value of its own for, the image's
 // entrypoint adds.
 std::string static_cnf(const my_sql_cluster& cluster) {
-  const auto pool = mebibytes_of(*cluster.spec->resources->memory) * 35 / 100;
+  const auto memory = mebibytes_of(*cluster.spec->resources->memory);
   std::string made =
       "[mysqld]\n"
       "innodb_buffer_pool_size=" +
-      std::to_string(pool) +
+      std::to_string(memory * 35 / 100) +
       "M\n"
       "max_connections=151\n";
+  if (memory < small_mebibytes) made += small_cnf;
   for (const auto& [key, value] : cluster.spec->config) {
     if (dynamic_default(key).empty()) made += key + "=" + value + "\n";
   }
