@@ -208,7 +208,7 @@ TEST_F(informer_cache_test, answers_by_owner_and_label) {
   EXPECT_EQ(s->view().list("ns").size(), 2U);
   ASSERT_NE(s->view().get({"ns", "a"}), nullptr);
   EXPECT_EQ(s->view().get({"ns", "a"})->json(),
-            R"({"apiVersion":"example.com/v1","kind":"Widget","metadata":{"namespace":"ns",)"
+            R"({"kind":"Widget","apiVersion":"example.com/v1","metadata":{"namespace":"ns",)"
             R"("name":"a","uid":"u-a","resourceVersion":"1","labels":{"app":"web"}}})");
   EXPECT_GT(s->view().object_bytes(), 0U);
   EXPECT_EQ(s->view().what().resource, widgets);
