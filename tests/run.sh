@@ -437,7 +437,7 @@ run_long() {
     return
   fi
   build mysql || true # a row of its own; what needs it says so
-  if build devcluster release; then
+  if build devcluster fetch release; then
     gtest_suite long/release build/release/tests/long "$integration_seconds" 1
     command_test long/node ml-pipeline "$e2e_seconds" tests/long/ml_pipeline.sh
     crds long/types build/bin/oarlock long 3600

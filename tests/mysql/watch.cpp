@@ -69,8 +69,10 @@ record record_of(const watched& w) {
   return made;
 }
 
+// A server that clones is read_only and not super_read_only: the operator's account may write there,
+// an application's may not.
 constexpr const char* question =
-    "SELECT @@server_uuid, NOT @@global.super_read_only, @@global.gtid_executed, "
+    "SELECT @@server_uuid, NOT @@global.read_only, @@global.gtid_executed, "
     "@@global.gtid_purged, @@global.rpl_semi_sync_source_enabled, "
     "@@global.rpl_semi_sync_source_wait_for_replica_count, "
     "(SELECT VARIABLE_VALUE FROM performance_schema.global_status "
