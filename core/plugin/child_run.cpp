@@ -133,7 +133,7 @@ void child_run::note(std::string_view packet) {
   }
   if (++records_ > records_max) return;
   if (said->log) return write_log(*said->log, *parts_.host);
-  log_warn("plugin calls a plan table outside of its plan",
+  log_warn("plugin calls a slot outside of its call or on another thread",
            {{"plugin", plugin_}, {"call", said->slot}});
 }
 

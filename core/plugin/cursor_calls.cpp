@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "core/plugin/stray_call.hpp"
+
 namespace oarlock::plugin {
 
 namespace {
@@ -15,8 +17,12 @@ bool take(oarlock_str_view lent, std::string& out) {
 }
 
 template <class Work>
-oarlock_status asked(oarlock_host_ctx* ctx, Work work) noexcept {
-  if (ctx == nullptr || current == nullptr) return OARLOCK_INVALID;
+oarlock_status asked(oarlock_host_ctx* ctx, stray_slot slot, Work work) noexcept {
+  if (ctx == nullptr) return OARLOCK_INVALID;
+  if (current == nullptr) {
+    tell_stray_call(slot, ctx);
+    return OARLOCK_INVALID;
+  }
   try {
     return work(*current);
   } catch (...) {
@@ -28,7 +34,7 @@ extern "C" {
 
 static oarlock_status cursor_open(oarlock_host_ctx* ctx, const oarlock_query_view* view,
                                   std::uint64_t* out) {
-  return asked(ctx, [&](cursor_source& from) -> oarlock_status {
+  return asked(ctx, stray_slot::cache_open, [&](cursor_source& from) -> oarlock_status {
     cursor_query what;
     const bool is_right =
         view != nullptr && out != nullptr &&
@@ -41,7 +47,7 @@ static oarlock_status cursor_open(oarlock_host_ctx* ctx, const oarlock_query_vie
 
 static oarlock_status cursor_next(oarlock_host_ctx* ctx, std::uint64_t cursor,
                                   oarlock_object_view* out) {
-  return asked(ctx, [&](cursor_source& from) -> oarlock_status {
+  return asked(ctx, stray_slot::cache_next, [&](cursor_source& from) -> oarlock_status {
     if (out == nullptr || !OARLOCK_HAS_FIELD(out, oarlock_object_view, bytes)) {
       return OARLOCK_INVALID;
     }
@@ -55,7 +61,8 @@ static oarlock_status cursor_next(oarlock_host_ctx* ctx, std::uint64_t cursor,
 }
 
 static oarlock_status cursor_close(oarlock_host_ctx* ctx, std::uint64_t cursor) {
-  return asked(ctx, [&](cursor_source& from) -> oarlock_status { return from.close(cursor); });
+  return asked(ctx, stray_slot::cache_close,
+               [&](cursor_source& from) -> oarlock_status { return from.close(cursor); });
 }
 
 }  // extern "C"

@@ -32,7 +32,8 @@ class effect_words final : public receiver {
       if (ctx == nullptr) return OARLOCK_INVALID;
       auto& self = *reinterpret_cast<effect_words*>(ctx);
       try {
-        return self.takes_calls() ? self.take(reason, message) : OARLOCK_INVALID;
+        return self.takes_call(stray_slot::effect_fail) ? self.take(reason, message)
+                                                        : OARLOCK_INVALID;
       } catch (...) {
         return OARLOCK_LIMIT;  // out of memory
       }

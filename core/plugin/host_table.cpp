@@ -279,6 +279,10 @@ void host_table::during_call(oarlock_host_ctx* ctx, const char* name,
   log_warn("plugin calls its host after destroy()", {{"plugin", lent_to.plugin}, {"call", name}});
 }
 
+std::string_view host_table::lent_to(const oarlock_host_ctx* ctx) {
+  return reinterpret_cast<const lent*>(ctx)->plugin;
+}
+
 const std::vector<std::string_view>& host_table::extensions() {
   static const std::vector<std::string_view> ids = {
       OARLOCK_EXT_LOG,   OARLOCK_EXT_EVENT_SOURCE, OARLOCK_EXT_READ, OARLOCK_EXT_METRICS,

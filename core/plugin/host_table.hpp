@@ -40,6 +40,8 @@ class host_table {
   /// for one that is gone: the log says that the plugin called `name`.
   static void during_call(oarlock_host_ctx* ctx, const char* name,
                           const std::function<void(const host_table&)>& work);
+  /// The plugin that `ctx` was lent to, also when it is gone.
+  [[nodiscard]] static std::string_view lent_to(const oarlock_host_ctx* ctx);
   /// The ids that this core knows.
   [[nodiscard]] static const std::vector<std::string_view>& extensions();
 

@@ -46,12 +46,14 @@ class inbound_words final : public receiver {
     table_.ctx = reinterpret_cast<oarlock_inbound_ctx*>(this);
     table_.answer = [](oarlock_inbound_ctx* ctx, std::int32_t status, oarlock_str_view type,
                        oarlock_bytes_view body) noexcept {
-      return during(ctx, [&](inbound_words& w) { return w.take_answer(status, type, body); });
+      return during(ctx, stray_slot::inbound_answer,
+                    [&](inbound_words& w) { return w.take_answer(status, type, body); });
     };
     table_.note = [](oarlock_inbound_ctx* ctx, oarlock_str_view controller, oarlock_str_view name,
                      oarlock_encoding encoding, oarlock_bytes_view lent) noexcept {
-      return during(
-          ctx, [&](inbound_words& w) { return w.take_note(controller, name, encoding, lent); });
+      return during(ctx, stray_slot::inbound_note, [&](inbound_words& w) {
+        return w.take_note(controller, name, encoding, lent);
+      });
     };
   }
 
@@ -83,12 +85,11 @@ class inbound_words final : public receiver {
 
  private:
   template <class Work>
-  static oarlock_status during(oarlock_inbound_ctx* ctx, Work work) noexcept {
+  static oarlock_status during(oarlock_inbound_ctx* ctx, stray_slot slot, Work work) noexcept {
     if (ctx == nullptr) return OARLOCK_INVALID;
     auto& self = *reinterpret_cast<inbound_words*>(ctx);
-    if (!self.takes_calls()) return OARLOCK_INVALID;
     try {
-      return work(self);
+      return self.takes_call(slot) ? work(self) : OARLOCK_INVALID;
     } catch (...) {
       return OARLOCK_LIMIT;  // out of memory
     }

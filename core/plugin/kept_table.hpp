@@ -3,10 +3,13 @@
 // keep the table that it was given, so receivers are used again and never freed.
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "core/base/guarded.hpp"
+#include "core/plugin/plugin_call.hpp"
+#include "core/plugin/stray_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -22,6 +25,8 @@ class receiver {
   class opening {
    public:
     explicit opening(receiver& of) : of_(of) {
+      const auto* const call = current_plugin_call();
+      of_.plugin_.with([&](auto& plugin) { plugin = call == nullptr ? "" : call->plugin; });
       of_.thread_ = std::this_thread::get_id();
       of_.is_open_ = true;
     }
@@ -32,11 +37,15 @@ class receiver {
    private:
     receiver& of_;
   };
-  [[nodiscard]] bool takes_calls() const {
-    return is_open_ && thread_ == std::this_thread::get_id();
+  /// Whether `slot` may be called now, here. If not, whose call it lent itself to last is named.
+  [[nodiscard]] bool takes_call(stray_slot slot) const {
+    if (is_open_ && thread_ == std::this_thread::get_id()) return true;
+    tell_stray_call(slot, plugin_.with([](const auto& plugin) { return plugin; }));
+    return false;
   }
 
  private:
+  guarded<std::string> plugin_;  // in a child, which has one, empty
   std::atomic<bool> is_open_{false};
   std::atomic<std::thread::id> thread_{};
 };

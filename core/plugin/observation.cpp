@@ -22,11 +22,12 @@ class observation final : public receiver {
     table_.ctx = reinterpret_cast<oarlock_observe_ctx*>(this);
     table_.answer = [](oarlock_observe_ctx* ctx, oarlock_encoding encoding,
                        oarlock_bytes_view lent) noexcept {
-      return during(ctx, [&](observation& o) { return o.take(encoding, lent); });
+      return during(ctx, stray_slot::observe_answer,
+                    [&](observation& o) { return o.take(encoding, lent); });
     };
     table_.fail = [](oarlock_observe_ctx* ctx, oarlock_str_view reason,
                      oarlock_str_view message) noexcept {
-      return during(ctx, [&](observation& o) {
+      return during(ctx, stray_slot::observe_fail, [&](observation& o) {
         o.reason_ = text_of(reason);
         o.message_ = text_of(message).substr(0, message_bytes_max);
         return OARLOCK_OK;
@@ -56,12 +57,11 @@ class observation final : public receiver {
   static constexpr std::size_t message_bytes_max = 4096;
 
   template <class Work>
-  static oarlock_status during(oarlock_observe_ctx* ctx, Work work) noexcept {
+  static oarlock_status during(oarlock_observe_ctx* ctx, stray_slot slot, Work work) noexcept {
     if (ctx == nullptr) return OARLOCK_INVALID;
     auto& self = *reinterpret_cast<observation*>(ctx);
-    if (!self.takes_calls()) return OARLOCK_INVALID;
     try {
-      return work(self);
+      return self.takes_call(slot) ? work(self) : OARLOCK_INVALID;
     } catch (...) {
       return OARLOCK_LIMIT;  // out of memory
     }

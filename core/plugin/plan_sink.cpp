@@ -24,7 +24,7 @@ struct plan_sink::slots {
     auto& sink = *reinterpret_cast<plan_sink*>(ctx);
     try {
       if (!sink.takes_calls()) {
-        log_warn("plugin calls a plan table outside of its plan",
+        log_warn("plugin calls a slot outside of its call or on another thread",
                  {{"plugin", sink.plugin_}, {"call", name}});
         return OARLOCK_INVALID;
       }

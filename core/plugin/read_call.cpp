@@ -4,6 +4,7 @@
 
 #include "core/plugin/lent_text.hpp"
 #include "core/plugin/plan_sink.hpp"
+#include "core/plugin/stray_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -17,12 +18,14 @@ oarlock_status fail(const oarlock_read_out& out, oarlock_status status, const st
   return status;
 }
 
-oarlock_status get(oarlock_str_view resource, oarlock_str_view name, const oarlock_read_out& out) {
+oarlock_status get(oarlock_host_ctx* ctx, oarlock_str_view resource, oarlock_str_view name,
+                   const oarlock_read_out& out) {
   for (const auto& trouble : {trouble_of_text(resource, "resource", plan_limits::id_bytes_max),
                               trouble_of_text(name, "name", plan_limits::id_bytes_max)}) {
     if (!trouble.empty()) return fail(out, OARLOCK_INVALID, "Invalid", trouble);
   }
   if (current == nullptr) {
+    tell_stray_call(stray_slot::read_get, ctx);
     return fail(out, OARLOCK_INVALID, "NotNow",
                 "expected a read on the thread of observe() or effect(), found another place");
   }
@@ -48,7 +51,7 @@ static oarlock_status host_read_get(oarlock_host_ctx* ctx, oarlock_str_view reso
     return OARLOCK_INVALID;
   }
   try {
-    return get(resource, name, *out);
+    return get(ctx, resource, name, *out);
   } catch (...) {
     return OARLOCK_ERROR;  // out of memory
   }

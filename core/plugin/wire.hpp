@@ -39,7 +39,7 @@ enum class frame : std::uint32_t {
   planned,   ///< what plan() recorded
   // notices
   logged,
-  stray_call,  ///< a plan table was called outside of its plan
+  stray_call,  ///< a slot was called outside of its call
   crashed,     ///< a signal is about to end the child
   exiting,     ///< the plugin called exit()
   enqueued,    ///< an event source named an object

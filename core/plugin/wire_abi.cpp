@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/plugin/stray_call.hpp"
+
 namespace oarlock::plugin::wire {
 
 namespace {
@@ -219,6 +221,7 @@ codec<const oarlock_target_view*>::held codec<const oarlock_target_view*>::take(
 }
 
 const char* slot_name(std::size_t index) {
+  if (index >= plan_slot_count) return name_of(static_cast<stray_slot>(index - plan_slot_count));
   const char* found = "?";
   std::size_t at = 0;
   std::apply([&](const auto&... s) { ((at++ == index ? void(found = s.name) : void()), ...); },

@@ -131,7 +131,8 @@ inline constexpr std::uint8_t log_call = 255;
 /// What a plan with effects has observed: once, after its calls.
 inline constexpr std::uint8_t observed_call = 254;
 
-/// The name of a slot; "?" for a number that is none.
+/// The name of a slot of a plan's table, or of the stray_slots behind these; "?" for a number that
+/// is none.
 [[nodiscard]] const char* slot_name(std::size_t index);
 
 template <class... Args>

@@ -205,7 +205,7 @@ TEST_P(plan_contract, a_table_that_was_kept_is_dead_outside_of_its_plan) {
   ::testing::internal::CaptureStderr();
   rogue.plugin().drain();
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
-              AllOf(HasSubstr("outside of its plan"), HasSubstr("call=apply")));
+              AllOf(HasSubstr("outside of its call"), HasSubstr("call=apply")));
 }
 
 TEST_P(plan_contract, a_call_from_another_thread_is_refused) {
@@ -245,7 +245,7 @@ TEST(after_destroy, the_host_of_an_instance_can_be_called_and_does_nothing) {
   const started next("rogue", home::core, R"({"haunt":1})");
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               AllOf(HasSubstr("plugin calls its host after destroy() plugin=zoo"),
-                    HasSubstr("outside of its plan"), Not(HasSubstr("the rogue speaks"))));
+                    HasSubstr("outside of its call"), Not(HasSubstr("the rogue speaks"))));
 }
 
 TEST_P(plan_contract, plans_of_many_threads_do_not_mix) {

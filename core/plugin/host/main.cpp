@@ -28,6 +28,7 @@
 #include "core/plugin/library.hpp"
 #include "core/plugin/observation.hpp"
 #include "core/plugin/read_call.hpp"
+#include "core/plugin/stray_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/clock.h"
 #include "oarlock/ext/event_source.h"
@@ -263,6 +264,9 @@ class server {
     if (!gaps.empty() && request.mode == wire::sandbox_mode::required) return no_wall(gaps);
     report_crashes();
     name_worker(-1);
+    tell_stray_calls_to([](stray_slot slot) {
+      send_stray_call(wire::plan_slot_count + static_cast<std::size_t>(slot));
+    });
     const auto entry = map_library("/proc/self/fd/" + std::to_string(wire::library_fd));
     if (!entry) {
       return refuse(static_cast<plugin_error>(entry.error().code.value()), entry.error().message);

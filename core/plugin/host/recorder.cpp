@@ -17,17 +17,21 @@ void send_notice(const std::string& packet) {
   ::send(wire::notice_fd, packet.data(), packet.size(), MSG_NOSIGNAL);
 }
 
+void send_stray_call(std::size_t slot) {
+  std::string packet;
+  wire::writer w(packet);
+  w.u32(static_cast<std::uint32_t>(wire::frame::stray_call));
+  w.u32(static_cast<std::uint32_t>(slot));
+  send_notice(packet);
+}
+
 template <std::size_t Index, class... Args>
 oarlock_status recorder::record(oarlock_plan_ctx* ctx, Args... args) noexcept {
   if (ctx == nullptr) return OARLOCK_INVALID;
   auto& self = *reinterpret_cast<recorder*>(ctx);
   try {
     if (!self.takes_calls()) {
-      std::string packet;
-      wire::writer w(packet);
-      w.u32(static_cast<std::uint32_t>(wire::frame::stray_call));
-      w.u32(static_cast<std::uint32_t>(Index));
-      send_notice(packet);
+      send_stray_call(Index);
       return OARLOCK_INVALID;
     }
     if (!self.make_room()) return OARLOCK_LIMIT;

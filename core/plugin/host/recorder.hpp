@@ -58,5 +58,8 @@ class recorder {
 
 /// Sends a packet to the daemon. Thread: any.
 void send_notice(const std::string& packet);
+/// That the plugin called a slot where it may not: one of the plan's table, or a stray_slot behind
+/// these. Thread: any.
+void send_stray_call(std::size_t slot);
 
 }  // namespace oarlock::plugin::host

@@ -1,0 +1,36 @@
+#pragma once
+// A slot of the host that a plugin called where its tag line forbids it: outside of its call, or on
+// another thread. The call does nothing; who made it is named.
+#include <cstdint>
+#include <string_view>
+
+#include "oarlock/host.h"
+
+namespace oarlock::plugin {
+
+/// Those beside the slots of a plan's table, which plan_sink and wire::slot_name() know.
+enum class stray_slot : std::uint32_t {
+  observe_answer,
+  observe_fail,
+  effect_fail,
+  inbound_answer,
+  inbound_note,
+  read_get,
+  cache_open,
+  cache_next,
+  cache_close,
+};
+
+/// "oarlock_effect_out.fail"; "?" for a number that is none.
+[[nodiscard]] const char* name_of(stray_slot slot);
+
+/// Says it in the log, the first ten times of a plugin and slot; in a child, to who was set.
+/// Thread: any.
+void tell_stray_call(stray_slot slot, std::string_view plugin) noexcept;
+/// The same of whose host this is.
+void tell_stray_call(stray_slot slot, oarlock_host_ctx* host) noexcept;
+
+/// Whom a child tells instead. Thread: main, before there are others.
+void tell_stray_calls_to(void (*teller)(stray_slot slot));
+
+}  // namespace oarlock::plugin
