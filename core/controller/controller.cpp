@@ -117,6 +117,15 @@ task<> controller::state::run_key(std::shared_ptr<state> self, work_queue::taken
   self->pump();
 }
 
+namespace {
+
+void say_late(const key_run& run, const std::string& in) {
+  const log_scope said(run.log);
+  log_error("a reconcile is past its deadline", {{"in", in}});
+}
+
+}  // namespace
+
 // The deadline of one reconcile. Steps are stopped; a plan or an effect cannot be: it keeps its key
 // and its thread, and gives its worker to another key.
 task<> controller::state::keep_deadline(std::shared_ptr<state> self, key_run_ptr run) {
@@ -125,18 +134,20 @@ task<> controller::state::keep_deadline(std::shared_ptr<state> self, key_run_ptr
   if (!elapsed) co_return;
   run->late = true;
   self->metrics.timeouts.add();
-  {
-    const log_scope said(run->log);
-    log_error("a reconcile is past its deadline",
-              {{"in", run->in_plugin.empty() ? "steps" : run->in_plugin}});
+  const auto in = run->in_plugin;
+  if (in.empty()) {
+    say_late(*run, "steps");
+    run->steps.request_stop();
+    co_return;
   }
   run->steps.request_stop();
-  if (run->in_plugin.empty()) co_return;
+  run->reporting = true;
   self->hung.emplace(run->key, run);
   self->end_work();
   self->pump();
-  run->reporting = true;
-  co_await self->report_hung(run);
+  co_await self->find_place(run);
+  say_late(*run, in + run->where);
+  if (run->in_plugin == in) co_await self->report_hung(run);
   run->reporting = false;
 }
 
@@ -145,7 +156,7 @@ std::string controller::state::hung_plans() const {
   for (const auto& [key, run] : hung) {
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - run->began);
     all += (all.empty() ? "" : "; ") + spec.name + ": " + run->in_plugin + " of " + key.text() +
-           " has not returned for " + std::to_string(age.count()) + " s";
+           " has not returned for " + std::to_string(age.count()) + " s" + run->where;
   }
   return all;
 }

@@ -133,6 +133,7 @@ task<effect_output> controller::state::perform(key_run_ptr run, effect_input inp
       std::min<steady_time>(run->began + spec.reconcile_timeout, begin + effect_limit);
   run->in_plugin = "effect " + input.what.name;
   auto done = co_await call_on(parts_.lane, [&] {
+    const call_place::scope here(run->place);
     return act(parts_.plan, &input, reads_for(run, input.primary), deadline);
   });
   run->in_plugin.clear();
@@ -155,6 +156,7 @@ task<work> controller::state::make_in_time(key_run_ptr run, plan_input* input,
                                            const child_lookup* lookup) {
   run->in_plugin = "plan";
   auto made = co_await call_on(parts_.lane, [&] {
+    const call_place::scope here(run->place);
     return plan_and_compare(parts_.plan, input, lookup, reads_for(run, input->primary));
   });
   run->in_plugin.clear();
@@ -163,6 +165,16 @@ task<work> controller::state::make_in_time(key_run_ptr run, plan_input* input,
       (made.plan.verdict == plan_verdict::terminal && made.plan.fail_reason == threw_reason);
   if (threw) metrics.panics.add();
   co_return made;
+}
+
+// Asks the lane where it is in what the plugin is at, if that is code of this process.
+task<> controller::state::find_place(key_run_ptr run) {
+  const auto code = parts_.plan->code();
+  if (code.end == 0 || !run->place.ask()) co_return;
+  // It answers once it runs; on a machine under load that may take a moment.
+  for (int i = 0; i < 100 && run->place.stack().empty() && !run->in_plugin.empty(); ++i)
+    (void)co_await parts_.timer_source->sleep_for(20ms, {});
+  run->where = places_in(code, run->place.stack());
 }
 
 // Says on the object that its plan or effect hangs, while it does.
@@ -175,8 +187,9 @@ task<> controller::state::report_hung(key_run_ptr run) {
   attempt outcome;
   const auto step = run->in_plugin;
   const auto slot = step.substr(0, step.find(' '));
-  outcome.failure = step_failure{step, "ReconcileTimeout",
-                                 words_of_timeout() + ", found " + slot + "() still running"};
+  outcome.failure =
+      step_failure{step, "ReconcileTimeout",
+                   words_of_timeout() + ", found " + slot + "() still running" + run->where};
   (void)co_await tell(&runner, &none, run->key, std::move(outcome));
 }
 

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "core/base/call_place.hpp"
 #include "core/base/guarded.hpp"
 #include "core/controller/controller.hpp"
 #include "core/controller/controller_metrics.hpp"
@@ -29,6 +30,8 @@ struct key_run {
   std::stop_source steps;  ///< stopped at the deadline
   std::stop_source over;   ///< stopped when it has ended
   std::string in_plugin;   ///< "plan", "effect promote": what the plugin is at; empty: nothing
+  call_place place;        ///< where the lane is in that
+  std::string where;       ///< " at libx.so+0x1139", of one that hangs; empty: not known
   bool late = false;
   bool reporting = false;
 };
@@ -62,6 +65,7 @@ struct controller::state : std::enable_shared_from_this<controller::state>, cach
   task<work> make_in_time(key_run_ptr run, plan_input* input, const child_lookup* lookup);
   [[nodiscard]] key_reads::parts reads_for(const key_run_ptr& run, cache::object_ptr primary);
   task<effect_output> perform(key_run_ptr run, effect_input input);
+  task<> find_place(key_run_ptr run);
   task<> report_hung(key_run_ptr run);
   [[nodiscard]] std::string words_of_timeout() const;
   [[nodiscard]] std::string hung_plans() const;

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/base/call_place.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/log.hpp"
 #include "core/base/result.hpp"
@@ -214,6 +215,8 @@ class reconciler {
             "expected no effect of this plugin, found " + input.what.name,
             {}};
   }
+  /// Where the code lies that plan() and effect() call; empty: not in this process. Thread: any.
+  [[nodiscard]] virtual code_range code() const { return {}; }
 };
 
 }  // namespace oarlock::controller

@@ -11,6 +11,7 @@
 #include <new>
 
 #include "core/base/asio_timers.hpp"
+#include "core/base/call_place.hpp"
 #include "core/base/log.hpp"
 #include "core/base/system_clock.hpp"
 #include "core/base/system_random.hpp"
@@ -105,6 +106,7 @@ int main(int argc, char** argv) {
   oarlock::log_configure(flags.run->log_level, flags.run->log_format);
   const auto crashed = oarlock::daemon::record_crashes(flags.run->state_dir, version);
   oarlock::daemon::end_without_memory();
+  oarlock::answer_where_calls_are();
 
   auto cluster = oarlock::kube::load_cluster_config(
       oarlock::kube::config_sources::from_environment(flags.run->kubeconfig));

@@ -34,6 +34,7 @@ class switchable_reconciler final : public controller::reconciler {
   [[nodiscard]] controller::effect_output effect(const controller::effect_input& input) override {
     return to_.load()->effect(input);
   }
+  [[nodiscard]] code_range code() const override { return to_.load()->code(); }
   void switch_to(controller::reconciler& to) { to_ = &to; }
 
  private:

@@ -17,6 +17,7 @@ struct instance_parts {
   oarlock_instance* self = nullptr;
   std::atomic<bool> is_running{false};
   plan_sinks* sinks = nullptr;
+  code_range code;
 };
 
 /// A plan that came to nothing, and why.
@@ -35,6 +36,7 @@ class bridge final : public controller::reconciler {
   /// Thread: any, several at the same time for different keys.
   [[nodiscard]] controller::plan_output plan(const controller::plan_input& input) override;
   [[nodiscard]] controller::effect_output effect(const controller::effect_input& input) override;
+  [[nodiscard]] code_range code() const override { return parts_->code; }
 
  private:
   const instance_parts* parts_;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <limits>
+#include <span>
 
 #include "core/base/log.hpp"
 #include "core/plugin/errors.hpp"
@@ -32,7 +33,7 @@ bool readable(int fd, int also, const wire::deadline& until) {
 }  // namespace
 
 result<> child_run::begin(wire::load_request request) {
-  library_name_ = std::filesystem::path(request.library_file).filename().string();
+  code_.library = std::filesystem::path(request.library_file).filename().string();
   plugin_ = request.plugin;
   const auto* const lease = parts_.settings->lease;
   auto made = child_process::start(parts_.settings->program, parts_.library,
@@ -47,8 +48,8 @@ result<> child_run::begin(wire::load_request request) {
   auto answer = exchange(wire::frame::load, text, "create");
   if (!answer) return answer.error();
   gaps_ = answer->gaps;
-  image_begin_ = answer->image_begin;
-  image_end_ = answer->image_end;
+  code_.begin = answer->image_begin;
+  code_.end = answer->image_end;
   if (answer->error_code != 0) {
     return error{static_cast<plugin_error>(answer->error_code), answer->why};
   }
@@ -182,18 +183,8 @@ void child_run::kill_for(std::optional<std::size_t> worker, const std::string& h
   });
 }
 
-// " at libzoo.so+0x1139, libzoo.so+0x1184"; empty when none of the stack is the plugin's.
 std::string child_run::places(const wire::crash_record& record) const {
-  constexpr std::size_t shown_max = 6;
-  std::string out;
-  std::size_t shown = 0;
-  for (std::uint32_t i = 0; i < record.count && shown < shown_max; ++i) {
-    const auto at = record.addresses[i];
-    if (at < image_begin_ || at >= image_end_) continue;
-    out +=
-        fmt::format("{}{}+{:#x}", shown++ == 0 ? " at " : ", ", library_name_, at - image_begin_);
-  }
-  return out;
+  return places_in(code_, std::span(record.addresses).first(record.count));
 }
 
 std::string child_run::crash_text(const wire::crash_record& record) const {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/call_place.hpp"
 #include "core/plugin/child_answer.hpp"
 #include "core/plugin/child_host.hpp"
 #include "core/plugin/child_process.hpp"
@@ -63,11 +64,9 @@ class child_run {
 
   parts parts_;
   std::unique_ptr<child_process> process_;
-  std::string library_name_;
   std::string plugin_;
   std::string gaps_;
-  std::uint64_t image_begin_ = 0;
-  std::uint64_t image_end_ = 0;
+  code_range code_;  ///< of the library, in the child
   std::optional<wire::crash_record> crash_;
   std::optional<std::int32_t> exit_worker_;
   guarded<std::optional<child_death>> killed_;

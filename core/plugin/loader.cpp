@@ -108,6 +108,8 @@ class mapped_plugin final : public loaded_plugin {
     parts_.version = declared_.version;
     parts_.table = table;
     parts_.sinks = &sinks_;
+    parts_.code = code_around(reinterpret_cast<std::uint64_t>(library_.entry()),
+                              std::filesystem::path(declared_.library).filename().string());
     for (const auto& c : declared_.controllers)
       bridges_.try_emplace(c.name, parts_, c.name);
   }

@@ -75,6 +75,33 @@ TEST_F(Zoo, L2_NothingThatItDoesInAChildReachesOthers) {
   EXPECT_EQ(d.process().wait(60s), 0);
 }
 
+TEST_F(Zoo, L1_APlanThatHangsInTheCoreIsToldWithItsStack) {
+  std::ofstream(plugin_ / "plugin.yaml", std::ios::app) << "      reconcileTimeoutSeconds: 1\n";
+  daemon d(c_, {{plugin_.string()}, {"--namespace=" + ns_}, false, admin_kubeconfig()});
+  ASSERT_TRUE(d.wait_ready(60s)) << d.process().log();
+#ifdef OARLOCK_SANITIZED
+  const std::vector<std::string> hanging{"hang-asleep"};  // theirs wait for a call of the system's
+#else
+  const std::vector<std::string> hanging{"hang-asleep", "hang"};
+#endif
+  const auto message = [&](const std::string& name) {
+    return c_.field("animal", name, ns_, ".status.conditions[?(@.type==\"Reconciling\")].message");
+  };
+  const std::string told =
+      "plan: expected a reconcile to end within 1 s, found plan() still running at libzoo.so+0x";
+  for (const auto& name : hanging) {
+    c_.must({"apply", "-n", ns_, "-f", "-"}, animal(name));
+    EXPECT_TRUE(eventually([&] { return message(name).starts_with(told); }, 30s))
+        << message(name) << d.process().log();
+    EXPECT_THAT(d.probe("/readyz"),
+                ::testing::ContainsRegex("plan of " + ns_ + "/" + name +
+                                         " has not returned for [0-9]+ s at libzoo.so\\+0x"));
+  }
+  EXPECT_THAT(d.process().log(), ::testing::ContainsRegex("past its deadline.*plan at libzoo.so"));
+  d.process().send(SIGKILL);  // the drain would wait for them
+  EXPECT_NE(d.process().wait(30s), 0);
+}
+
 TEST_F(Zoo, L3_AnEventSourceThatFloodsIsCappedAndNamed) {
   make_zoo(plugin_, "restless");
   c_.make_namespace("shop");

@@ -1,7 +1,6 @@
 // oarlock-plugin-host: one plugin in a process of its own. Started by oarlockd only, which hands it
 // the library's bytes and a channel; see core/plugin/README.md.
 #include <dlfcn.h>
-#include <link.h>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/call_place.hpp"
 #include "core/base/system_clock.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/effect_call.hpp"
@@ -182,26 +182,6 @@ struct error_text {
   error_text& operator=(const error_text&) = delete;
 };
 
-// Where the library that holds `address` lies.
-struct image {
-  std::uint64_t address = 0;
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-};
-
-int find_image(dl_phdr_info* info, std::size_t, void* into) {
-  auto& wanted = *static_cast<image*>(into);
-  std::uint64_t end = 0;
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const auto& part = info->dlpi_phdr[i];
-    if (part.p_type == PT_LOAD) end = std::max<std::uint64_t>(end, part.p_vaddr + part.p_memsz);
-  }
-  if (wanted.address < info->dlpi_addr || wanted.address >= info->dlpi_addr + end) return 0;
-  wanted.begin = info->dlpi_addr;
-  wanted.end = info->dlpi_addr + end;
-  return 1;
-}
-
 class server {
  public:
   // Serves the daemon until it stops the plugin or is gone. Returns the exit code.
@@ -286,10 +266,9 @@ class server {
     }
     auto made = create(request.config_json);
     made.gaps = gaps;
-    image where{reinterpret_cast<std::uint64_t>(*entry)};
-    ::dl_iterate_phdr(&find_image, &where);
-    made.image_begin = where.begin;
-    made.image_end = where.end;
+    const auto code = code_around(reinterpret_cast<std::uint64_t>(*entry), {});
+    made.image_begin = code.begin;
+    made.image_end = code.end;
     return made;
   }
 

@@ -275,6 +275,8 @@ static void die(const char* how) {
   if (begins_with(how, "eat-memory")) eat_memory(1000000);
   if (begins_with(how, "hoard")) eat_memory(40);
   if (begins_with(how, "threads")) start_threads();
+  while (begins_with(how, "hang-asleep"))
+    sleep(1);
   if (begins_with(how, "hang") || begins_with(how, "hoard") || begins_with(how, "threads")) spin();
 }
 
