@@ -197,7 +197,7 @@ result<> check_plugin(const fs::path& path, candidate& found) {
   }
   if (auto ok = read_library(found); !ok) return ok.error();
   const std::string manifest_file = found.manifest_file.string();
-  if (auto ok = check_abi(manifest_file, found.declared->abi_major, found.declared->abi_minor);
+  if (auto ok = check_abi(manifest_file, {found.declared->abi_major, found.declared->abi_minor});
       !ok) {
     return ok.error();
   }

@@ -1,5 +1,6 @@
 #pragma once
 // Everything that can be known about a plugin without running any of its code.
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "core/plugin/config.hpp"
 #include "core/plugin/elf.hpp"
 #include "core/plugin/manifest.hpp"
+#include "oarlock/abi.h"
 
 namespace oarlock::plugin {
 
@@ -42,9 +44,15 @@ void warn_of_extra_exports(const candidate& found);
 [[nodiscard]] result<std::string> config_for(const candidate& found, const given_config& given,
                                              const config_table* table, std::string& file_text);
 
-/// What is wrong with a plugin built for ABI `major`.`minor`; `where` says who claims that.
-[[nodiscard]] result<> check_abi(const std::string& where, std::uint32_t major,
-                                 std::uint32_t minor);
+struct abi_version {
+  std::uint32_t major = OARLOCK_ABI_MAJOR;
+  std::uint32_t minor = OARLOCK_ABI_MINOR;
+};
+
+/// What is wrong with a plugin built for `needed`, in a core that offers `offered`; `where` says
+/// who claims that.
+[[nodiscard]] result<> check_abi(const std::string& where, const abi_version& needed,
+                                 const abi_version& offered = {});
 
 /// Whether the plugin may run inside of the daemon. A Go runtime may not: a process has room for
 /// one, and it cannot be stopped.

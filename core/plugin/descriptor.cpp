@@ -27,7 +27,7 @@ class descriptor_check {
     // struct_size and the ABI come first in every version, so that they can be told apart.
     constexpr std::size_t head = offsetof(oarlock_plugin, reserved);
     if (table_->struct_size < head) return too_small();
-    if (auto ok = check_abi(file_, table_->abi_major, table_->abi_minor); !ok) return ok.error();
+    if (auto ok = check_abi(file_, {table_->abi_major, table_->abi_minor}); !ok) return ok.error();
     if (!OARLOCK_HAS_FIELD(table_, oarlock_plugin, destroy)) return too_small();
     if (auto ok = check_slots(); !ok) return ok.error();
     if (auto ok = check_identity("name", table_->name, found_.declared->name); !ok)
@@ -114,18 +114,19 @@ class descriptor_check {
 
 }  // namespace
 
-result<> check_abi(const std::string& where, std::uint32_t major, std::uint32_t minor) {
+result<> check_abi(const std::string& where, const abi_version& needed,
+                   const abi_version& offered) {
   // While the major is 0 nothing is frozen: host and plugin must be of one build.
   const bool fits =
-      major == OARLOCK_ABI_MAJOR &&
-      (OARLOCK_ABI_MAJOR == 0 ? minor == OARLOCK_ABI_MINOR : minor <= OARLOCK_ABI_MINOR);
+      needed.major == offered.major &&
+      (offered.major == 0 ? needed.minor == offered.minor : needed.minor <= offered.minor);
   if (fits) return {};
-  const bool is_newer =
-      major > OARLOCK_ABI_MAJOR || (major == OARLOCK_ABI_MAJOR && minor > OARLOCK_ABI_MINOR);
+  const bool is_newer = needed.major > offered.major ||
+                        (needed.major == offered.major && needed.minor > offered.minor);
   return error{plugin_error::wrong_abi,
                fmt::format("{}: expected plugin ABI {}.{}, which this core offers, found {}.{}, "
                            "which is too {}; {}",
-                           where, OARLOCK_ABI_MAJOR, OARLOCK_ABI_MINOR, major, minor,
+                           where, offered.major, offered.minor, needed.major, needed.minor,
                            is_newer ? "new" : "old",
                            is_newer ? "run a newer oarlockd, or build the plugin with this "
                                       "release's plugin-api"

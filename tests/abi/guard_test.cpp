@@ -226,9 +226,9 @@ TEST_P(accepted_plugin, loads_when_its_version_is_offered) {
     const folder here;
     auto loaded = load_bytes(here, read_whole(zoo_file("accepted-" + version)), GetParam(),
                              zoo_manifest(fmt::format("{{major: {}, minor: {}}}", major, minor)));
-    const bool fits =
-        plugin::check_abi("", static_cast<std::uint32_t>(major), static_cast<std::uint32_t>(minor))
-            .has_value();
+    const bool fits = plugin::check_abi("", {static_cast<std::uint32_t>(major),
+                                             static_cast<std::uint32_t>(minor)})
+                          .has_value();
     ASSERT_EQ(loaded.has_value(), fits);
     if (!fits) continue;
     ASSERT_TRUE((*loaded)->start());
