@@ -68,6 +68,20 @@ TEST_F(Zoo, L2_NothingThatItDoesInAChildReachesOthers) {
     EXPECT_TRUE(eventually([&] { return reason(name) == "PluginCrashed"; }, 30s)) << name;
   for (const char* name : {"read-token", "signal-parent", "metadata", "fork"})
     EXPECT_TRUE(eventually([&] { return reason(name) == "Tried"; }, 30s)) << name;
+  // The record of a crash is in an event of its object, and in the log.
+  const auto how = [&] {
+    return c_.must({"get", "events", "-n", ns_, "-o",
+                    "jsonpath={range .items[?(@.reason==\"PluginCrashed\")]}"
+                    "{.involvedObject.name} {.message}{\"\\n\"}{end}"});
+  };
+  EXPECT_TRUE(eventually(
+      [&] {
+        return how().find("overflow a plan for this object ended the plugin's process") !=
+               std::string::npos;
+      },
+      30s))
+      << how();
+  EXPECT_THAT(d.process().log(), HasSubstr("plugin's child ended during a call"));
   const auto text = d.metrics();
   EXPECT_EQ(metric(text, "oarlock_plugin_child_restarts_total", {"plugin=\"myapp\""}), 0);
   EXPECT_GE(metric(text, "oarlock_plugin_child_restarts_total", zoo), 5);
