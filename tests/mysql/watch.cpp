@@ -69,8 +69,8 @@ record record_of(const watched& w) {
   return made;
 }
 
-// A server that clones is read_only and not super_read_only: the operator's account may write there,
-// an application's may not.
+// A server that clones is read_only and not super_read_only: the operator's account may write
+// there, an application's may not.
 constexpr const char* question =
     "SELECT @@server_uuid, NOT @@global.read_only, @@global.gtid_executed, "
     "@@global.gtid_purged, @@global.rpl_semi_sync_source_enabled, "
