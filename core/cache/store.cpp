@@ -128,16 +128,23 @@ std::vector<change> changes_between(const object_ptr& before, const object_ptr& 
 
 struct store::contents {
   struct object_shard {
-    mutable std::mutex mutex;
     std::unordered_set<object_ptr, key_hash, key_equal> objects;
   };
   struct index_shard {
-    mutable std::mutex mutex;
     std::unordered_map<std::string, sorted_objects> terms;
   };
   std::array<object_shard, shard_count> shards;
   std::array<index_shard, shard_count> indexes;
+  // Each for several shards: commit() holds all of them, and TSan knows of at most 64.
+  static constexpr std::size_t lock_count = 16;
+  std::array<std::mutex, lock_count> object_locks, index_locks;
 
+  std::mutex& lock_of(const object_shard& in) {
+    return object_locks[static_cast<std::size_t>(&in - shards.data()) % lock_count];
+  }
+  std::mutex& lock_of(const index_shard& in) {
+    return index_locks[static_cast<std::size_t>(&in - indexes.data()) % lock_count];
+  }
   object_shard& shard(const object_key& key) { return shards[shard_of(key_hash{}(key))]; }
   index_shard& index(const std::string& term) {
     return indexes[shard_of(std::hash<std::string>{}(term))];
@@ -152,7 +159,7 @@ struct store::contents {
 
   void add_term(const std::string& term, const object_ptr& o) {
     auto& in = index(term);
-    const std::lock_guard lock(in.mutex);
+    const std::lock_guard lock(lock_of(in));
     auto& members = in.terms[term];
     const auto found = members.find(o);  // an earlier version of the object counts as equal
     if (found == members.end()) {
@@ -164,7 +171,7 @@ struct store::contents {
 
   void remove_term(const std::string& term, const object_ptr& o) {
     auto& in = index(term);
-    const std::lock_guard lock(in.mutex);
+    const std::lock_guard lock(lock_of(in));
     const auto found = in.terms.find(term);
     if (found == in.terms.end()) return;
     found->second.erase(o);
@@ -176,7 +183,7 @@ struct store::contents {
   void exchange(const object_ptr& before, const object_ptr& after, const index_set& by) {
     auto& in = shard((after ? after : before)->meta().key);
     {
-      const std::lock_guard lock(in.mutex);
+      const std::lock_guard lock(lock_of(in));
       if (before && after) {
         replace(*in.objects.find(after), after);
       } else if (after) {
@@ -211,7 +218,7 @@ struct store::contents {
 
   std::vector<object_ptr> with_term(const std::string& term) {
     auto& in = index(term);
-    const std::lock_guard lock(in.mutex);
+    const std::lock_guard lock(lock_of(in));
     const auto found = in.terms.find(term);
     if (found == in.terms.end()) return {};
     return {found->second.begin(), found->second.end()};
@@ -219,18 +226,18 @@ struct store::contents {
 
   // All locks at once, so that no reader sees half of it; each is held for a few pointer swaps.
   void swap(contents& other) {
-    for (auto& s : shards)
-      s.mutex.lock();
-    for (auto& i : indexes)
-      i.mutex.lock();
+    for (auto& one : object_locks)
+      one.lock();
+    for (auto& one : index_locks)
+      one.lock();
     for (std::size_t n = 0; n < shard_count; ++n) {
       shards[n].objects.swap(other.shards[n].objects);
       indexes[n].terms.swap(other.indexes[n].terms);
     }
-    for (auto& i : indexes)
-      i.mutex.unlock();
-    for (auto& s : shards)
-      s.mutex.unlock();
+    for (auto& one : index_locks)
+      one.unlock();
+    for (auto& one : object_locks)
+      one.unlock();
   }
 };
 
@@ -239,7 +246,7 @@ store::~store() = default;
 
 object_ptr store::get(const object_key& key) const {
   auto& in = contents_->shard(key);
-  const std::lock_guard lock(in.mutex);
+  const std::lock_guard lock(contents_->lock_of(in));
   const auto found = in.objects.find(key);
   return found == in.objects.end() ? nullptr : *found;
 }
@@ -248,7 +255,7 @@ std::vector<object_ptr> store::list(std::string_view ns) const {
   if (!ns.empty() && namespaces_indexed_) return contents_->with_term(namespace_term(ns));
   std::vector<object_ptr> out;
   for (auto& in : contents_->shards) {
-    const std::lock_guard lock(in.mutex);
+    const std::lock_guard lock(contents_->lock_of(in));
     for (const auto& o : in.objects) {
       if (ns.empty() || o->meta().key.ns == ns) out.push_back(o);
     }
