@@ -419,6 +419,7 @@ task<> reflector::commit(std::unique_ptr<store::staging> staged, std::string ver
       if (slice_over()) co_await yield();
     }
     staged->drop(n);
+    if (slice_over()) co_await yield();
   }
 }
 
