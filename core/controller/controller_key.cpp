@@ -308,9 +308,12 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
   const auto key = run->key;
   attempt outcome;
   if (run->late) {
-    // Its answer is about a time long ago, and what is to be said about it is said.
+    // Its answer is about a time long ago, and that it is late is said: only how it failed is new.
     outcome.failure = step_failure{"plan", "ReconcileTimeout", words_of_timeout()};
     outcome.terminal = plan->verdict == plan_verdict::terminal;
+    if (plan->verdict != plan_verdict::done) {
+      runner->event(true, plan->fail_reason, "Reconcile", "plan: " + plan->fail_message);
+    }
     co_return outcome;
   }
   if (plan->verdict != plan_verdict::done) {
@@ -326,6 +329,9 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
     if (failed && run->late) {
       // A write may have been on its way.
       verify_live.insert(key);
+      if (!failed->reason.empty()) {  // an effect's own
+        runner->event(true, failed->reason, "Reconcile", failed->step + ": " + failed->why.message);
+      }
       outcome.failure = step_failure{failed->step, "ReconcileTimeout", words_of_timeout()};
       co_return co_await tell(runner, plan, key, std::move(outcome));
     }

@@ -68,6 +68,26 @@ TEST_F(stuck_lane, a_plan_that_hangs_keeps_its_key_and_gives_its_worker_away) {
   EXPECT_EQ(condition("Ready", "reason", "y"), "Reconciled");
 }
 
+TEST_F(stuck_lane, how_a_plan_past_its_deadline_failed_is_told_in_an_event_of_its_object) {
+  api.put(widgets, widget_json("w"));
+  plan.run = [](const plan_input&) {
+    plan_output out;
+    out.verdict = plan_verdict::retry;
+    out.fail_reason = "PluginCrashed";
+    out.fail_message = "it ended the plugin's process (SIGSEGV)";
+    return out;
+  };
+  lead_with_lane();
+  settle(61s);
+  EXPECT_THAT(api.told, ::testing::ElementsAre(::testing::HasSubstr("ReconcileTimeout: plan: ")));
+  let_go();
+  EXPECT_THAT(api.told,
+              ::testing::Contains("PluginCrashed: plan: it ended the plugin's process (SIGSEGV)"));
+  subject->follow();
+  for (int i = 0; i < 3; ++i)
+    let_go();
+}
+
 TEST_F(stuck_lane, all_records_of_a_plan_that_hangs_carry_one_id) {
   api.put(widgets, widget_json("w"));
   api.intercept = [&](const test::scripted_call_ptr& call) {

@@ -123,6 +123,27 @@ TEST_F(effects, that_fail_drop_the_rest_and_are_tried_again_by_a_new_plan) {
   EXPECT_EQ(condition("Ready"), "Reconciled");
 }
 
+TEST_F(effects, that_fail_are_told_in_one_event_of_their_object) {
+  answer = failed(plan_verdict::retry, "PluginCrashed", "it ended the plugin's process (SIGSEGV)");
+  lead_with();
+  EXPECT_EQ(api.told,
+            strings{"PluginCrashed: effect promote: it ended the plugin's process (SIGSEGV)"});
+}
+
+TEST_F(effects, that_fail_past_the_deadline_are_told_in_an_event_too) {
+  spec.reconcile_timeout = 10s;
+  lead_with(true);
+  let_go();  // the plan
+  plan.act = [this](const effect_input&) {
+    loop.advance(11s);
+    return failed(plan_verdict::retry, "PluginCrashed", "it ended the plugin's process");
+  };
+  let_go();
+  EXPECT_THAT(api.told,
+              ::testing::Contains("PluginCrashed: effect promote: it ended the plugin's process"));
+  plan.act = [](const effect_input&) { return effect_output{}; };
+}
+
 TEST_F(effects, that_cannot_be_are_left_alone_until_the_object_changes) {
   answer = failed(plan_verdict::terminal, "Never", "cannot be");
   lead_with();

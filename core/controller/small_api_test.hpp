@@ -32,9 +32,10 @@ class small_api {
   test::scripted_transport transport;
   /// Sees each request first; true: it has answered, or will.
   std::function<bool(const test::scripted_call_ptr&)> intercept;
-  /// "apply deployments ns/w", "status widgets ns/w", "patch ...", "delete ...", in order; events
-  /// are only counted.
+  /// "apply deployments ns/w", "status widgets ns/w", "patch ...", "delete ...", in order.
   std::vector<std::string> writes;
+  /// Those of a new event beside them: "ReconcileTimeout: plan: expected ...".
+  std::vector<std::string> told;
   std::size_t events = 0;
   /// False: watches are silent, as if they lagged.
   bool deliver = true;
@@ -74,6 +75,11 @@ class small_api {
     const auto& method = call->request().method;
     if (call->path().find("/events") != std::string::npos) {
       ++events;
+      const auto body = json::parse(call->request().body);
+      if (body && method == "POST") {
+        told.push_back(std::string(json::string_at(*body, "/reason")) + ": " +
+                       std::string(json::string_at(*body, "/note")));
+      }
       return call->reply(201, "{}");
     }
     const auto* r = kind_of(call->path());

@@ -85,10 +85,7 @@ plan_output child_home::plan(const std::string& controller, const plan_input& in
       return std::move(*made);
     }
     const auto [death, is_blamed] = await_death(*on);
-    if (!is_blamed) continue;
-    auto crashed = as_plan(note_crash(id, version, "a plan", death));
-    crashed.events.push_back({true, crashed_reason, crashed.fail_message});
-    return crashed;
+    if (is_blamed) return as_plan(note_crash(id, version, "a plan", death));
   }
   return failed_plan(plan_verdict::retry, "PluginNotRunning", why_down());
 }

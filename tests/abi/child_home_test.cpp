@@ -182,9 +182,7 @@ TEST(child_home, a_view_that_was_kept_cannot_be_read_and_the_plugin_is_named) {
   EXPECT_EQ(out.fail_reason, "PluginCrashed");
   EXPECT_THAT(out.fail_message, HasSubstr("SIGSEGV at libzoo.so+0x"));
   EXPECT_THAT(out.fail_message, HasSubstr("it kept a view"));
-  ASSERT_EQ(out.events.size(), 1U) << "an event of the object tells it, too";
-  EXPECT_EQ(out.events[0].reason + ": " + out.events[0].message,
-            "PluginCrashed: " + out.fail_message);
+  EXPECT_TRUE(out.events.empty()) << "the controller makes one of each failure";
 }
 
 TEST(child_home, a_plan_past_its_deadline_is_ended) {

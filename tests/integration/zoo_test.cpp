@@ -76,7 +76,7 @@ TEST_F(Zoo, L2_NothingThatItDoesInAChildReachesOthers) {
   };
   EXPECT_TRUE(eventually(
       [&] {
-        return how().find("overflow a plan for this object ended the plugin's process") !=
+        return how().find("overflow plan: a plan for this object ended the plugin's process") !=
                std::string::npos;
       },
       30s))
