@@ -51,7 +51,7 @@ for program in build/release/bench/*; do
   name=$(basename "$program")
   echo "== $name"
   case $name in
-    footprint | ml_runs) timeout -k 20 900 "$program" ;;
+    crashes | footprint | ml_runs) timeout -k 20 900 "$program" ;;
     *) timeout -k 20 300 "$program" --benchmark_out="build/bench/$name.json" ;;
   esac
 done
