@@ -51,8 +51,12 @@ pid_t process_1_of(const background& sandbox) {
 /// What the Secrets of a cluster are for its pods.
 struct secrets {
   explicit secrets(const files::path& folder) : dir(folder) {
-    const auto tls = new_certificates("db", "shop");
-    write(dir / "tls/ca.crt", tls.ca);
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    const auto ca = new_ca("db", "shop", now);
+    const auto tls = new_certificate("db", "shop", ca, now);
+    write(dir / "tls/ca.crt", ca.certificate);
     write(dir / "tls/tls.crt", tls.certificate);
     write(dir / "tls/tls.key", tls.key);
     for (const char* account : {"root", "admin", "replication", "clone", "monitor", "backup"})

@@ -270,24 +270,28 @@ void loopback_node::mount(running_pod& p, const std::string& volume, const std::
   const auto claim = text(*source, "/persistentVolumeClaim/claimName");
   if (!claim.empty()) folder = dir_.path() / "volumes" / claim;
   files::create_directories(folder);
-  const auto config = text(*source, "/configMap/name"),
-             secret = text(*source, "/secret/secretName");
-  if (!config.empty() || !secret.empty()) {
-    const auto all = kube_.must(
-        {"get", config.empty() ? "secret" : "configmap", config.empty() ? secret : config, "-n",
-         ns_, "-o",
-         config.empty() ? "go-template={{range $k,$v := .data}}@@@{{$k}}@{{base64decode $v}}{{end}}"
-                        : "go-template={{range $k,$v := .data}}@@@{{$k}}@{{$v}}{{end}}"});
-    for (std::size_t at = 0; (at = all.find("@@@", at)) != std::string::npos;) {
-      const auto end = std::min(all.find("@@@", at + 3), all.size());
-      const auto key_end = all.find('@', at + 3);
-      const auto file = folder / all.substr(at + 3, key_end - at - 3);
-      std::ofstream(file) << all.substr(key_end + 1, end - key_end - 1);
-      files::permissions(file, files::perms::owner_read | files::perms::group_read);
-      at = end;
-    }
-  }
+  project(*source, folder);
   p.sandbox.insert(p.sandbox.end(), {read_only ? "--ro-bind" : "--bind", folder, path});
+}
+
+// What a volume has of a ConfigMap or a Secret, as files. A server may read them meanwhile.
+void loopback_node::project(const rapidjson::Value& volume, const files::path& folder) {
+  const auto config = text(volume, "/configMap/name"), secret = text(volume, "/secret/secretName");
+  if (config.empty() && secret.empty()) return;
+  const auto all = kube_.must(
+      {"get", config.empty() ? "secret" : "configmap", config.empty() ? secret : config, "-n", ns_,
+       "-o",
+       config.empty() ? "go-template={{range $k,$v := .data}}@@@{{$k}}@{{base64decode $v}}{{end}}"
+                      : "go-template={{range $k,$v := .data}}@@@{{$k}}@{{$v}}{{end}}"});
+  for (std::size_t at = 0; (at = all.find("@@@", at)) != std::string::npos;) {
+    const auto end = std::min(all.find("@@@", at + 3), all.size());
+    const auto key_end = all.find('@', at + 3);
+    const auto file = folder / all.substr(at + 3, key_end - at - 3), fresh = folder / ".new";
+    std::ofstream(fresh) << all.substr(key_end + 1, end - key_end - 1);
+    files::permissions(fresh, files::perms::owner_read | files::perms::group_read);
+    files::rename(fresh, file);
+    at = end;
+  }
 }
 
 void loopback_node::serve(running_pod& p) {
@@ -375,6 +379,15 @@ void loopback_node::hold(const std::string& pod, bool on) {
 void loopback_node::freeze(const std::string& pod, bool on) {
   const std::scoped_lock lock(mutex_);
   if (auto* p = find(pod)) p->signal(server_container, on ? SIGSTOP : SIGCONT);
+}
+
+void loopback_node::project_secrets() {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, p] : pods_) {
+    for (const auto* volume : items(p->object, "/spec/volumes")) {
+      if (p->is_prepared) project(*volume, p->dir / text(*volume, "/name"));
+    }
+  }
 }
 
 std::optional<std::string> loopback_node::address_of(const std::string& role) {

@@ -3,6 +3,8 @@
 // file system of the image (build/mysql/root), with bubblewrap. No root is needed. Of a pod it
 // honours command, environment, volumes, probe, preStop, grace period and restarts; the pod's
 // address is one of 127.0.0.0/8.
+#include <rapidjson/document.h>
+
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -34,6 +36,8 @@ class loopback_node {
   void hold(const std::string& pod, bool on);
   /// SIGSTOP or SIGCONT to the server of a pod.
   void freeze(const std::string& pod, bool on);
+  /// What ConfigMaps and Secrets have now gets into the pods, as a kubelet does it every minute.
+  void project_secrets();
   /// Of the pod with this role; nothing when there is none or several.
   [[nodiscard]] std::optional<std::string> address_of(const std::string& role);
   /// What the containers of a pod have printed.
@@ -46,6 +50,7 @@ class loopback_node {
   void step(running_pod& p);
   void prepare(running_pod& p);
   void mount(running_pod& p, const std::string& volume, const std::string& path, bool read_only);
+  void project(const rapidjson::Value& volume, const std::filesystem::path& folder);
   void serve(running_pod& p);
   void leave(running_pod& p);
   void tell(running_pod& p);

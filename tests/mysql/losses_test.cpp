@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "plugins/mysql-cluster/src/certificates.hpp"
 #include "plugins/mysql-cluster/src/settings.hpp"
 #include "tests/mysql/load.hpp"
 #include "tests/mysql/loopback_node.hpp"
@@ -30,7 +31,9 @@ class mysql_losses : public ::testing::TestWithParam<const char*> {
                  "mysqlclusters.mysql.oarlock.dev"});
     oarlock::testing::daemon::options o;
     o.plugins = {"mysql-cluster"};
-    o.flags = {std::string("--plugin-home=") + GetParam()};
+    // All that it says, for the search for passwords.
+    o.flags = {std::string("--plugin-home=") + GetParam(), "--log-level=debug",
+               "--debug-socket=" + debug_socket().string()};
     o.kubeconfig = kube_->dir() / "admin.kubeconfig";
     daemon_ = std::make_unique<oarlock::testing::daemon>(*kube_, o);
     node_ = std::make_unique<loopback_node>(*kube_, ns);
@@ -38,6 +41,41 @@ class mysql_losses : public ::testing::TestWithParam<const char*> {
         *kube_, ns, [this] { return node_->address_of("primary"); },
         [this] { return node_->log("db-0") + "oarlockd:\n" + daemon_->process().log(); });
     load_->start();
+  }
+
+  // Nothing that people, logs or monitoring get holds what a Secret has.
+  void TearDown() override {
+    if (daemon_ == nullptr || HasFailure()) return;
+    const auto said =
+        daemon_->process().log() + daemon_->metrics() +
+        oarlock::testing::run({oarlock::testing::built("bin/oarlock"), "debug", "dump", "--socket",
+                               debug_socket().string()})
+            .out +
+        kube_->must({"get", "mysqlclusters,pods,configmaps,statefulsets,events.events", "-n", ns,
+                     "-o", "yaml"});
+    ASSERT_THAT(said, HasSubstr("mysqlcluster"));
+    for (const auto& [secret, key] :
+         std::vector<std::pair<const char*, const char*>>{{"db-accounts", "root"},
+                                                          {"db-accounts", "admin"},
+                                                          {"db-accounts", "replication"},
+                                                          {"db-accounts", "clone"},
+                                                          {"db-accounts", "monitor"},
+                                                          {"db-accounts", "backup"},
+                                                          {"db-app", "password"},
+                                                          {"db-tls", "tls.key"},
+                                                          {"db-ca", "ca.key"}}) {
+      auto value = value_of(secret, key);
+      if (value.starts_with("-----")) value = value.substr(value.find('\n') + 1, 40);
+      ASSERT_GE(value.size(), 32U) << secret << ' ' << key;
+      EXPECT_EQ(said.find(value), std::string::npos) << secret << ' ' << key;
+    }
+  }
+
+  std::filesystem::path debug_socket() const { return kube_->dir() / "debug.sock"; }
+  std::string value_of(const std::string& secret, const std::string& key) {
+    return kube_->must(
+        {"get", "secret", secret, "-n", ns, "-o",
+         "go-template={{with index .data \"" + key + "\"}}{{base64decode .}}{{end}}"});
   }
 
   void lose(const std::string& pod) {
@@ -100,6 +138,27 @@ class mysql_changes : public mysql_losses {
     }
     return made;
   }
+  // The certificate of each server.
+  std::multiset<std::string> shown() {
+    std::multiset<std::string> made;
+    auto to = admin_of({*kube_, ns, "db"});
+    for (const auto& pod : kube_->fields("pods", ns)) {
+      to.address = kube_->field("pod", pod, ns, ".status.podIP");
+      made.insert(sql_session(to, sql_clock() + 10s).certificate().fingerprint);
+    }
+    return made;
+  }
+  void put(const std::string& secret, const std::map<std::string, std::string>& values) {
+    std::string patch;
+    for (const auto& [key, value] : values) {
+      std::string text;
+      for (const char c : value)
+        text += c == '\n' ? "\\n" : std::string(1, c);
+      patch.append(patch.empty() ? "" : ",").append("\"" + key + "\":\"" + text + "\"");
+    }
+    kube_->must({"patch", "secret", secret, "-n", ns, "--type=merge", "-p",
+                 R"({"stringData":{)" + patch + "}}"});
+  }
   static std::multiset<std::string> all_three(const std::string& value) {
     return {value, value, value};
   }
@@ -127,6 +186,41 @@ TEST_P(mysql_changes, variables_are_set_while_servers_run) {
   EXPECT_TRUE(have("151")) << daemon_->process().log();
   EXPECT_EQ(kube_->fields("pods", ns, ".metadata.uid"), pods) << "no member was started anew";
   EXPECT_THAT(load_->end(), IsEmpty());
+}
+
+// As if the cluster were two months old: what ends in 25 days was signed by a CA that is trusted.
+TEST_P(mysql_changes, certificates_are_renewed_and_loaded_while_servers_run) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  const auto ca = new_ca("db", ns, now - 2 * day_ms);
+  const auto old = new_certificate("db", ns, ca, now - 65 * day_ms);
+  const auto first_ca = value_of("db-tls", "ca.crt"), first = value_of("db-tls", "tls.crt");
+  const auto pods = kube_->fields("pods", ns, ".metadata.uid");
+  put("db-ca", {{"ca.crt", ca.certificate}, {"ca.key", ca.key}});
+  put("db-tls",
+      {{"ca.crt", ca.certificate + first_ca}, {"tls.crt", old.certificate}, {"tls.key", old.key}});
+  std::string renewed;
+  const auto is_renewed = [&] {
+    renewed = value_of("db-tls", "tls.crt");
+    return renewed != first && renewed != old.certificate;
+  };
+  ASSERT_TRUE(oarlock::testing::eventually(is_renewed, 60s)) << daemon_->process().log();
+  EXPECT_GT(ends_unix_ms(renewed), now + 80 * day_ms);
+  EXPECT_EQ(value_of("db-tls", "ca.crt"), ca.certificate + first_ca);
+  const auto has_app_heard = [&] {
+    return value_of("db-app", "ca.crt") == ca.certificate + first_ca;
+  };
+  EXPECT_TRUE(oarlock::testing::eventually(has_app_heard, 60s));
+  node_->project_secrets();
+  const auto is_loaded = [&] { return shown() == all_three(fingerprint_of(renewed)); };
+  EXPECT_TRUE(oarlock::testing::eventually(is_loaded, 60s)) << daemon_->process().log();
+  EXPECT_EQ(kube_->fields("pods", ns, ".metadata.uid"), pods) << "no member was started anew";
+  // One that connects anew trusts what its source shows.
+  node_->kill_server(load_->replica());
+  EXPECT_THAT(load_->end(), IsEmpty());
+  EXPECT_THAT(kube_->field("mysqlcluster", "db", ns, ".status.certificates.endsAt"),
+              HasSubstr("T"));
 }
 
 // MySQL disables on a replica whatever comes by replication, and forgets what was disabled before.

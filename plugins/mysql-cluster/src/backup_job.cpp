@@ -4,6 +4,7 @@
 
 #include "names.hpp"
 #include "pods.hpp"
+#include "secrets.hpp"
 
 namespace mysql_cluster {
 
@@ -134,7 +135,7 @@ job backup_job(const my_sql_backup& backup, const my_sql_cluster& cluster,
   pod.volumes.push_back(std::move(scratch));
   // Of the accounts the one that may read, of the certificates the one that tells the servers.
   pod.volumes.push_back(secret_volume("accounts", accounts_secret(of), "backup"));
-  pod.volumes.push_back(secret_volume("tls", tls_secret(of), "ca.crt"));
+  pod.volumes.push_back(secret_volume("tls", tls_secret_of(cluster), "ca.crt"));
   return made;
 }
 

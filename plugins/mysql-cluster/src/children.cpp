@@ -7,6 +7,8 @@
 #include "oarlock/k8s/core/v1.hpp"
 #include "oarlock/k8s/policy/v1.hpp"
 #include "pods.hpp"
+#include "sealed.hpp"
+#include "secrets.hpp"
 #include "settings.hpp"
 
 namespace mysql_cluster {
@@ -223,7 +225,7 @@ void add_volumes(const my_sql_cluster& cluster, core::pod_spec& pod) {
   config.config_map->name = config_name(cluster);
   pod.volumes.push_back(std::move(config));
   pod.volumes.push_back(secret_volume("accounts", accounts_secret(name)));
-  pod.volumes.push_back(secret_volume("tls", tls_secret(name)));
+  pod.volumes.push_back(secret_volume("tls", tls_secret_of(cluster)));
 }
 
 // The first member of a cluster that begins with a backup loads it before its server starts.
@@ -325,14 +327,15 @@ void apply_children(const input& in, const view& v, int size, bool restores, out
 void create_secrets(const input& in, output& out) {
   const std::string name(in.name());
   const auto generated = in.observation()["generated"];
-  for (const auto& secret : {accounts_secret(name), tls_secret(name), app_secret(name)}) {
+  for (const auto& secret :
+       {accounts_secret(name), ca_secret(name), tls_secret(name), app_secret(name)}) {
     const auto content = generated[secret];
     if (!content.is_object()) continue;
     core::secret made;
     made.metadata->name = secret;
     made.metadata->labels = labels_of(name);
     for (const auto& field : content.raw()->GetObject())
-      made.string_data[field.name.GetString()] = field.value.GetString();
+      made.string_data[field.name.GetString()] = unseal(field.value.GetString());
     out.create_once(made);
   }
 }

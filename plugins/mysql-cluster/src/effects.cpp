@@ -206,6 +206,11 @@ void ensure_app(work& w) {
   w.run("ALTER USER " + account + " ATTRIBUTE " + sql_quoted(app_attribute));
 }
 
+// A server goes on with what it has when it cannot use what is in its files.
+void reload_tls(work& w) {
+  w.run("ALTER INSTANCE RELOAD TLS");
+}
+
 using step_function = void (*)(work&);
 
 step_function function_of(std::string_view what) {
@@ -219,7 +224,8 @@ step_function function_of(std::string_view what) {
                                                                 {"clone", clone},
                                                                 {"alter-events", alter_events},
                                                                 {"configure", configure},
-                                                                {"ensure-app", ensure_app}};
+                                                                {"ensure-app", ensure_app},
+                                                                {"reload-tls", reload_tls}};
   const auto found = all.find(what);
   if (found == all.end()) {
     throw sdk::terminal_error("UnknownEffect", "no effect " + std::string(what));
@@ -250,9 +256,10 @@ void servers::effect(const sdk::effect<my_sql_cluster>& what, std::chrono::milli
     throw sdk::retry_error("LeaseEnds", "the lease does not outlast this step");
   }
   access with;
-  if (read_secrets(reads_, what.primary(), name, std::string(what.ns()), with)) {
+  if (!read_secrets(reads_, what.primary(), with)) {
     throw sdk::retry_error("SecretMissing", "expected the Secrets " + accounts_secret(name) + ", " +
-                                                tls_secret(name) + " and " + app_secret(name));
+                                                tls_secret_of(what.primary()) + " and " +
+                                                app_secret(name));
   }
   if (o.what == "ensure-app") {
     o.database = *what.primary().spec->bootstrap->database;

@@ -20,11 +20,18 @@ measured measure(const my_sql_cluster& cluster, json::node observed) {
   made.errant = static_cast<int>(status.quarantined.size());
   made.failover_possible = sdk::is_condition(status.conditions, "FailoverPossible");
   const std::string primary = status.primary.value_or("");
+  const auto ends = [&made](json::node unix_ms) {
+    const double at = static_cast<double>(unix_ms.integer()) / 1000;
+    const bool is_first = made.certificate_ends_s == 0 || at < made.certificate_ends_s;
+    if (at > 0 && is_first) made.certificate_ends_s = at;
+  };
+  ends(observed["certificates"]["endsUnixMs"]);
   for (const auto member : observed["members"]) {
     if (!member["reachable"].boolean()) continue;
     ++made.answering;
     made.lag_s =
         std::max(made.lag_s, static_cast<double>(member["replication"]["lagMs"].integer()) / 1000);
+    ends(member["certificateEndsUnixMs"]);
     made.available |= member["name"].text() == primary && member["writable"].boolean();
   }
   made.healthy = made.available && status.phase.text() == "Ready";
@@ -54,6 +61,9 @@ measures::measures(const sdk::metrics& made) {
       "From a primary that does not answer to another one that takes writes", of_cluster);
   lag_ = made.gauges("replica_lag_seconds",
                      "Age of what the replica that is furthest behind executes now", of_cluster);
+  certificate_ends_ = made.gauges(
+      "certificate_end_timestamp_seconds",
+      "When the first of the certificates that servers show ends; 0: not known", of_cluster);
   effects_ = made.counters("effects_total", "What was done on servers, by outcome: done or failed",
                            {"cluster_namespace", "cluster", "effect", "outcome"});
 }
@@ -73,6 +83,7 @@ void measures::tell(std::string_view ns, std::string_view name, const measured& 
   set(switchovers_, what.switchovers);
   set(last_failover_, what.last_failover_s);
   set(lag_, what.lag_s);
+  set(certificate_ends_, what.certificate_ends_s);
 }
 
 void measures::count(std::string_view ns, std::string_view name, std::string_view effect,

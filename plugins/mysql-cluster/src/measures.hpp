@@ -19,7 +19,8 @@ struct measured {
   int errant = 0;    ///< members in quarantine
   double epoch = 0;  ///< counts the primaries
   double failovers = 0, switchovers = 0, last_failover_s = 0;
-  double lag_s = 0;  ///< of the replica that is furthest behind, of those that answer
+  double certificate_ends_s = 0;  ///< the first of those that are shown, Unix time; 0: not known
+  double lag_s = 0;               ///< of the replica that is furthest behind, of those that answer
   bool operator==(const measured&) const = default;
 };
 
@@ -37,7 +38,7 @@ class measures {
  private:
   using gauges = oarlock::sdk::family<oarlock::sdk::gauge>;
   gauges available_, healthy_, failover_possible_, paused_, members_, answering_, synced_, errant_,
-      epoch_, failovers_, switchovers_, last_failover_, lag_;
+      epoch_, failovers_, switchovers_, last_failover_, lag_, certificate_ends_;
   oarlock::sdk::family<oarlock::sdk::counter> effects_;
 };
 

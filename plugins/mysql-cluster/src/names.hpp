@@ -37,6 +37,10 @@ inline constexpr const char* backup_user = "oarlock_backup";
 [[nodiscard]] inline std::string tls_secret(std::string_view cluster) {
   return std::string(cluster) + "-tls";
 }
+/// The CA that signs that certificate, and its key: for nobody but the operator.
+[[nodiscard]] inline std::string ca_secret(std::string_view cluster) {
+  return std::string(cluster) + "-ca";
+}
 [[nodiscard]] inline std::string app_secret(std::string_view cluster) {
   return std::string(cluster) + "-app";
 }

@@ -1,7 +1,6 @@
 #include <future>
 
 #include "children.hpp"
-#include "generate.hpp"
 #include "names.hpp"
 #include "oarlock/k8s/core/v1.hpp"
 #include "secrets.hpp"
@@ -219,6 +218,8 @@ json::value ask(sql_session& server, const settings& variables, sql_time deadlin
                                                   {"strict", is_strict},
                                                   {"waitsFor", number(at(row, 10))},
                                                   {"replica", at(row, 11) == "1"}})},
+                       {"certificate", server.certificate().fingerprint},
+                       {"certificateEndsUnixMs", server.certificate().ends_unix_ms},
                        {"clone", ask_clone(server, deadline)}});
 }
 
@@ -228,11 +229,9 @@ void servers::tell(const input& in, const json::value& answer) const {
 }
 
 std::optional<json::value> servers::observe(const input& in, std::chrono::milliseconds /*left*/) {
-  const std::string name(in.name());
   json::value made = json::object({});
   access with;
-  if (auto generated = read_secrets(reads_, in.primary(), name, std::string(in.ns()), with)) {
-    made.set("generated", std::move(*generated));
+  if (!tend_secrets(reads_, in, with, made)) {
     tell(in, made);
     return made;  // no server can run before these are there
   }

@@ -7,6 +7,7 @@
 #include "oarlock/k8s/apps/v1.hpp"
 #include "oarlock/k8s/batch/v1.hpp"
 #include "oarlock/k8s/core/v1.hpp"
+#include "tls.hpp"
 #include "volumes.hpp"
 
 namespace mysql_cluster {
@@ -148,6 +149,7 @@ void tell_status(const input& in, const view& v, const decision& d,
     if (m.name == d.next.primary && !m.version.empty()) status.version = m.version;
   }
   tell_last_backup(in, status);
+  tend_certificates(in, v, status, out);
   tend_volumes(in, v, status, out);
   if (const auto refusal = refusal_of(in); !refusal.empty()) {
     status.config_refusal->generation = in.primary().metadata->generation;
@@ -228,6 +230,7 @@ void plan(const input& in, output& out) {
   const decision d = decide(v);
   const auto pods = in.watched<pod>();
   create_secrets(in, out);
+  write_renewed_secrets(in, out);
   std::vector<const step*> last;
   for (const auto& s : d.steps) {
     if (failed_before(s, in)) {

@@ -12,7 +12,7 @@ namespace mysql_cluster {
 /// How a cluster's servers are reached: of its Secrets, read anew for each call.
 struct access {
   std::string admin_password, replication_password, clone_password;
-  std::string ca;
+  std::string ca;  ///< PEM, all that are trusted
 };
 
 /// What is outside of Kubernetes: the servers. Thread: any; it keeps nothing between calls but what

@@ -1,6 +1,7 @@
 #pragma once
 // A connection to one MySQL server. The only file behind which sockets and Boost.MySQL are.
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -30,7 +31,7 @@ struct sql_target {
   std::string address;  ///< an IP address
   int port = 0;
   std::string user, password;
-  std::string ca;  ///< PEM; the server's certificate must be of it
+  std::string ca;  ///< PEM; the server's certificate must be of one of it, and may have ended
 };
 
 using sql_row = std::vector<std::optional<std::string>>;
@@ -52,6 +53,13 @@ class sql_session {
   /// Sends a statement that runs for long and closes the connection at the deadline; the server
   /// goes on with it. Throws when it fails before. False: it has ended well before.
   bool send(std::string_view statement, sql_time deadline);
+
+  /// What the server has shown for itself.
+  struct shown {
+    std::string fingerprint;  ///< SHA-256 in hexadecimal
+    std::int64_t ends_unix_ms = 0;
+  };
+  [[nodiscard]] shown certificate() const;
 
   [[nodiscard]] static sql_time now() { return sql_clock(); }
 

@@ -45,6 +45,7 @@ void read_server(json::node said, member& m) {
   if (!m.reachable) return;
   m.server_uuid = said["serverUUID"].text();
   m.version = said["version"].text();
+  m.certificate = said["certificate"].text();
   m.writable = said["writable"].boolean();
   m.executed = set_of(said["executed"]);
   m.purged = set_of(said["purged"]);

@@ -37,7 +37,8 @@ struct member {
   bool reachable = false;
   std::string error;  ///< why it did not answer
   std::string server_uuid, version;
-  bool writable = false;  ///< neither read_only nor super_read_only
+  std::string certificate;  ///< the fingerprint of what it shows
+  bool writable = false;    ///< neither read_only nor super_read_only
   gtid_set executed, received, purged;
   gtid_set executed_before;  ///< of the primary: before the replicas were asked
 

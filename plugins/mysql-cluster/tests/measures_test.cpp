@@ -53,8 +53,10 @@ measured measure_of(const std::string& cluster, const std::string& observed) {
 TEST(mysql_measures, say_of_a_cluster_in_order_that_it_is) {
   const measured is =
       measure_of(cluster_json("", in_order),
-                 R"({"members":[{"name":"db-0","reachable":true,"writable":true},)"
-                 R"({"name":"db-1","reachable":true,"replication":{"lagMs":2500}},)"
+                 R"({"certificates":{"endsUnixMs":9000},)"
+                 R"("members":[{"name":"db-0","reachable":true,"writable":true},)"
+                 R"({"name":"db-1","reachable":true,"certificateEndsUnixMs":8000,)"
+                 R"("replication":{"lagMs":2500}},)"
                  R"({"name":"db-2","reachable":true,"replication":{"lagMs":10}},)"
                  R"({"name":"db-9","reachable":false,"replication":{"lagMs":99000}}]})");
   EXPECT_TRUE(is == (measured{.available = true,
@@ -69,6 +71,7 @@ TEST(mysql_measures, say_of_a_cluster_in_order_that_it_is) {
                               .failovers = 2,
                               .switchovers = 1,
                               .last_failover_s = 7,
+                              .certificate_ends_s = 8,
                               .lag_s = 2.5}));
 }
 
@@ -109,7 +112,7 @@ std::map<std::string, double> all_told() {
   host.world().live["secrets/db-accounts"] =
       secret_json({{"admin", "a"}, {"replication", "r"}, {"clone", "c"}});
   host.world().live["secrets/db-tls"] =
-      secret_json({{"ca.crt", new_certificates("db", "shop").ca}});
+      secret_json({{"ca.crt", new_ca("db", "shop", 0).certificate}});
   host.world().live["secrets/db-app"] = secret_json({{"password", "p"}});
   EXPECT_EQ(host.observe(given_cluster()).returned, OARLOCK_OK);
   const auto failed =

@@ -1,0 +1,13 @@
+#pragma once
+#include "plan.hpp"
+
+namespace mysql_cluster {
+
+/// New certificates get into their Secrets.
+void write_renewed_secrets(const input& in, output& out);
+/// Servers that show another certificate than the Secret has are told to load it, as the last steps
+/// of the plan; when it ends is said in `status`.
+void tend_certificates(const input& in, const view& v, my_sql_cluster::status_type& status,
+                       output& out);
+
+}  // namespace mysql_cluster
