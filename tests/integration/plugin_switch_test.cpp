@@ -171,6 +171,54 @@ TEST_F(PluginSwitch, LosesNoChangeWritesNothingTwiceAndLeavesOthersAlone) {
               ::testing::AllOf(HasSubstr("True"), HasSubstr("NotLoaded")));
 }
 
+// An edit of its home moves a plugin into the daemon and out of it again; nothing else moves.
+TEST_F(PluginSwitch, AnEditOfItsHomeMovesItAndRestartsNothingElse) {
+  constexpr int apps = 20;
+  const auto others = pushed(other(), "v1");
+  const auto image = pushed(myapp(built_version, built_version), "v1-of-myapp");
+  make_turns();
+  c_.must({"apply", "-f", "-"}, manifest(others));
+  c_.must({"apply", "-f", "-"}, manifest(image));
+  auto d = started();
+  ASSERT_TRUE(runs(built_version, *d, "myapp"));
+  ASSERT_TRUE(comes_to("True Running", *d));
+  ASSERT_TRUE(make_apps(apps, *d));
+  ASSERT_TRUE(eventually(
+      [&] { return c_.fields("configmaps", ns_, ".data.by").count("1") == turns; }, soon))
+      << d->process().log();
+  const auto of_others = versions_of_others();
+  const auto children = [&](const char* plugin) {
+    return metric(d->metrics(), "oarlock_plugin_child_up", {fmt::format("plugin=\"{}\"", plugin)});
+  };
+  // As the log tells of each child that was started.
+  const auto children_started = [&](const char* plugin) {
+    std::istringstream lines(d->process().log());
+    const auto mark = fmt::format("\"plugin\":\"{}\",\"pid\":", plugin);
+    int count = 0;
+    for (std::string line; std::getline(lines, line);)
+      count += line.find(mark) != std::string::npos ? 1 : 0;
+    return count;
+  };
+  ASSERT_EQ(children("myapp"), 1) << "a child is the default";
+
+  changes client(ns_, apps, edits_per_second, 1, &changes::image);
+  for (const std::string home : {"core", "child", "core"}) {
+    ASSERT_TRUE(client.wait_for_more(10));
+    c_.must({"patch", "plugin", "myapp", "--type=merge", "-p",
+             R"({"spec":{"home":")" + home + R"("}})"});
+    ASSERT_TRUE(eventually([&] { return children("myapp") == (home == "child" ? 1 : 0); }, soon))
+        << home << d->process().log();
+    ASSERT_TRUE(runs(built_version, *d, "myapp")) << home;
+  }
+  ASSERT_TRUE(client.wait_for_more(10));
+  expect_all_written_once(client, apps, *d);
+  EXPECT_EQ(versions_of_others(), of_others);
+  EXPECT_EQ(children_started("myapp"), 2);
+  EXPECT_EQ(children_started("turner"), 1);
+  EXPECT_EQ(children("turner"), 1);
+  EXPECT_TRUE(d->process().running());
+}
+
 // A rolling upgrade of the daemon itself: two releases beside each other, told apart by their
 // version, both with the plugin loaded.
 TEST_F(PluginSwitch, TheNextReleaseOfTheDaemonGoesOn) {
