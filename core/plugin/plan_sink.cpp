@@ -9,6 +9,7 @@
 #include "core/base/log.hpp"
 #include "core/json/parse.hpp"
 #include "core/plugin/lent_text.hpp"
+#include "core/plugin/stray_call.hpp"
 #include "oarlock/abi.h"
 
 namespace oarlock::plugin {
@@ -24,8 +25,10 @@ struct plan_sink::slots {
     auto& sink = *reinterpret_cast<plan_sink*>(ctx);
     try {
       if (!sink.takes_calls()) {
-        log_warn("plugin calls a slot outside of its call or on another thread",
-                 {{"plugin", sink.plugin_}, {"call", name}});
+        if (is_stray_call_told(name, sink.plugin_)) {
+          log_warn("plugin calls a slot outside of its call or on another thread",
+                   {{"plugin", sink.plugin_}, {"call", name}});
+        }
         return OARLOCK_INVALID;
       }
       const answer a = work(sink);

@@ -23,16 +23,16 @@ void (*instead)(stray_slot slot) = nullptr;
 
 constexpr int times_max = 10;
 
+}  // namespace
+
 // Plugins are few, and slots are fewer.
-bool is_one_more(stray_slot slot, std::string_view plugin) {
-  static auto& told = *new guarded<std::map<std::pair<std::string, stray_slot>, int>>;
+bool is_stray_call_told(std::string_view slot, std::string_view plugin) {
+  static auto& told = *new guarded<std::map<std::pair<std::string, std::string>, int>>;
   return told.with([&](auto& all) {
-    auto& times = all[{std::string(plugin), slot}];
+    auto& times = all[{std::string(plugin), std::string(slot)}];
     return times < times_max && ++times > 0;
   });
 }
-
-}  // namespace
 
 const char* name_of(stray_slot slot) {
   const auto index = static_cast<std::size_t>(slot);
@@ -41,7 +41,7 @@ const char* name_of(stray_slot slot) {
 
 void tell_stray_call(stray_slot slot, std::string_view plugin) noexcept {
   try {
-    if (!is_one_more(slot, plugin)) return;
+    if (!is_stray_call_told(name_of(slot), plugin)) return;
     if (instead != nullptr) return instead(slot);
     log_warn("plugin calls a slot outside of its call or on another thread",
              {{"plugin", plugin}, {"call", name_of(slot)}});

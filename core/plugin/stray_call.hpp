@@ -24,7 +24,10 @@ enum class stray_slot : std::uint32_t {
 /// "oarlock_effect_out.fail"; "?" for a number that is none.
 [[nodiscard]] const char* name_of(stray_slot slot);
 
-/// Says it in the log, the first ten times of a plugin and slot; in a child, to who was set.
+/// Whether one more stray call of a slot, by its name, is said: the first ten of a plugin are.
+[[nodiscard]] bool is_stray_call_told(std::string_view slot, std::string_view plugin);
+
+/// Says it in the log, or in a child to who was set, if it is to be said.
 /// Thread: any.
 void tell_stray_call(stray_slot slot, std::string_view plugin) noexcept;
 /// The same of whose host this is.

@@ -61,5 +61,20 @@ TEST_P(strays, every_slot_of_one_call_is_refused_on_another_thread_and_its_calle
   }
 }
 
+// After the one above: in the core both are of one process and plugin.
+TEST_P(strays, that_go_on_and_on_are_told_ten_times_of_each_slot) {
+  started stray("stray", GetParam());
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 30; ++i)
+    EXPECT_EQ(stray.plan("one").verdict, controller::plan_verdict::done);
+  stray.plugin().stop();
+  const auto log = ::testing::internal::GetCapturedStderr();
+  const std::regex told("another thread.* call=(oarlock_observe_out.)?(apply|answer)(\n| )");
+  const auto times =
+      std::distance(std::sregex_iterator(log.begin(), log.end(), told), std::sregex_iterator());
+  EXPECT_GT(times, 0);
+  EXPECT_LE(times, 2 * 10) << log;
+}
+
 }  // namespace
 }  // namespace oarlock::abi

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "core/plugin/frame_io.hpp"
+#include "core/plugin/stray_call.hpp"
 
 namespace oarlock::plugin::host {
 
@@ -31,7 +32,7 @@ oarlock_status recorder::record(oarlock_plan_ctx* ctx, Args... args) noexcept {
   auto& self = *reinterpret_cast<recorder*>(ctx);
   try {
     if (!self.takes_calls()) {
-      send_stray_call(Index);
+      if (is_stray_call_told(wire::slot_name(Index), {})) send_stray_call(Index);
       return OARLOCK_INVALID;
     }
     if (!self.make_room()) return OARLOCK_LIMIT;
