@@ -475,6 +475,13 @@ crds() { # SUITE OARLOCK short|long SECONDS
   command_test "$1" "crds-$3" "$4" tests/crds/run.sh "$2" "$3"
 }
 
+# Real MySQL servers on loopback under load: F1, F7 and F27. The rest of them is in make test-long.
+mysql_losses() {
+  section "mysql"
+  command_test mysql losses 600 build/release/tests/long/mysql_losses_test \
+    '--gtest_filter=homes/mysql_losses.*/core'
+}
+
 # Functions that need one core each; what they start ends with them.
 side_by_side() { # FUNCTION...
   local one started status
@@ -519,6 +526,7 @@ run_all() {
     lints_and_go release
     go_tests e2e core/package/helper e2e -count=1
     integration release
+    mysql_losses
     side_by_side one_core_tests package_tests
   fi
   run_sanitizer asan

@@ -108,15 +108,15 @@ std::int64_t cluster_under_load::longest_gap_ms(std::int64_t since_ns) const {
   return writer_->longest_gap_ns(since_ns) / 1'000'000;
 }
 
-std::vector<std::string> cluster_under_load::end() {
+std::vector<std::string> cluster_under_load::end(int members) {
   history h;
-  h.members = 3;
+  h.members = members;
   h.writes = writer_->stop();
   h.looks = watcher_->stop();
   auto to = admin_of(seen_);
   const auto is_quiet = [&] {
     h.end = look_at(seen_, to);
-    return h.end && h.end->servers.size() == 3 &&
+    return h.end && h.end->servers.size() == static_cast<std::size_t>(members) &&
            std::ranges::all_of(h.end->servers, [&](const auto& s) {
              return s.executed == h.end->servers.back().executed;
            });

@@ -23,8 +23,8 @@ class cluster_under_load {
 
   /// Makes the cluster "db", waits until it is Ready, and begins to write.
   void start();
-  /// Ends the load and asks all servers; returns what must not be.
-  std::vector<std::string> end();
+  /// Ends the load and asks all servers, of which there shall be so many; returns what must not be.
+  std::vector<std::string> end(int members = 3);
 
   [[nodiscard]] std::string primary() const;
   [[nodiscard]] std::string condition(const std::string& type, const std::string& field) const;
