@@ -23,7 +23,7 @@ package: ## build the Debian packages oarlock and oarlock-dev into build/release
 check: ## the inner loop: unit tests, cases, lints; no root, no cluster
 	@tests/run.sh check
 
-demo: ## a real Kubernetes here, the daemon, a sample followed to Ready (root)
+demo: ## a real Kubernetes here, the daemon, a sample of each plugin (root)
 	@deploy/demo/demo.sh up
 
 demo-ml: ## a model is trained, published, served and asked, in a Kubernetes of its own (root)

@@ -46,32 +46,6 @@ start_daemon() {
     --inbound-url="https://$host:$inbound_port"
 }
 
-has_ended() { [[ $(field trainingpipeline "$1" .phase) =~ ^(Succeeded|Failed|Rejected)$ ]]; }
-# Follows a run to its end, and tells what came of it.
-follow_run() { # NAME SECONDS PHASE
-  follow trainingpipeline "$1" "$2" has_ended "$1"
-  local phase
-  phase=$(field trainingpipeline "$1" .phase)
-  echo "$phase: $(field trainingpipeline "$1" .message)"
-  [[ $phase == "$3" ]] || fail "expected $3"
-}
-
-ask() {
-  local services=/api/v1/namespaces/default/services
-  kc create --raw "$services/breast-cancer-serving:http/proxy/predict" \
-    -f deploy/demo/breast-cancer-rows.json
-}
-
-check_prediction() {
-  step "the model that is served is asked about two malignant and two benign tumours"
-  local answer
-  answer=$(ask) || fail "the model does not answer"
-  echo "$answer"
-  [[ $(jq -c .predictions <<<"$answer") == '["malignant","malignant","benign","benign"]' ]] ||
-    fail "expected malignant, malignant, benign, benign"
-  [[ $(jq .version <<<"$answer") == 1 ]] || fail "expected an answer of version 1"
-}
-
 fetch_results() {
   step "plugins/ml-pipeline/results.sh breast-cancer"
   rm -rf "$demo/results"
@@ -90,7 +64,7 @@ try_impossible_gate() {
     -e 's/{metric: accuracy, op: ">=", value: 0.9}/{metric: accuracy, op: ">", value: 1}/' \
     plugins/ml-pipeline/samples/trainingpipeline.yaml | kc apply -f -
   follow_run impossible 600 Rejected
-  [[ $(ask | jq .version) == 1 ]] || fail "expected version 1 to answer still"
+  [[ $(ask_model | jq .version) == 1 ]] || fail "expected version 1 to answer still"
 }
 
 main() {
@@ -102,7 +76,9 @@ main() {
   kc apply -f plugins/ml-pipeline/samples
   follow_run breast-cancer 900 Succeeded
   kc get tp,models,pods
+  step "the model that is served is asked about two malignant and two benign tumours"
   check_prediction
+  [[ $(ask_model | jq .version) == 1 ]] || fail "expected an answer of version 1"
   fetch_results
   try_impossible_gate
   step "done"

@@ -45,28 +45,14 @@ start_daemon() {
   run_daemon mysql-cluster -- nsenter --net="/proc/$kubelet/ns/net"
 }
 
-is_ready() { [[ $(field "$1" "$2" '.conditions[?(@.type=="Ready")].status') == True ]]; }
 has_other_primary() { # OLD
   local now
   now=$(field mysqlcluster shop .primary)
   [[ $now != "$1" && $(kc get pod "$now" -o \
     'jsonpath={.metadata.labels.mysql\.oarlock\.dev/role}' 2>/dev/null) == primary ]]
 }
-has_ended() { [[ $(field mysqlbackup "$1" .phase) =~ ^(Succeeded|Failed)$ ]]; }
+backup_has_ended() { [[ $(field mysqlbackup "$1" .phase) =~ ^(Succeeded|Failed)$ ]]; }
 
-# As an application does: through the Service, over TLS, with the account of the Secret.
-# shellcheck disable=SC2016  # expanded in the pod
-sql() { # CLUSTER; statements on standard input
-  {
-    kc get secret "$1-app" -o 'jsonpath={.data.password}' | base64 -d
-    echo
-    cat
-  } | kc exec -i "$(field mysqlcluster "$1" .primary)" -c mysqld -- sh -c '
-    read -r MYSQL_PWD
-    export MYSQL_PWD
-    exec mysql --host="$0" --user=app --ssl-mode=VERIFY_IDENTITY \
-      --ssl-ca=/etc/oarlock-mysql/tls/ca.crt --batch --raw --skip-column-names app' "$1-rw"
-}
 count_rows() { sql "$1" <<<'SELECT COUNT(*) FROM orders'; }
 checksum() { sql "$1" <<<'CHECKSUM TABLE orders'; }
 
@@ -145,7 +131,7 @@ main() {
   lose_primary
   step "kubectl apply: a MySQLBackup"
   new_backup
-  follow mysqlbackup first 180 has_ended first
+  follow mysqlbackup first 180 backup_has_ended first
   [[ $(field mysqlbackup first .phase) == Succeeded ]] || fail "$(field mysqlbackup first .message)"
   kc get mysqlbackups -o wide
   restore

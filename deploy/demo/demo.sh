@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The demo: a real Kubernetes on this machine, Oarlock in it with its plugins, a sample followed to
-# Ready.
+# The demo: a real Kubernetes on this machine, Oarlock in it with its plugins, a sample of each
+# followed until it is what it is to become.
 #
 #   deploy/demo/demo.sh up      (make demo)       safe to repeat, safe to interrupt
 #   deploy/demo/demo.sh down    (make demo-down)  PURGE=1: also everything that was built
@@ -20,8 +20,8 @@ readonly cluster=$demo/cluster
 readonly logs=$demo/logs
 readonly kubeconfig=$demo/kubeconfig
 readonly devcluster=$root/build/bin/devcluster
-readonly plugins=(myapp)
-readonly package_groups=(build go node images)
+readonly plugins=(myapp mysql-cluster ml-pipeline)
+readonly package_groups=(build go node images mysql python)
 
 # Nothing here may go through a proxy or write into the user's home.
 export NO_PROXY="${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
@@ -32,6 +32,8 @@ step() { printf '\n== [%s] %s\n' "$(clock_of $SECONDS)" "$*"; }
 kc() { "$root/build/bin/kubectl" --kubeconfig "$kubeconfig" --request-timeout=20s "$@" 9>&-; }
 # shellcheck source=deploy/demo/oarlock.sh
 source deploy/demo/oarlock.sh
+# shellcheck source=deploy/demo/samples.sh
+source deploy/demo/samples.sh
 
 # One demo at a time per checkout. The lock is on this script: it exists before build/ and outlives
 # it. File 9 must not leak into anything that stays behind.
@@ -78,13 +80,15 @@ print_plan() {
   cat <<PLAN
 make demo will
   1. install Debian packages: ${packages:-none, all are there}
-  2. build the daemon and its plugins (C++) and a Kubernetes (Go) into build/
+  2. build the daemon and its plugins (C++) and a Kubernetes (Go) into build/, and make images of
+     Debian's MySQL and Prometheus and of the programs that train models
   3. start a single-node Kubernetes of its own in build/demo/cluster, in namespaces of its own
-  4. make the image of oarlockd and signed images of its plugins (${plugins[*]}), and install
-     them there with Helm; a Prometheus scrapes the daemon
-  5. apply a sample MyApp and follow it until it is Ready
-It takes under a minute when all is built$([[ $built == yes ]] ||
-    echo " (it is not: 10 to 15 minutes on two cores)").
+  4. make the image of oarlockd and signed images of its plugins, and install them there:
+     ${plugins[*]}; a Prometheus scrapes the daemon
+  5. apply a sample of each and follow it: an app, a training run whose model is asked for a
+     prediction, MySQL with three members
+It takes two minutes when all is built$([[ $built == yes ]] ||
+    echo " (it is not: 10 to 15 minutes on two cores)"), and 4 GiB of memory.
 Ctrl-C is safe at any time; run it again to go on. make demo-down takes everything down again.
 PLAN
 }
@@ -99,6 +103,7 @@ build_all() {
   job_start go "$logs/build-go.log" bash -euc \
     'for target in fetch devcluster helm; do tools/build.sh --job "$target"; done'
   job_start c++ "$logs/build-c++.log" tools/build.sh --job products
+  job_start images "$logs/make_sample_images.log" deploy/demo/demo.sh step make_sample_images
   jobs_wait 3600 || fail "the build failed"
 }
 
@@ -119,41 +124,36 @@ load_image() { # NAME
   } >>"$logs/images.log" 2>&1 9>&- || fail "the image $1 could not be loaded: see $logs/images.log"
 }
 
-# One part of installing Oarlock, a function of oarlock.sh, as a job with a log and a deadline. It
-# is a process of its own, in which the first command that fails ends it.
-install_step() { # FUNCTION SECONDS
-  job_start "$1" "$logs/$1.log" deploy/demo/demo.sh step "$1"
-  jobs_wait "$2"
+# Parts of installing Oarlock, functions of oarlock.sh, side by side, as jobs with a log each and a
+# deadline. Each is a process of its own, in which the first command that fails ends it.
+install_steps() { # SECONDS FUNCTION...
+  local limit=$1 name
+  shift
+  for name in "$@"; do job_start "$name" "$logs/$name.log" deploy/demo/demo.sh step "$name"; done
+  jobs_wait "$limit"
 }
 
-# "generation|observed|Ready|phase|ready|wanted" of the sample.
-sample_state() {
-  local s=.status
-  kc get myapp myapp-sample -o "jsonpath={.metadata.generation}|{$s.observedGeneration}|{$s\
-.conditions[?(@.type==\"Ready\")].status}|{$s.phase}|{$s.readyReplicas}|{.spec.replicas}{\"\\n\"}"
+show_trouble() { # KIND NAME
+  kc describe "$1" "$2"
+  kc get pods -o wide
+  show_daemon_log
 }
 
-follow_sample() {
-  local deadline=$((SECONDS + 180)) shown=-9 last='' line
-  local generation='' observed='' is_ready='' phase='' ready='' wanted=''
-  note "$(kc apply -f plugins/myapp/samples/myapp.yaml)"
-  while true; do
-    IFS='|' read -r generation observed is_ready phase ready wanted < <(sample_state) || true
-    line="${phase:-no status yet}, ${ready:-0} of ${wanted:-?} replicas ready"
-    if [[ $line != "$last" ]] || ((SECONDS >= shown + 5)); then
-      note "myapp-sample: $line"
-      last=$line
-      shown=$SECONDS
-    fi
-    [[ $is_ready != True || $observed != "$generation" ]] || break
-    if ((SECONDS > deadline)); then
-      kc describe myapp myapp-sample >&2 || true
-      show_daemon_log
-      fail "myapp-sample was not Ready within 180 s"
-    fi
-    sleep 0.5
-  done
-  note "myapp-sample is Ready"
+apply_samples() {
+  step "samples"
+  kc apply -f plugins/myapp/samples -f plugins/ml-pipeline/samples \
+    -f plugins/mysql-cluster/samples/mysqlcluster.yaml | sed 's/^/   /'
+}
+
+follow_samples() {
+  step "MyApp myapp-sample"
+  follow myapp myapp-sample 180 is_ready myapp myapp-sample
+  step "TrainingPipeline breast-cancer: six models, the best one is published, served and asked"
+  follow_run breast-cancer 900 Succeeded
+  check_prediction
+  step "MySQLCluster mysql-sample: a primary and two replicas"
+  follow mysqlcluster mysql-sample 600 is_ready mysqlcluster mysql-sample
+  sql mysql-sample <<<"SELECT CONCAT('MySQL ', VERSION(), ' answers ', CURRENT_USER())"
 }
 
 print_next() {
@@ -162,12 +162,17 @@ print_next() {
 == [$(clock_of $SECONDS)] The demo runs. Try next:
 
   export KUBECONFIG=\$PWD/build/demo/kubeconfig PATH=\$PWD/build/bin:\$PATH
-  kubectl get myapp,deployments,pods
+  kubectl get plugins,myapps,mysqlclusters,trainingpipelines,models,pods
   kubectl scale myapp myapp-sample --replicas=5
   kubectl patch myapp myapp-sample --type=merge -p '{"spec":{"image":"myapp:v2"}}'
   kubectl delete deployment myapp-sample          # it comes back
   kubectl describe myapp myapp-sample             # conditions and events
   kubectl explain myapp.spec
+  plugins/ml-pipeline/results.sh breast-cancer    # curves, confusion matrix, logs of the run
+  kubectl patch tp breast-cancer --type=merge -p '{"spec":{"rerun":"again"}}'; kubectl get tp -w
+  kubectl delete pod mysql-sample-0               # another member takes over
+  kubectl apply -f plugins/mysql-cluster/samples/mysqlbackup.yaml; kubectl get mysqlbackups -w
+  kubectl describe mysqlcluster mysql-sample
   curl -s --cacert build/demo/metrics-ca --oauth2-bearer \$(cat build/demo/metrics-token) \\
     \$(cat build/demo/metrics-url) | grep 'plugin="myapp"'
   kubectl -n oarlock-system logs deployment/oarlock
@@ -193,17 +198,17 @@ up() {
   load_image myapp:v2
   note "images: myapp:latest, myapp:v2"
   step "oarlock"
-  install_step make_images 1200 || fail "the images could not be made"
-  install_step publish_images 300 || fail "the images could not be published"
-  if ! install_step install_oarlock 300; then
+  install_steps 1200 make_oarlock_image || fail "the image could not be made"
+  install_steps 300 publish_images || fail "the images could not be published"
+  if ! install_steps 300 install_oarlock load_sample_images; then
     kc get pods --namespace "$system" >&2 || true
     show_daemon_log
     fail "Oarlock could not be installed"
   fi
   write_metrics_access
   note "in the namespace $system: $(kc get pods --namespace "$system" -o name | xargs)"
-  step "sample"
-  follow_sample
+  apply_samples
+  follow_samples
   print_next
 }
 
@@ -237,6 +242,7 @@ down() {
   done
   stop_host_daemon
   for folder in "$demo-mysql" "$demo-ml" "$demo"; do
+    rm -rf "$folder/images" # says what lies in the registry of the cluster
     stop_cluster "$folder/cluster"
     remove_files "$folder"
   done
@@ -250,8 +256,8 @@ down() {
 case ${1:-} in
   up) up ;;
   down) down ;;
-  step) # one of the jobs of up
-    [[ ${2:-} =~ ^(make_images|publish_images|install_oarlock)$ ]] || fail "no step '${2:-}'"
+  step) # one of the jobs of up, a function of oarlock.sh
+    declare -F "${2:-none}" >/dev/null || fail "no step '${2:-}'"
     "$2"
     ;;
   *) fail "expected 'up' or 'down', found '${1:-nothing}'" ;;

@@ -31,11 +31,10 @@ oarlock_tag() {
   } | sha256sum | cut -c 1-12
 }
 
-# Makes the archives of all images, and leaves the tag of oarlockd's in build/demo/images.
-make_images() {
+# The image of what is built, as an archive; its tag is left in build/demo/images.
+make_oarlock_image() {
   local tag file
   mkdir -p "$archives"
-  prometheus_image
   deploy/images/stage.sh build/images/root
   tag=$(oarlock_tag)
   file=$archives/oarlock-$tag.tar
@@ -49,6 +48,14 @@ make_images() {
   echo "$tag" >"$demo/images/oarlock.tag"
 }
 
+# Those in which nothing is that is built here: beside the build.
+make_sample_images() {
+  mkdir -p "$archives"
+  plugins/mysql-cluster/image/build.sh mysql "$archives/mysql.tar"
+  plugins/ml-pipeline/trainer/image.sh "$archives/trainer.tar"
+  prometheus_image
+}
+
 # Debian's Prometheus; the plain binary, without what its web pages and promtool need.
 prometheus_image() {
   local file=$archives/prometheus.tar
@@ -59,6 +66,18 @@ prometheus_image() {
     --alone prometheus --hook 'rm -rf "$1/usr/bin/promtool" "$1/usr/share/prometheus/web"'
   deploy/images/image.sh save "$prometheus" "$file.new"
   mv "$file.new" "$file"
+}
+
+# Into the cluster's registry, unless this very file is there: they are large.
+load_once() { # ARCHIVE
+  local loaded=$demo/images/$1.loaded
+  [[ ! $loaded -nt $archives/$1.tar ]] || return 0
+  "$devcluster" load-image --dir "$cluster" "$archives/$1.tar" 9>&-
+  touch "$loaded"
+}
+load_sample_images() {
+  load_once mysql
+  load_once trainer
 }
 
 signing_key() {
@@ -127,6 +146,7 @@ pluginImages:
       keys:
         - |
 $(sed 's/^/          /' "$pki/plugins.pub")
+inbound: {enabled: true}
 metrics:
   tls: {secretName: oarlock-metrics-tls}
   service: {type: NodePort, nodePort: $metrics_node_port}
@@ -140,9 +160,8 @@ YAML
 publish_images() {
   local host name
   host=$(registry_host)
-  "$devcluster" load-image --dir "$cluster" \
-    "$archives/oarlock-$(cat "$demo/images/oarlock.tag").tar" 9>&-
-  "$devcluster" load-image --dir "$cluster" "$archives/prometheus.tar" 9>&-
+  load_once "oarlock-$(cat "$demo/images/oarlock.tag")"
+  load_once prometheus
   signing_key
   for name in "${plugins[@]}"; do publish_plugin "$name" "$host"; done
   metrics_certificate "${host%:*}"

@@ -24,7 +24,9 @@ fail() {
 }
 step() { printf '\n== [%d s] %s\n' "$SECONDS" "$*"; }
 kc() { "$devcluster" kubectl --dir "$demo/cluster" -- --request-timeout=30s "$@"; }
-field() { kc get "$1" "$2" -o "jsonpath={.status$3}"; } # KIND NAME PATH
+# shellcheck source=deploy/demo/samples.sh
+source deploy/demo/samples.sh
+check_daemon() { kill -0 "$daemon_pid" 2>/dev/null || fail "oarlockd has ended"; }
 
 clean_up() {
   local status=$?
@@ -70,20 +72,4 @@ run_daemon() { # PLUGIN FLAGS... [-- COMMAND...]
     --plugin "$built/plugins/$plugin" --metrics-bind-address=127.0.0.1:0 --metrics-secure=false \
     --health-probe-bind-address=127.0.0.1:0 "${flags[@]}" >"$demo/oarlockd.log" 2>&1 &
   daemon_pid=$!
-}
-
-# Asks until a command succeeds, and tells each change of an object meanwhile.
-follow() { # KIND NAME SECONDS COMMAND...
-  local kind=$1 name=$2 limit=$3 end=$((SECONDS + $3)) line='' next
-  shift 3
-  until "$@"; do
-    ((SECONDS < end)) || fail "$name took longer than $limit s: $(kc get "$kind" "$name" -o \
-      'jsonpath={.status.conditions[?(@.type=="Ready")].message}')"
-    kill -0 "$daemon_pid" 2>/dev/null || fail "oarlockd has ended"
-    next=$(kc get "$kind" "$name" --no-headers | sed 's/  *[^ ]*$//')
-    [[ $next == "$line" ]] || printf '%4d s  %s\n' "$SECONDS" "$next"
-    line=$next
-    sleep 1
-  done
-  printf '%4d s  %s\n' "$SECONDS" "$(kc get "$kind" "$name" --no-headers)"
 }

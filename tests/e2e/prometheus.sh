@@ -15,7 +15,7 @@ fail() {
 kc() { build/bin/kubectl --kubeconfig build/demo/kubeconfig --request-timeout=20s "$@"; }
 ask() { kc get --raw "$proxy/$1"; }
 
-# The value of a query for one plugin; nothing when there is none.
+# The value of a query; nothing when there is none.
 value() { # QUERY
   ask "query?query=$(jq -rn --arg q "$1" '$q | @uri')" | jq -r '.data.result[0].value[1] // empty'
 }
@@ -34,13 +34,25 @@ expect() { # WHAT QUERY CONDITION
 replicas=$(kc get deployment oarlock -n oarlock-system -o 'jsonpath={.spec.replicas}')
 expect "replicas that are scraped" 'sum(up{job="oarlock"})' ". == $replicas"
 # Something to do meanwhile, so that a rate can be above zero.
+touch_samples() {
+  local sample
+  for sample in myapp/myapp-sample mysqlcluster/mysql-sample trainingpipeline/breast-cancer; do
+    kc annotate "$sample" "example.com/touched=$1" --overwrite >/dev/null
+  done
+}
+readonly rate='rate(controller_runtime_reconcile_total[1m])'
 for i in $(seq 1 40); do
-  kc annotate myapp myapp-sample "example.com/touched=$i" --overwrite >/dev/null
-  [[ -z $(value 'rate(controller_runtime_reconcile_total{plugin="myapp"}[1m]) > 0') ]] || break
+  touch_samples "$i"
+  [[ $(value "count(sum by (plugin) ($rate) > 0)") != 3 ]] || break
 done
-expect "reconciles a second" \
-  'sum by (plugin) (rate(controller_runtime_reconcile_total{plugin="myapp"}[1m]))' '. > 0'
-expect "errors a second" \
-  'sum by (plugin) (rate(controller_runtime_reconcile_errors_total{plugin="myapp"}[1m]))' '. >= 0'
-expect "waiting keys" 'sum by (plugin) (workqueue_depth{plugin="myapp"})' '. >= 0'
-expect "bytes in the cache" 'max by (plugin) (oarlock_plugin_cache_bytes{plugin="myapp"})' '. > 0'
+for plugin in myapp mysql-cluster ml-pipeline; do
+  this="{plugin=\"$plugin\"}"
+  expect "$plugin: reconciles a second" \
+    "sum(rate(controller_runtime_reconcile_total${this}[1m]))" '. > 0'
+  expect "$plugin: errors a second" \
+    "sum(rate(controller_runtime_reconcile_errors_total${this}[1m]))" '. >= 0'
+  expect "$plugin: waiting keys" "sum(workqueue_depth$this)" '. >= 0'
+  expect "$plugin: bytes in the cache" "max(oarlock_plugin_cache_bytes$this)" '. > 0'
+done
+expect "members of MySQL that answer" \
+  'max(mysql_cluster_members_answering{cluster="mysql-sample"})' '. == 3'

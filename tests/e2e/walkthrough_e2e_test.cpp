@@ -135,6 +135,43 @@ TEST_F(DemoWalkthrough, LogsExecAndServicesWork) {
   EXPECT_EQ(demo.field("service", "served", "walk", ".spec.ports[0].port"), "80");
 }
 
+// What `make demo` has made of the sample: a run to its end, by a trainer that reported to the
+// daemon in the cluster, and a model that answers.
+TEST_F(DemoWalkthrough, ThePipelineHasPublishedAModelThatAnswers) {
+  const auto run = [](const char* path) {
+    return demo.field("trainingpipeline", "breast-cancer", "default", path);
+  };
+  EXPECT_EQ(run(".status.phase"), "Succeeded") << run(".status.message");
+  EXPECT_THAT(run(".status.progress.text"), HasSubstr("100%"));
+  EXPECT_THAT(run(".status.model.text"), HasSubstr("breast-cancer"));
+  EXPECT_EQ(demo.field("model", "breast-cancer", "default", ready_status), "True");
+  const auto answer =
+      demo.must({"create", "--raw",
+                 "/api/v1/namespaces/default/services/breast-cancer-serving:http/proxy/predict",
+                 "-f", source_dir() / "deploy/demo/breast-cancer-rows.json"});
+  EXPECT_THAT(answer, HasSubstr(R"(["malignant", "malignant", "benign", "benign"])"));
+}
+
+// They have seen the daemon's pods come and go meanwhile.
+TEST_F(DemoWalkthrough, MySQLHasThreeMembersOnTheirVolumes) {
+  const auto mysql = [](const std::string& path) {
+    return demo.field("mysqlcluster", "mysql-sample", "default", path);
+  };
+  EXPECT_TRUE(eventually([&] { return mysql(ready_status) == "True"; }, 120s))
+      << demo.must({"describe", "mysqlcluster", "mysql-sample"});
+  EXPECT_EQ(mysql(".status.synced"), "2/2");
+  std::int64_t mebibytes = 0;
+  for (const char* pod : {"mysql-sample-0", "mysql-sample-1", "mysql-sample-2"}) {
+    EXPECT_EQ(demo.field("pod", pod, "default", ".status.conditions[?(@.type==\"Ready\")].status"),
+              "True");
+    const auto limit =
+        demo.field("pod", pod, "default", ".spec.containers[0].resources.limits.memory");
+    mebibytes += std::stoll(limit);
+    EXPECT_THAT(limit, HasSubstr("Mi"));
+  }
+  EXPECT_LE(mebibytes, 2048);
+}
+
 TEST_F(DemoWalkthrough, MetricsAnswerOnTheHost) {
   const auto line_of = [](const char* name) {
     std::ifstream file(demo_dir / name);
@@ -151,9 +188,17 @@ TEST_F(DemoWalkthrough, MetricsAnswerOnTheHost) {
   };
   EXPECT_EQ(ask({"-o", "/dev/null", "-w", "%{http_code}"}), "401");
   const auto text = ask({"--oauth2-bearer", line_of("metrics-token")});
-  EXPECT_GT(metric(text, "controller_runtime_reconcile_total",
-                   {"plugin=\"myapp\"", "result=\"success\""}),
-            0);
+  const auto reconciles = [&](const char* plugin, const char* controller, const char* result) {
+    const auto label = [](const char* name, const char* value) {
+      return std::string(name) + "=\"" + value + "\"";
+    };
+    return metric(
+        text, "controller_runtime_reconcile_total",
+        {label("plugin", plugin), label("controller", controller), label("result", result)});
+  };
+  EXPECT_GT(reconciles("myapp", "myapp", "success"), 0);
+  EXPECT_GT(reconciles("mysql-cluster", "mysqlcluster", "requeue_after"), 0);
+  EXPECT_GT(reconciles("ml-pipeline", "training-pipeline", "success"), 0);
 }
 
 }  // namespace

@@ -26,7 +26,6 @@ await() { # SECONDS WHAT COMMAND...
 }
 is() { [[ $(tp "$1" "$2") == "$3" ]]; } # PIPELINE PATH VALUE
 has() { [[ -n $(tp "$1" "$2") ]]; }
-has_ended() { [[ $(tp "$1" .phase) =~ ^(Succeeded|Failed|Rejected)$ ]]; }
 expect() { is "$@" || fail "expected $2 of $1 to be $3, found $(tp "$1" "$2")"; }
 
 a_pipeline() { # NAME MORE-SPEC
@@ -55,7 +54,7 @@ spec:
   command: [python3, -c, "print('the end of the log'); raise SystemExit(42)"]
 YAML
   a_pipeline mistaken '  algorithm: {templateRef: mistaken}'
-  await 120 "the end of mistaken" has_ended mistaken
+  await 120 "the end of mistaken" run_has_ended mistaken
   expect mistaken .phase Failed
   expect mistaken .failure.class User
   expect mistaken .failure.exitCode 42
@@ -78,13 +77,13 @@ G5_deleted_half_way_it_ends_with_the_model_of_one_that_was_not() {
   await 180 "step 200 of disturbed" is_half_way
   pod=$(kc get pods -l ml.oarlock.dev/pipeline=disturbed,ml.oarlock.dev/unit=trial-0 -o name)
   kc delete "$pod" --wait=false
-  await 180 "the end of disturbed" has_ended disturbed
+  await 180 "the end of disturbed" run_has_ended disturbed
   expect disturbed .phase Succeeded
   expect disturbed "$trial.attempt" 2
   expect disturbed "$trial.infraRetries" 1
   (($(tp disturbed "$trial.firstStep" | grep . || echo 0) >= 50)) ||
     fail "expected the second attempt to go on from a checkpoint"
-  await 180 "the end of calm" has_ended calm
+  await 180 "the end of calm" run_has_ended calm
   expect calm "$trial.attempt" 1
   expect disturbed "$trial.result.digest" "$(tp calm "$trial.result.digest")"
 }
@@ -101,7 +100,7 @@ YAML
   a_pipeline below '  algorithm: {name: logistic}
   publish: {model: untouched}
   evaluation: {gates: [{metric: accuracy, op: ">", value: 1}]}'
-  await 120 "the end of below" has_ended below
+  await 120 "the end of below" run_has_ended below
   expect below .phase Rejected
   [[ $(tp below .message) == "accuracy "*", wanted > 1" ]] || fail "found $(tp below .message)"
   [[ $(kc get model untouched -o 'jsonpath={.spec}') == "$before" ]] || fail "the model has changed"

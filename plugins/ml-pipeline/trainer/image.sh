@@ -70,7 +70,8 @@ main() {
     rm -f "$work/root.tar"
     echo "$programs" >"$work/image.made"
   fi
-  cp "$work/image.tar" "$out"
+  [[ $out -ef $work/image.tar ]] || ln -f "$work/image.tar" "$out" 2>/dev/null ||
+    cp "$work/image.tar" "$out"
 }
 
 main

@@ -85,9 +85,15 @@ tar_alike() { # OUT FOLDER
   tar -cf "$1" -C "$2" --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner .
 }
 
-# A docker archive of two layers: the packages, and what is ours.
+# A docker archive of two layers: the packages, and what is ours. What is there is not made again.
 save() { # OUT NAME CONFIG-JSON
-  local out=$1 image=$2 layers ids config
+  local out=$1 image=$2 layers ids config print
+  print=$(printf '%s\n' "$image" "$3" | cat - "$archive.made" "$here/build.sh" "${programs[@]}" |
+    sha256sum)
+  if [[ -e $out && $(cat "$out.made" 2>/dev/null) == "$print" ]]; then
+    printf '%s: %s\n' "$image" "$details"
+    return
+  fi
   mkdir -p "$(dirname "$out")" "$temporary/image" "$temporary/ours"
   tar_alike "$temporary/image/ours.tar" "$temporary/ours"
   ln "$archive" "$temporary/image/packages.tar" 2>/dev/null ||
@@ -107,7 +113,9 @@ save() { # OUT NAME CONFIG-JSON
   jq -n --arg config "$config" --arg image "$image" --argjson layers "$layers" \
     '[{Config: $config, RepoTags: [$image], Layers: $layers}]' >"$temporary/image/manifest.json"
   tar_alike "$out.new" "$temporary/image"
+  rm -f "$out.made"
   mv -f "$out.new" "$out"
+  echo "$print" >"$out.made"
   printf '%s: %s (%s)\n' "$image" "$details" "$(du -h --apparent-size "$out" | cut -f 1)"
 }
 
