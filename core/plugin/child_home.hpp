@@ -15,6 +15,7 @@
 #include "core/plugin/ask_frames.hpp"
 #include "core/plugin/child_run.hpp"
 #include "core/plugin/inbound_call.hpp"
+#include "core/plugin/review_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -47,6 +48,8 @@ class child_home {
                                                  const controller::effect_input& input);
   /// Thread: any. Asked once: a pod whose request ended the child asks again, or not.
   [[nodiscard]] inbound_answer inbound(const inbound_request& request);
+  /// Thread: any. Asked once, too.
+  [[nodiscard]] review_answer review(const review_request& request);
 
  private:
   struct worker {
@@ -104,6 +107,8 @@ class child_home {
       const lease& on, const std::string& controller, const controller::effect_input& in);
   [[nodiscard]] std::optional<inbound_answer> inbound_once(const lease& on,
                                                            const inbound_request& request);
+  [[nodiscard]] std::optional<review_answer> review_once(const lease& on,
+                                                         const review_request& request);
   /// Sends the worker's request and reads its reply; meanwhile answers what it wants to read.
   /// False: the child is ending.
   [[nodiscard]] bool exchange(const lease& on, wire::frame ask, wire::frame answer, duration limit,

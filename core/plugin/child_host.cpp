@@ -99,6 +99,15 @@ class child_plugin final : public loaded_plugin {
     }
   }
 
+  [[nodiscard]] review_answer review(const review_request& request) override {
+    if (!is_running_) return failed_review("the plugin does not run");
+    try {
+      return home_->review(request);
+    } catch (const std::exception& e) {
+      return failed_review(e.what());  // out of memory
+    }
+  }
+
   [[nodiscard]] result<> start() override {
     auto done = home_->start();
     is_running_ = done.has_value();

@@ -9,6 +9,7 @@
 #include "core/plugin/effect_call.hpp"
 #include "core/plugin/inbound_frames.hpp"
 #include "core/plugin/lent_input.hpp"
+#include "core/plugin/review_frames.hpp"
 
 namespace oarlock::plugin {
 
@@ -27,8 +28,8 @@ constexpr std::size_t crashed_keys_max = 10000;
 constexpr const char* crashed_reason = "PluginCrashed";
 // Beyond the time that an effect was told to have: for its answer to come.
 constexpr duration effect_grace = std::chrono::seconds(1);
-// How long a request of a pod may wait for a worker that is free.
-constexpr duration inbound_patience = std::chrono::seconds(2);
+// How long a request of a pod, or a review, may wait for a worker that is free.
+constexpr duration request_patience = std::chrono::seconds(2);
 
 // What has to change for a key to be called for again. Own writes of status leave the generation.
 std::string version_of(const cache::object_meta& meta) {
@@ -43,6 +44,8 @@ const char* name_of(wire::frame ask) {
       return "plan";
     case wire::frame::effect:
       return "effect";
+    case wire::frame::review:
+      return "answer to a review";
     default:
       return "answer to a pod";
   }
@@ -231,17 +234,9 @@ std::optional<effect_output> child_home::effect_once(const lease& on, const std:
 }
 
 inbound_answer child_home::inbound(const inbound_request& request) {
-  const auto on = take_worker(inbound_patience);
+  const auto on = take_worker(request_patience);
   if (!on) return core_answer(503, "the plugin cannot take it now", why_down());
-  std::optional<inbound_answer> made;
-  try {
-    made = inbound_once(*on, request);
-  } catch (...) {
-    on->in->run.kill_for(std::nullopt, "the daemon ran out of memory", "protocol");
-    throw;
-  }
-  if (made) {
-    give_back(*on);
+  if (auto made = finish_call(*on, "inbound", [&] { return inbound_once(*on, request); })) {
     return std::move(*made);
   }
   const auto [death, is_blamed] = await_death(*on);
@@ -266,6 +261,34 @@ std::optional<inbound_answer> child_home::inbound_once(const lease& on,
   if (made && is_sound(*made, request_.controllers)) return made;
   on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
   return std::nullopt;
+}
+
+review_answer child_home::review(const review_request& request) {
+  const auto on = take_worker(request_patience);
+  if (!on) return failed_review(why_down());
+  if (auto made = finish_call(*on, "review", [&] { return review_once(*on, request); })) {
+    return judged(request, std::move(*made));
+  }
+  const auto [death, is_blamed] = await_death(*on);
+  return failed_review("its process ended meanwhile: " + death.how);
+}
+
+// nullopt: the child is ending.
+std::optional<review_answer> child_home::review_once(const lease& on,
+                                                     const review_request& request) {
+  auto& mine = on.in->workers[on.index];
+  wire::begin_frame(mine.request);
+  wire::writer w(mine.request);
+  wire::put_review(w, request.task, lent_review(request), review_limits::time);
+  cursors none(nullptr);
+  if (!exchange(on, wire::frame::review, wire::frame::reviewed, review_limits::time + effect_grace,
+                {none, nullptr})) {
+    return std::nullopt;
+  }
+  wire::reader r(mine.reply);
+  auto made = wire::take_reviewed(r);
+  if (!made) on.in->run.kill_for(on.index, "an answer that cannot be read", "protocol");
+  return made;
 }
 
 std::pair<child_death, bool> child_home::await_death(const lease& on) {

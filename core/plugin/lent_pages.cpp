@@ -127,6 +127,17 @@ const oarlock_request_view* copy_view(arena& to, const oarlock_request_view& fro
   return out;
 }
 
+const oarlock_review_view* copy_view(arena& to, const oarlock_review_view& from) {
+  auto* const out = static_cast<oarlock_review_view*>(to.copy(&from, sizeof(from)));
+  auto view = from;
+  view.controller = to.copy(from.controller);
+  view.to_api_version = to.copy(from.to_api_version);
+  view.object = to.copy(from.object);
+  view.old_object = to.copy(from.old_object);
+  if (out != nullptr) *out = view;
+  return out;
+}
+
 // The inputs of the last calls, out of reach.
 struct kept_range {
   std::atomic<std::uintptr_t> begin{0};
@@ -174,6 +185,7 @@ lent_pages<View>::~lent_pages() {
 template class lent_pages<oarlock_plan_view>;
 template class lent_pages<oarlock_effect_view>;
 template class lent_pages<oarlock_request_view>;
+template class lent_pages<oarlock_review_view>;
 
 bool is_kept_view(const void* address) {
   const auto at = reinterpret_cast<std::uintptr_t>(address);

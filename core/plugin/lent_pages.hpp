@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "oarlock/ext/inbound.h"
+#include "oarlock/ext/review.h"
 #include "oarlock/plan.h"
 
 namespace oarlock::plugin {
@@ -15,7 +16,7 @@ inline constexpr bool checks_views = false;
 #endif
 
 /// A copy of all that `from` points at. Without memory for it, `from` itself. `View`: that of a
-/// plan, an effect or a request.
+/// plan, an effect, a request or a review.
 template <class View>
 class lent_pages {
  public:

@@ -102,6 +102,7 @@ class mapped_plugin final : public loaded_plugin {
         fingerprint_(std::move(fingerprint)),
         config_text_(std::move(config_text)),
         host_(declared_.name, controllers_of(declared_), host),
+        clock_(host.clock_source),
         sinks_(declared_.name),
         controllers_(controllers_of(declared_)) {
     parts_.plugin = declared_.name;
@@ -163,6 +164,17 @@ class mapped_plugin final : public loaded_plugin {
                         controllers_);
   }
 
+  [[nodiscard]] review_answer review(const review_request& request) override {
+    if (!parts_.is_running) return failed_review("the plugin does not run");
+    const auto call = call_of("review");
+    const plugin_call_scope mark(call);
+    const auto begin = clock_ == nullptr ? steady_time() : clock_->now();
+    auto said = judged(request, call_review(*parts_.table, parts_.self, request.task,
+                                            lent_review(request), review_limits::time));
+    const bool late = clock_ != nullptr && clock_->now() - begin > review_limits::time;
+    return late ? failed_review("it took longer than it may") : said;
+  }
+
   [[nodiscard]] result<> start() override {
     OARLOCK_ASSERT(state_ == state::created, "a plugin is started once");
     error_detail detail;
@@ -221,6 +233,7 @@ class mapped_plugin final : public loaded_plugin {
   const std::string fingerprint_;
   const std::string config_text_;
   host_table host_;
+  const clock* const clock_;
   plan_sinks sinks_;
   const std::vector<std::string> controllers_;
   instance_parts parts_;

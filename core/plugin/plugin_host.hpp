@@ -16,6 +16,7 @@
 #include "core/plugin/manifest.hpp"
 #include "core/plugin/quota.hpp"
 #include "core/plugin/registry_metrics.hpp"
+#include "core/plugin/review_call.hpp"
 
 namespace oarlock::plugin {
 
@@ -34,6 +35,11 @@ class loaded_plugin {
   /// as long as the plugin wants. Thread: those of the plugin's lane, several at once.
   [[nodiscard]] virtual inbound_answer inbound(const inbound_request& /*request*/) {
     return core_answer(404, "this plugin takes no requests");
+  }
+  /// Has the plugin validate, mutate or convert an object; whatever goes wrong has failed, and
+  /// allows nothing. As inbound(), but in the core one that is late only shows once it is back.
+  [[nodiscard]] virtual review_answer review(const review_request& /*request*/) {
+    return failed_review("this plugin reviews nothing");
   }
   [[nodiscard]] virtual result<> start() = 0;
   virtual void drain() = 0;

@@ -13,11 +13,12 @@ namespace oarlock::plugin {
 
 namespace {
 
-constexpr std::array<const char*, 9> names = {
+constexpr std::array<const char*, 12> names = {
     "oarlock_observe_out.answer", "oarlock_observe_out.fail", "oarlock_effect_out.fail",
     "oarlock_inbound_out.answer", "oarlock_inbound_out.note", "oarlock_host_read.get",
-    "oarlock_host_cache.open",    "oarlock_host_cache.next",  "oarlock_host_cache.close"};
-static_assert(names.size() == static_cast<std::size_t>(stray_slot::cache_close) + 1);
+    "oarlock_host_cache.open",    "oarlock_host_cache.next",  "oarlock_host_cache.close",
+    "oarlock_review_out.refuse",  "oarlock_review_out.warn",  "oarlock_review_out.object"};
+static_assert(names.size() == static_cast<std::size_t>(stray_slot::review_object) + 1);
 
 void (*instead)(stray_slot slot) = nullptr;
 

@@ -19,6 +19,9 @@ enum class stray_slot : std::uint32_t {
   cache_open,
   cache_next,
   cache_close,
+  review_refuse,
+  review_warn,
+  review_object,
 };
 
 /// "oarlock_effect_out.fail"; "?" for a number that is none.

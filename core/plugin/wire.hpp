@@ -53,6 +53,9 @@ enum class frame : std::uint32_t {
   // one request of a pod
   inbound,
   answered_pod,  ///< what the pod gets
+  // one review of an object
+  review,
+  reviewed,
 };
 
 /// In front of every frame on a stream.

@@ -4,6 +4,7 @@
 #include "core/plugin/inbound_frames.hpp"
 #include "core/plugin/load_request.hpp"
 #include "core/plugin/metric_frames.hpp"
+#include "core/plugin/review_frames.hpp"
 
 namespace oarlock::plugin {
 namespace {
@@ -276,6 +277,45 @@ TEST(wire, a_request_of_a_pod_comes_out_as_it_went_in) {
   wire::writer second(again);
   wire::put_request(second, taken.view, taken.time_left);
   EXPECT_EQ(again, text);
+}
+
+TEST(wire, a_review_comes_out_as_it_went_in) {
+  const review_request request{review_task::convert,
+                               "zoo",
+                               OARLOCK_REVIEW_UPDATE,
+                               "{1}",
+                               "{2}",
+                               "example.com/v2",
+                               wall_time(std::chrono::milliseconds(7))};
+  std::string text;
+  wire::writer w(text);
+  wire::put_review(w, request.task, lent_review(request), std::chrono::milliseconds(5));
+  wire::reader r(text);
+  const auto taken = wire::take_review(r);
+  EXPECT_TRUE(r.ok() && r.at_end());
+  EXPECT_EQ(taken.time_left.count(), 5);
+  std::string again;
+  wire::writer w2(again);
+  wire::put_review(w2, taken.task, taken.view, taken.time_left);
+  EXPECT_EQ(again, text);
+}
+
+TEST(wire, an_answer_to_a_review_comes_out_as_it_went_in_or_not_at_all) {
+  std::string text;
+  wire::writer w(text);
+  wire::put_reviewed(w, {review_verdict::refused, "spec", "no", {"a", "b"}, "{}"});
+  const auto take = [](std::string_view frame) {
+    wire::reader r(frame);
+    return wire::take_reviewed(r);
+  };
+  const auto out = take(text);
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->verdict, review_verdict::refused);
+  EXPECT_EQ(out->field + out->why + out->object_json, "specno{}");
+  EXPECT_EQ(out->warnings, (std::vector<std::string>{"a", "b"}));
+  for (std::size_t size = 0; size < text.size(); ++size)
+    EXPECT_FALSE(take(std::string_view(text).substr(0, size))) << size;
+  EXPECT_FALSE(take(text + "x"));
 }
 
 TEST(wire, counts_and_workers_that_cannot_be_are_refused) {

@@ -32,9 +32,12 @@ oarlock_plan_view probe_plan_view;
 oarlock_plugin probe_plugin;
 oarlock_plugin_entry probe_plugin_entry;
 oarlock_plugin_inbound probe_plugin_inbound;
+oarlock_plugin_review probe_plugin_review;
 oarlock_query_view probe_query_view;
 oarlock_read_out probe_read_out;
 oarlock_request_view probe_request_view;
+oarlock_review_out probe_review_out;
+oarlock_review_view probe_review_view;
 oarlock_str_view probe_str_view;
 oarlock_target_view probe_target_view;
 
@@ -48,6 +51,7 @@ struct probe_enums {
   decltype(OARLOCK_OK) status;
   decltype(OARLOCK_PATCH_MERGE) patch_kind;
   decltype(OARLOCK_PROPAGATE_BACKGROUND) propagation;
+  decltype(OARLOCK_REVIEW_NONE) review_operation;
 } probe_enum_values;
 
 }  // extern "C"

@@ -36,7 +36,7 @@ INSTANTIATE_TEST_SUITE_P(homes, strays, ::testing::Values(home::core, home::chil
 
 TEST_P(strays, every_slot_of_one_call_is_refused_on_another_thread_and_its_caller_named) {
   const auto slots = slots_of_one_call();
-  ASSERT_GE(slots.size(), 21U);
+  ASSERT_GE(slots.size(), 24U);
   ASSERT_TRUE(slots.contains("oarlock_plan_out.effect") &&
               slots.contains("oarlock_host_cache.close"));
   started stray("stray", GetParam());
@@ -47,12 +47,14 @@ TEST_P(strays, every_slot_of_one_call_is_refused_on_another_thread_and_its_calle
   asked.ns = "shop";
   asked.name = "one";
   const auto answered = stray.plugin().inbound(asked);
+  const auto reviewed = stray.plugin().review({});
   stray.plugin().stop();  // what a child had to say is said
   const auto log = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(planned.verdict, controller::plan_verdict::done) << planned.fail_message;
   EXPECT_TRUE(planned.apply_set.empty() && planned.steps.empty() && planned.events.empty());
   EXPECT_EQ(acted.verdict, controller::plan_verdict::done) << acted.message;
   EXPECT_EQ(answered.status, 204) << answered.why;
+  EXPECT_EQ(reviewed.verdict, plugin::review_verdict::allowed) << reviewed.why;
   for (const auto& slot : slots) {
     const std::string of_plan = "oarlock_plan_out.";
     const auto call = slot.starts_with(of_plan) ? slot.substr(of_plan.size()) : slot;

@@ -28,6 +28,7 @@
 #include "core/plugin/library.hpp"
 #include "core/plugin/observation.hpp"
 #include "core/plugin/read_call.hpp"
+#include "core/plugin/review_frames.hpp"
 #include "core/plugin/stray_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/clock.h"
@@ -359,6 +360,9 @@ class server {
       } else if (what == wire::frame::inbound) {
         auto answer = inbound(r);
         done = wire::send_frame(fd, wire::frame::answered_pod, answer);
+      } else if (what == wire::frame::review) {
+        auto answer = review(r);
+        done = wire::send_frame(fd, wire::frame::reviewed, answer);
       } else {
         ::_exit(1);
       }
@@ -400,6 +404,16 @@ class server {
     wire::begin_frame(text);
     wire::writer w(text);
     wire::put_answer(w, call_inbound(*table_, self_, request.view, request.time_left, controllers));
+    return text;
+  }
+
+  std::string review(wire::reader& r) {
+    const auto asked = wire::take_review(r);
+    if (!r.ok()) ::_exit(1);
+    std::string text;
+    wire::begin_frame(text);
+    wire::writer w(text);
+    wire::put_reviewed(w, call_review(*table_, self_, asked.task, asked.view, asked.time_left));
     return text;
   }
 

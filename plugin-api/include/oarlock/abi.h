@@ -23,7 +23,7 @@ extern "C" {
 /* Version 0 is not frozen: host and plugin must be of the same minor, that is of one build.
  * Any change of these headers raises the minor. */
 #define OARLOCK_ABI_MAJOR 0
-#define OARLOCK_ABI_MINOR 5
+#define OARLOCK_ABI_MINOR 6
 
 /* The one symbol that a plugin exports. Its name carries the major. */
 #define OARLOCK_ENTRY_SYMBOL "oarlock_plugin_entry_v0"

@@ -11,6 +11,7 @@
 #include "oarlock/ext/log.h"
 #include "oarlock/ext/metrics.h"
 #include "oarlock/ext/read.h"
+#include "oarlock/ext/review.h"
 #include "oarlock/host.h"
 #include "oarlock/plan.h"
 #include "oarlock/plugin.h"

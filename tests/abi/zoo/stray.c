@@ -71,6 +71,14 @@ static void* of_request(void* table) {
   return NULL;
 }
 
+static void* of_review(void* table) {
+  const oarlock_review_out* out = table;
+  expect_refused(out->refuse(out->ctx, str("spec"), str("message")));
+  expect_refused(out->warn(out->ctx, str("message")));
+  expect_refused(out->object(out->ctx, OARLOCK_ENCODING_JSON, bytes("{}")));
+  return NULL;
+}
+
 static void take_nothing(oarlock_reader* ctx, const oarlock_object_view* object) {
   (void)ctx, (void)object;
 }
@@ -129,9 +137,18 @@ static oarlock_status request(oarlock_instance* self, const oarlock_request_view
   return elsewhere(of_request, out);
 }
 
+static oarlock_status validate(oarlock_instance* self, const oarlock_review_view* view,
+                               int64_t time_left_ms, const oarlock_review_out* out) {
+  (void)self, (void)view, (void)time_left_ms;
+  return elsewhere(of_review, out);
+}
+
 static const void* extension(oarlock_instance* self, oarlock_str_view id) {
   static const oarlock_plugin_inbound inbound = {sizeof(inbound), 0, request};
-  (void)self, (void)id;
+  static const oarlock_plugin_review review = {sizeof(review), 0, validate, NULL, NULL};
+  static const char* const reviews = OARLOCK_EXT_REVIEW;
+  (void)self;
+  if (id.size == strlen(reviews) && memcmp(id.data, reviews, id.size) == 0) return &review;
   return &inbound;
 }
 

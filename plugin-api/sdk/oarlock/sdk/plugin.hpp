@@ -30,6 +30,7 @@
 #include "oarlock/sdk/metrics.hpp"
 #include "oarlock/sdk/plan.hpp"
 #include "oarlock/sdk/read.hpp"
+#include "oarlock/sdk/review.hpp"
 #include "oarlock/sdk/typed/kind.hpp"
 
 namespace oarlock::sdk {
@@ -231,9 +232,10 @@ oarlock_status take_request(oarlock_instance* self, const oarlock_request_view* 
 /// What the plugin offers beside its slots.
 template <class... Reconcilers>
 const void* extension(oarlock_instance*, oarlock_str_view id) noexcept {
-  static constexpr oarlock_plugin_inbound inbound{sizeof(oarlock_plugin_inbound), 0,
-                                                  &take_request<Reconcilers...>};
-  return to_text(id) == OARLOCK_EXT_INBOUND ? &inbound : nullptr;
+  static constexpr oarlock_plugin_inbound table{sizeof(table), 0, &take_request<Reconcilers...>};
+  if (to_text(id) == OARLOCK_EXT_REVIEW)
+    return (reviews<Reconcilers> || ...) ? &review_table<&reconciler_of> : nullptr;
+  return (listens<Reconcilers> || ...) && to_text(id) == OARLOCK_EXT_INBOUND ? &table : nullptr;
 }
 
 inline oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
@@ -279,7 +281,8 @@ constexpr oarlock_plugin describe(std::string_view name, std::string_view versio
           &destroy,
           (observes<Reconcilers> || ...) ? &observe : nullptr,
           (acts<Reconcilers> || ...) ? &effect : nullptr,
-          (listens<Reconcilers> || ...) ? &extension<Reconcilers...> : nullptr};
+          ((listens<Reconcilers> || reviews<Reconcilers>) || ...) ? &extension<Reconcilers...>
+                                                                  : nullptr};
 }
 
 }  // namespace detail

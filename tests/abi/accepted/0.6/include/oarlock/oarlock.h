@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 #define OARLOCK_ABI_MAJOR 0
-#define OARLOCK_ABI_MINOR 5
+#define OARLOCK_ABI_MINOR 6
 #define OARLOCK_ENTRY_SYMBOL "oarlock_plugin_entry_v0"
 #define OARLOCK_EXPORT __attribute__((visibility("default")))
 #define OARLOCK_HAS_FIELD(object, type, field) \
@@ -442,6 +442,55 @@ typedef struct oarlock_host_read {
   oarlock_status (*get)(oarlock_host_ctx* ctx, oarlock_str_view resource,
                         oarlock_str_view object_name, const oarlock_read_out* read_out);
 } oarlock_host_read;
+#ifdef __cplusplus
+}
+#endif
+#endif
+#ifndef OARLOCK_EXT_REVIEW_H
+#define OARLOCK_EXT_REVIEW_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define OARLOCK_EXT_REVIEW "oarlock.review/1"
+typedef int32_t oarlock_review_operation;
+enum {
+  OARLOCK_REVIEW_NONE = 0,
+  OARLOCK_REVIEW_CREATE = 1,
+  OARLOCK_REVIEW_UPDATE = 2,
+  OARLOCK_REVIEW_DELETE = 3
+};
+typedef struct oarlock_review_view {
+  uint32_t struct_size;
+  oarlock_review_operation operation;
+  oarlock_encoding encoding;
+  uint32_t reserved;
+  oarlock_str_view controller;
+  oarlock_bytes_view object;
+  oarlock_bytes_view old_object;
+  oarlock_str_view to_api_version;
+  int64_t now_unix_ms;
+} oarlock_review_view;
+typedef struct oarlock_review_ctx oarlock_review_ctx;
+typedef struct oarlock_review_out {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_review_ctx* ctx;
+  oarlock_status (*refuse)(oarlock_review_ctx* ctx, oarlock_str_view field_path,
+                           oarlock_str_view message);
+  oarlock_status (*warn)(oarlock_review_ctx* ctx, oarlock_str_view message);
+  oarlock_status (*object)(oarlock_review_ctx* ctx, oarlock_encoding encoding,
+                           oarlock_bytes_view object_view);
+} oarlock_review_out;
+typedef struct oarlock_plugin_review {
+  uint32_t struct_size;
+  uint32_t reserved;
+  oarlock_status (*validate)(oarlock_instance* self, const oarlock_review_view* review_view,
+                             int64_t time_left_ms, const oarlock_review_out* review_out);
+  oarlock_status (*mutate)(oarlock_instance* self, const oarlock_review_view* review_view,
+                           int64_t time_left_ms, const oarlock_review_out* review_out);
+  oarlock_status (*convert)(oarlock_instance* self, const oarlock_review_view* review_view,
+                            int64_t time_left_ms, const oarlock_review_out* review_out);
+} oarlock_plugin_review;
 #ifdef __cplusplus
 }
 #endif

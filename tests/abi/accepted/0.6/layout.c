@@ -1,9 +1,9 @@
-/* The layout of plugin ABI 0.5, as plugins built for it rely on it. Written by
+/* The layout of plugin ABI 0.6, as plugins built for it rely on it. Written by
  * build/dev/tests/abi/abi_accept. A line that fails to compile is a broken plugin. */
 #include "tests/abi/layout.h"
 #include "oarlock/oarlock.h"
 
-ABI_VERSION(0, 5);
+ABI_VERSION(0, 6);
 _Static_assert(__builtin_types_compatible_p(__typeof__(&oarlock_plugin_entry_v0),
                                             oarlock_plugin_entry),
                "the entry function has another type");
@@ -306,6 +306,40 @@ FIELD(oarlock_host_read, get, 8,
       oarlock_status (*)(oarlock_host_ctx*, oarlock_str_view, oarlock_str_view,
                          const oarlock_read_out*));
 
+SIZE(oarlock_review_view, 88);
+FIELD(oarlock_review_view, struct_size, 0, uint32_t);
+FIELD(oarlock_review_view, operation, 4, oarlock_review_operation);
+FIELD(oarlock_review_view, encoding, 8, oarlock_encoding);
+FIELD(oarlock_review_view, reserved, 12, uint32_t);
+FIELD(oarlock_review_view, controller, 16, oarlock_str_view);
+FIELD(oarlock_review_view, object, 32, oarlock_bytes_view);
+FIELD(oarlock_review_view, old_object, 48, oarlock_bytes_view);
+FIELD(oarlock_review_view, to_api_version, 64, oarlock_str_view);
+FIELD(oarlock_review_view, now_unix_ms, 80, int64_t);
+
+SIZE(oarlock_review_out, 40);
+FIELD(oarlock_review_out, struct_size, 0, uint32_t);
+FIELD(oarlock_review_out, reserved, 4, uint32_t);
+FIELD(oarlock_review_out, ctx, 8, oarlock_review_ctx*);
+FIELD(oarlock_review_out, refuse, 16,
+      oarlock_status (*)(oarlock_review_ctx*, oarlock_str_view, oarlock_str_view));
+FIELD(oarlock_review_out, warn, 24, oarlock_status (*)(oarlock_review_ctx*, oarlock_str_view));
+FIELD(oarlock_review_out, object, 32,
+      oarlock_status (*)(oarlock_review_ctx*, oarlock_encoding, oarlock_bytes_view));
+
+SIZE(oarlock_plugin_review, 32);
+FIELD(oarlock_plugin_review, struct_size, 0, uint32_t);
+FIELD(oarlock_plugin_review, reserved, 4, uint32_t);
+FIELD(oarlock_plugin_review, validate, 8,
+      oarlock_status (*)(oarlock_instance*, const oarlock_review_view*, int64_t,
+                         const oarlock_review_out*));
+FIELD(oarlock_plugin_review, mutate, 16,
+      oarlock_status (*)(oarlock_instance*, const oarlock_review_view*, int64_t,
+                         const oarlock_review_out*));
+FIELD(oarlock_plugin_review, convert, 24,
+      oarlock_status (*)(oarlock_instance*, const oarlock_review_view*, int64_t,
+                         const oarlock_review_out*));
+
 VALUE(OARLOCK_ENCODING_JSON, 1);
 VALUE(OARLOCK_OK, 0);
 VALUE(OARLOCK_ERROR, 1);
@@ -329,3 +363,7 @@ VALUE(OARLOCK_LOG_ERROR, 3);
 VALUE(OARLOCK_METRIC_COUNTER, 1);
 VALUE(OARLOCK_METRIC_GAUGE, 2);
 VALUE(OARLOCK_METRIC_HISTOGRAM, 3);
+VALUE(OARLOCK_REVIEW_NONE, 0);
+VALUE(OARLOCK_REVIEW_CREATE, 1);
+VALUE(OARLOCK_REVIEW_UPDATE, 2);
+VALUE(OARLOCK_REVIEW_DELETE, 3);
