@@ -20,7 +20,7 @@ is_ready() { # KIND NAME
 
 # Asks until a command succeeds, and tells meanwhile how the object changes, its age apart.
 follow() { # KIND NAME SECONDS COMMAND...
-  local kind=$1 name=$2 limit=$3 end=$((SECONDS + $3)) shown=-$progress_seconds last='' line now
+  local kind=$1 name=$2 limit=$3 end=$((SECONDS + $3)) told_at=-$progress_seconds last='' line now
   shift 3
   kc get "$kind" "$name" | sed '2d; s/^/        /'
   until "$@"; do
@@ -32,10 +32,10 @@ follow() { # KIND NAME SECONDS COMMAND...
     fi
     line=$(kc get "$kind" "$name" --no-headers) || line="$name: the API server does not answer"
     now=$(sed -E 's/ [0-9]+[smhd]([0-9]+[smh])?( |$)/ /g' <<<"$line")
-    if [[ $now != "$last" ]] || ((SECONDS >= shown + progress_seconds)); then
+    if [[ $now != "$last" ]] || ((SECONDS >= told_at + progress_seconds)); then
       printf '%4d s  %s\n' "$SECONDS" "$line"
       last=$now
-      shown=$SECONDS
+      told_at=$SECONDS
     fi
     sleep 1
   done
