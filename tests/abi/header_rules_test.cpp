@@ -2,6 +2,7 @@
 // crosses starts with its size, nothing but fixed-width types.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -39,15 +40,34 @@ std::vector<std::string> untagged_slots(const std::string& text) {
   return wrong;
 }
 
+// They never grow.
+bool is_plain_value(const std::string& name) {
+  return name == "oarlock_str_view" || name == "oarlock_bytes_view" || name == "oarlock_pair_view";
+}
+
+// Members that are a struct which may grow, not a pointer to one: what comes behind would move.
+std::vector<std::string> embedded_structs(const std::string& text) {
+  static const std::regex of_struct(R"(typedef struct (\w+) \{)");
+  static const std::regex member(R"(\n  (?:const )?(oarlock_\w+) \w+(?:\[\w+\])?;)");
+  std::vector<std::string> structs;
+  for (std::sregex_iterator at(text.begin(), text.end(), of_struct), end; at != end; ++at)
+    structs.push_back((*at)[1]);
+  std::vector<std::string> wrong;
+  for (std::sregex_iterator at(text.begin(), text.end(), member), end; at != end; ++at) {
+    const std::string type = (*at)[1];
+    const bool grows = std::find(structs.begin(), structs.end(), type) != structs.end();
+    if (grows && !is_plain_value(type)) wrong.push_back(type);
+  }
+  return wrong;
+}
+
 // Structs whose first member is not struct_size; plain values that never grow are exempt.
 std::vector<std::string> unsized_structs(const std::string& text) {
   static const std::regex body(R"(typedef struct (\w+) \{\n\s*([^\n]*))");
   std::vector<std::string> wrong;
   for (std::sregex_iterator at(text.begin(), text.end(), body), end; at != end; ++at) {
     const std::string name = (*at)[1];
-    const bool is_plain_value =
-        name == "oarlock_str_view" || name == "oarlock_bytes_view" || name == "oarlock_pair_view";
-    if (!is_plain_value && (*at)[2].str() != "uint32_t struct_size;") wrong.push_back(name);
+    if (!is_plain_value(name) && (*at)[2].str() != "uint32_t struct_size;") wrong.push_back(name);
   }
   return wrong;
 }
@@ -77,6 +97,15 @@ TEST(header_rules, every_struct_starts_with_its_size) {
     for (const auto& wrong : unsized_structs(text_of(file)))
       ADD_FAILURE() << file << ": " << wrong;
   }
+}
+
+TEST(header_rules, no_struct_that_may_grow_is_part_of_another) {
+  std::string all;
+  for (const auto& file : headers())
+    all += text_of(file);
+  for (const auto& wrong : embedded_structs(all))
+    ADD_FAILURE() << wrong;
+  EXPECT_EQ(embedded_structs(all + "\n  oarlock_object_view primary;").size(), 1U);
 }
 
 TEST(header_rules, only_plain_types_cross) {
