@@ -18,6 +18,8 @@ is_ready() { # KIND NAME
   [[ $ready == True && $observed == "$generation" ]]
 }
 
+row() { kc get "$1" "$2" | tail -n 1; } # KIND NAME; as wide as its header is
+
 # Asks until a command succeeds, and tells meanwhile how the object changes, its age apart.
 follow() { # KIND NAME SECONDS COMMAND...
   local kind=$1 name=$2 limit=$3 end=$((SECONDS + $3)) told_at=-$progress_seconds last='' line now
@@ -30,8 +32,8 @@ follow() { # KIND NAME SECONDS COMMAND...
       fail "$name took longer than $limit s: $(field "$kind" "$name" \
         '.conditions[?(@.type=="Ready")].message')"
     fi
-    line=$(kc get "$kind" "$name" --no-headers) || line="$name: the API server does not answer"
-    now=$(sed -E 's/ [0-9]+[smhd]([0-9]+[smh])?( |$)/ /g' <<<"$line")
+    line=$(row "$kind" "$name") || line="$name: the API server does not answer"
+    now=$(sed -E 's/ [0-9]+[smhd]([0-9]+[smh])?( |$)/ /g; s/ +/ /g' <<<"$line")
     if [[ $now != "$last" ]] || ((SECONDS >= told_at + progress_seconds)); then
       printf '%4d s  %s\n' "$SECONDS" "$line"
       last=$now
@@ -39,7 +41,7 @@ follow() { # KIND NAME SECONDS COMMAND...
     fi
     sleep 1
   done
-  printf '%4d s  %s\n' "$SECONDS" "$(kc get "$kind" "$name" --no-headers)"
+  printf '%4d s  %s\n' "$SECONDS" "$(row "$kind" "$name")"
 }
 
 # --- ml-pipeline ---
