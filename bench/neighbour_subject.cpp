@@ -11,6 +11,7 @@
 
 #include "bench/subject.hpp"
 #include "core/base/asio_timers.hpp"
+#include "core/base/short_turns.hpp"
 #include "core/base/system_clock.hpp"
 #include "core/base/system_random.hpp"
 #include "core/cache/standalone.hpp"
@@ -95,6 +96,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return std::cerr << "usage: neighbour_subject KUBECONFIG\n", 2;
   using namespace oarlock;
   mallopt(M_ARENA_MAX, 2);  // as oarlockd does
+  oarlock::ask_for_short_turns();
   boost::asio::io_context loop(1);
   auto cluster =
       cache::standalone::open(loop.get_executor(), kube::config_sources::from_environment(argv[1]));

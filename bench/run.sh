@@ -52,7 +52,7 @@ for program in build/release/bench/*; do
   name=$(basename "$program")
   echo "== $name"
   case $name in
-    crashes | footprint | ml_runs) timeout -k 20 900 "$program" ;;
+    crashes | footprint | ml_runs | turns) timeout -k 20 900 "$program" ;;
     mysql_*) timeout -k 20 1800 "$program" ;;
     *) timeout -k 20 300 "$program" --benchmark_out="build/bench/$name.json" ;;
   esac

@@ -13,6 +13,7 @@
 #include "core/base/asio_timers.hpp"
 #include "core/base/call_place.hpp"
 #include "core/base/log.hpp"
+#include "core/base/short_turns.hpp"
 #include "core/base/system_clock.hpp"
 #include "core/base/system_random.hpp"
 #include "core/daemon/crash_record.hpp"
@@ -95,6 +96,7 @@ int main(int argc, char** argv) {
   // glibc would give up to 8 arenas per processor to the loops and lanes, each keeping what it once
   // needed. Two are 3 % less anonymous memory at 500 objects and one plugin, and a bound for many.
   mallopt(M_ARENA_MAX, 2);
+  oarlock::ask_for_short_turns();  // children have them, too
   const std::string version(oarlock::plugin::core_version());
   const auto parse = [args = std::vector<std::string>(argv + 1, argv + argc), version] {
     return oarlock::daemon::parse_flags(args, version, pod_namespace());
