@@ -388,7 +388,7 @@ std::vector<setting> work_settings() {
       {"plugin-quota", "PLUGIN:QUOTA=VALUE",
        "What a plugin may use, * for all: writes-per-second, writes-in-flight, "
        "concurrent-reconciles, cache-bytes, log-lines-per-second, enqueues-per-second, "
-       "metric-series; 0: no limit; repeatable",
+       "metric-series, child-memory-bytes; 0: no limit; repeatable",
        setting_kind::list,
        [](options& o, const std::string& text) -> result<> {
          if (auto ok = o.plugin_quotas.add(text); !ok) {

@@ -288,9 +288,9 @@ TEST(plugin_object, every_quota_of_the_crd_is_one_of_the_daemons) {
   const auto got = parse_plugin(
       R"({"metadata":{"name":"a"},"spec":{"quotas":{"writesPerSecond":1,"writesInFlight":2,)"
       R"("concurrentReconciles":3,"cacheBytes":"4","logLinesPerSecond":5,"enqueuesPerSecond":6,)"
-      R"("metricSeries":7}}})");
+      R"("metricSeries":7,"childMemoryBytes":"8Mi"}}})");
   ASSERT_TRUE(got);
-  EXPECT_EQ(got->quotas.size(), 7U);
+  EXPECT_EQ(got->quotas.size(), 8U);
   plugin::quota_table table;
   for (const auto& entry : got->quotas)
     EXPECT_TRUE(table.add(entry)) << entry;

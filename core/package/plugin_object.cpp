@@ -17,14 +17,15 @@ namespace {
 
 namespace quota_name = plugin::quota_name;
 
-constexpr std::array<std::pair<const char*, const char*>, 7> quota_fields = {
+constexpr std::array<std::pair<const char*, const char*>, 8> quota_fields = {
     {{"writesPerSecond", quota_name::writes_per_second},
      {"writesInFlight", quota_name::writes_in_flight},
      {"concurrentReconciles", quota_name::concurrent_reconciles},
      {"cacheBytes", quota_name::cache_bytes},
      {"logLinesPerSecond", quota_name::log_lines_per_second},
      {"enqueuesPerSecond", quota_name::enqueues_per_second},
-     {"metricSeries", quota_name::metric_series}}};
+     {"metricSeries", quota_name::metric_series},
+     {"childMemoryBytes", quota_name::child_memory_bytes}}};
 
 std::string text_at(const rapidjson::Value& root, std::string_view pointer) {
   return std::string(json::string_at(root, pointer));

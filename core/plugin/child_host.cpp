@@ -175,12 +175,14 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   request.parent = ::getpid();
   request.mode = chosen.sandbox;
   request.child_user = is_root ? chosen.user : 0;
-  request.memory_bytes_max = chosen.memory_bytes_max;
   request.workers = chosen.workers;
   request.log_level = lowest_log_level();
   if (chosen.quotas != nullptr) {
-    request.metric_series_max = chosen.quotas->of(found.declared->name).metric_series;
+    const auto quota = chosen.quotas->of(found.declared->name);
+    request.metric_series_max = quota.metric_series;
+    chosen.memory_bytes_max = quota.child_memory_bytes;
   }
+  request.memory_bytes_max = chosen.memory_bytes_max;
   request.has_lease = chosen.lease != nullptr;
   request.plugin = found.declared->name;
   request.version = found.declared->version;

@@ -20,7 +20,8 @@ struct child_settings {
   std::uint32_t workers = 4;   ///< plans at the same time
   duration plan_limit = std::chrono::seconds(10);
   duration call_limit = std::chrono::seconds(30);  ///< of create, start, drain and stop
-  std::uint64_t memory_bytes_max = 256ULL << 20U;  ///< private, anonymous
+  /// Private, anonymous; 0: no limit. The quota of the plugin, where `quotas` is not null.
+  std::uint64_t memory_bytes_max = plugin_quota{}.child_memory_bytes;
   std::uint64_t threads_max = 64;
   /// A child that ended is started again at once, so that other keys do not wait; but no more often
   /// than so many at once and one in each interval.

@@ -160,10 +160,11 @@ void child_run::check_usage() {
   records_ = 0;
   const auto used = usage_of(process_->pid());
   if (!used) return;
-  if (used->private_bytes > parts_.settings->memory_bytes_max) {
+  const auto memory_max = parts_.settings->memory_bytes_max;
+  if (memory_max > 0 && used->private_bytes > memory_max) {
     kill_for(std::nullopt,
              fmt::format("{} MiB of private memory, {} are allowed", used->private_bytes >> 20U,
-                         parts_.settings->memory_bytes_max >> 20U),
+                         memory_max >> 20U),
              "memory");
   } else if (used->threads > parts_.settings->threads_max) {
     kill_for(std::nullopt,

@@ -15,7 +15,7 @@ struct load_request {
   std::int32_t parent = 0;   ///< process that the child must not outlive
   sandbox_mode mode = sandbox_mode::required;
   std::uint32_t child_user = 0;         ///< user and group to become; 0: stay who it is
-  std::uint64_t memory_bytes_max = 0;   ///< private memory
+  std::uint64_t memory_bytes_max = 0;   ///< private memory; 0: no limit
   std::uint32_t workers = 0;            ///< threads that plan
   std::int32_t log_level = 0;           ///< the lowest that is kept, an oarlock_log_level
   std::uint64_t metric_series_max = 0;  ///< 0: no limit

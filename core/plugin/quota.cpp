@@ -18,7 +18,7 @@ struct field {
   std::uint64_t plugin_quota::* member;
 };
 
-constexpr std::array<field, 7> fields = {{
+constexpr std::array<field, 8> fields = {{
     {quota_name::writes_per_second, &plugin_quota::writes_per_second},
     {quota_name::writes_in_flight, &plugin_quota::writes_in_flight},
     {quota_name::concurrent_reconciles, &plugin_quota::concurrent_reconciles},
@@ -26,6 +26,7 @@ constexpr std::array<field, 7> fields = {{
     {quota_name::log_lines_per_second, &plugin_quota::log_lines_per_second},
     {quota_name::enqueues_per_second, &plugin_quota::enqueues_per_second},
     {quota_name::metric_series, &plugin_quota::metric_series},
+    {quota_name::child_memory_bytes, &plugin_quota::child_memory_bytes},
 }};
 
 const field* find_field(std::string_view name) {

@@ -22,6 +22,7 @@ struct plugin_quota {
   std::uint64_t log_lines_per_second = 100;  ///< ten times as many after a quiet time
   std::uint64_t enqueues_per_second = 200;   ///< of keys by its event sources
   std::uint64_t metric_series = 1000;        ///< of its own metrics; the rest become one
+  std::uint64_t child_memory_bytes = 256ULL << 20U;  ///< private, anonymous, of its child process
   bool operator==(const plugin_quota&) const = default;
 };
 
@@ -34,6 +35,7 @@ inline constexpr const char* cache_bytes = "cache-bytes";
 inline constexpr const char* log_lines_per_second = "log-lines-per-second";
 inline constexpr const char* enqueues_per_second = "enqueues-per-second";
 inline constexpr const char* metric_series = "metric-series";
+inline constexpr const char* child_memory_bytes = "child-memory-bytes";
 }  // namespace quota_name
 
 /// Counts what a quota of a plugin did; `quota` is one of quota_name.

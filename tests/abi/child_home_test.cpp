@@ -198,7 +198,9 @@ TEST(child_home, a_plan_past_its_deadline_is_ended) {
 #ifndef OARLOCK_SANITIZED
 TEST(child_home, memory_is_bounded) {
   auto settings = zoo_settings();
-  settings.memory_bytes_max = 32U << 20U;
+  plugin::quota_table quotas;
+  ASSERT_TRUE(quotas.add("*:child-memory-bytes=32Mi"));
+  settings.quotas = &quotas;
   settings.watch_period = 20ms;
   hostile zoo(home::child, settings);
   // malloc() fails and the plugin aborts, or the watchdog saw it first.
