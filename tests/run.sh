@@ -439,7 +439,7 @@ run_long() {
   build mysql || true # a row of its own; what needs it says so
   if build devcluster fetch release; then
     gtest_suite long/release build/release/tests/long "$integration_seconds" 1
-    command_test long/node ml-pipeline "$e2e_seconds" tests/long/ml_pipeline.sh
+    command_test long/node ml-pipeline $((2 * e2e_seconds)) tests/long/ml_pipeline.sh
     crds long/types build/bin/oarlock long 3600
   fi
 }
