@@ -22,7 +22,8 @@ struct plugin_quota {
   std::uint64_t log_lines_per_second = 100;  ///< ten times as many after a quiet time
   std::uint64_t enqueues_per_second = 200;   ///< of keys by its event sources
   std::uint64_t metric_series = 1000;        ///< of its own metrics; the rest become one
-  std::uint64_t child_memory_bytes = 256ULL << 20U;  ///< private, anonymous, of its child process
+  /// Private, anonymous, of its child process.
+  std::uint64_t child_memory_bytes = 256ULL << 20U;
   bool operator==(const plugin_quota&) const = default;
 };
 

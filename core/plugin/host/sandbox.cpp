@@ -339,10 +339,10 @@ std::string put_up_walls(const wire::load_request& request) {
 #ifndef OARLOCK_SANITIZED  // the sanitizers reserve more than any limit
   // Stacks count too.
   constexpr rlim_t stack_bytes = 8U << 20U;
-  missing.expect(request.memory_bytes_max == 0 ||
-                     limit(RLIMIT_DATA,
-                           request.memory_bytes_max + (request.workers + 2) * stack_bytes),
-                 "limit of memory");
+  missing.expect(
+      request.memory_bytes_max == 0 ||
+          limit(RLIMIT_DATA, request.memory_bytes_max + (request.workers + 2) * stack_bytes),
+      "limit of memory");
 #endif
   restrict_reach(request.child_user != 0, request.connect_ports, missing);
   missing.expect(restrict_calls(!request.connect_ports.empty()), "seccomp");
