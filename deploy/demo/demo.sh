@@ -139,15 +139,16 @@ show_trouble() { # KIND NAME
   show_daemon_log
 }
 
-apply_samples() {
-  step "samples"
-  kc apply -f plugins/myapp/samples -f plugins/ml-pipeline/samples \
-    -f plugins/mysql-cluster/samples/mysqlcluster.yaml | sed 's/^/   /'
+follow_app() {
+  step "MyApp myapp-sample"
+  kc apply -f plugins/myapp/samples | sed 's/^/   /'
+  follow myapp myapp-sample 180 is_ready myapp myapp-sample
 }
 
 follow_samples() {
-  step "MyApp myapp-sample"
-  follow myapp myapp-sample 180 is_ready myapp myapp-sample
+  step "two samples with larger images"
+  kc apply -f plugins/ml-pipeline/samples -f plugins/mysql-cluster/samples/mysqlcluster.yaml |
+    sed 's/^/   /'
   step "TrainingPipeline breast-cancer: six models, the best one is published, served and asked"
   follow_run breast-cancer 900 Succeeded
   check_prediction
@@ -200,14 +201,15 @@ up() {
   step "oarlock"
   install_steps 1200 make_oarlock_image || fail "the image could not be made"
   install_steps 300 publish_images || fail "the images could not be published"
-  if ! install_steps 300 install_oarlock load_sample_images; then
+  if ! install_steps 300 install_oarlock; then
     kc get pods --namespace "$system" >&2 || true
     show_daemon_log
     fail "Oarlock could not be installed"
   fi
   write_metrics_access
   note "in the namespace $system: $(kc get pods --namespace "$system" -o name | xargs)"
-  apply_samples
+  follow_app
+  install_steps 300 load_sample_images || fail "images of the samples could not be loaded"
   follow_samples
   print_next
 }
