@@ -188,17 +188,21 @@ TEST_F(DemoWalkthrough, MetricsAnswerOnTheHost) {
   };
   EXPECT_EQ(ask({"-o", "/dev/null", "-w", "%{http_code}"}), "401");
   const auto text = ask({"--oauth2-bearer", line_of("metrics-token")});
-  const auto reconciles = [&](const char* plugin, const char* controller, const char* result) {
+  // Without an error. A leader that came later may have seen nothing but what is done already.
+  const auto reconciles = [&](const char* plugin, const char* controller) {
     const auto label = [](const char* name, const char* value) {
       return std::string(name) + "=\"" + value + "\"";
     };
-    return metric(
-        text, "controller_runtime_reconcile_total",
-        {label("plugin", plugin), label("controller", controller), label("result", result)});
+    const auto count = [&](const char* result) {
+      return metric(
+          text, "controller_runtime_reconcile_total",
+          {label("plugin", plugin), label("controller", controller), label("result", result)});
+    };
+    return count("success") + count("requeue_after");
   };
-  EXPECT_GT(reconciles("myapp", "myapp", "success"), 0);
-  EXPECT_GT(reconciles("mysql-cluster", "mysqlcluster", "requeue_after"), 0);
-  EXPECT_GT(reconciles("ml-pipeline", "training-pipeline", "success"), 0);
+  EXPECT_GT(reconciles("myapp", "myapp"), 0);
+  EXPECT_GT(reconciles("mysql-cluster", "mysqlcluster"), 0);
+  EXPECT_GT(reconciles("ml-pipeline", "training-pipeline"), 0);
 }
 
 }  // namespace
