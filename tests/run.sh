@@ -399,6 +399,8 @@ e2e() {
   else
     record e2e demo-down 0 1 0 "$started" "see build/test-results/demo/down.log"
   fi
+  # Training on a node of its own: a user's mistake, a pod that is deleted, a gate that is missed.
+  command_test e2e ml-pipeline "$e2e_seconds" env ONLY='G2|G5|G16' tests/long/ml_pipeline.sh
   command_test e2e nothing-left 60 tests/e2e/leftovers.sh compare "$results/leftovers-before"
 }
 
