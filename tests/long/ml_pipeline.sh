@@ -66,6 +66,8 @@ ends_as() { # PIPELINE PHASE
   expect "$1" .phase "$2"
 }
 failed_by() { expect "$1" .failure.class "$2"; } # PIPELINE CLASS
+has_come_to() { (($(tp "$1" "$trial$2" | grep . || echo 0) >= $3)); } # PIPELINE PATH STEP
+went_on() { has_come_to "$1" .firstStep 50 || fail "expected $1 to go on from a checkpoint"; }
 jobs_of() { kc get jobs -l "ml.oarlock.dev/pipeline=$1" -o name | sed 's/.*\///' | sort | xargs; }
 is_training() { [[ -n $(kc get pods -l "ml.oarlock.dev/pipeline=$1,ml.oarlock.dev/unit=trial-0" \
   --field-selector status.phase=Running -o name) ]]; }
@@ -113,19 +115,63 @@ G5_deleted_half_way_it_ends_with_the_model_of_one_that_was_not() {
   a_pipeline calm "$(long_training)"
   a_pipeline disturbed "$(long_training)"
   local pod
-  is_half_way() { (($(tp disturbed "$trial.step" | grep . || echo 0) >= 200)); }
-  await 180 "step 200 of disturbed" is_half_way
+  await 180 "step 200 of disturbed" has_come_to disturbed .step 200
   pod=$(kc get pods -l ml.oarlock.dev/pipeline=disturbed,ml.oarlock.dev/unit=trial-0 -o name)
   kc delete "$pod" --wait=false
-  await 180 "the end of disturbed" run_has_ended disturbed
-  expect disturbed .phase Succeeded
+  ends_as disturbed Succeeded
   expect disturbed "$trial.attempt" 2
   expect disturbed "$trial.infraRetries" 1
-  (($(tp disturbed "$trial.firstStep" | grep . || echo 0) >= 50)) ||
-    fail "expected the second attempt to go on from a checkpoint"
-  await 180 "the end of calm" run_has_ended calm
+  went_on disturbed
+  ends_as calm Succeeded
   expect calm "$trial.attempt" 1
   expect disturbed "$trial.result.digest" "$(tp calm "$trial.result.digest")"
+}
+
+node_2() { "$devcluster" node --dir "$demo/cluster" "$1" node-2; } # FAULT, or start
+# The first node holds the control plane. Where a run begins, its volume keeps it.
+trains_on_node_2() { # PIPELINE
+  kc uncordon node-2 2>/dev/null || true # is there from the second time on
+  "$devcluster" up --dir "$demo/cluster" --nodes 2 >>"$demo/up.log" 2>&1 ||
+    fail "node-2 did not start: $(tail -n 3 "$demo/up.log")"
+  kc cordon node-1
+  a_pipeline "$1" "$(long_training)"
+  await 180 "step 200 of $1" has_come_to "$1" .step 200
+  kc uncordon node-1
+}
+
+# Shut down, and without power. What it finds of its pods when it is back is tried again.
+G6_a_node_that_is_rebooted_goes_on_from_the_checkpoint() {
+  local fault
+  for fault in stop kill; do
+    trains_on_node_2 "node-$fault"
+    node_2 "$fault"
+    node_2 start
+    ends_as "node-$fault" Succeeded
+    expect "node-$fault" "$trial.attempt" 2
+    expect "node-$fault" "$trial.infraRetries" 1
+    went_on "node-$fault"
+  done
+  expect node-kill "$trial.result.digest" "$(tp node-stop "$trial.result.digest")"
+  kc cordon node-2
+}
+
+# After five minutes Kubernetes evicts by such a taint what was on a node that does not answer.
+G6_a_node_that_is_lost_is_told_and_waited_for() {
+  local lost
+  trains_on_node_2 node-lost
+  lost=$(tp node-lost "$trial.podUID")
+  node_2 kill
+  kc taint nodes node-2 lost=:NoExecute
+  await 180 "a word about the pod" is node-lost '.conditions[?(@.type=="Stalled")].reason' PodLost
+  expect node-lost .phase Training
+  [[ $(jobs_of node-lost) != *-trial-0-a2* ]] || fail "a second pod on the same files"
+  node_2 start
+  kc taint nodes node-2 lost-
+  ends_as node-lost Succeeded
+  expect node-lost "$trial.attempt" 1
+  [[ $(tp node-lost "$trial.podUID") != "$lost" ]] || fail "expected another pod"
+  went_on node-lost
+  kc cordon node-2
 }
 
 G16_below_a_gate_it_is_rejected_and_the_model_is_untouched() {
