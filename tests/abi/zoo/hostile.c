@@ -22,9 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "oarlock/oarlock.h"
-
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#include "plain.h"
 
 extern char** environ;
 
@@ -349,29 +347,10 @@ static oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* 
   return OARLOCK_OK;
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
 static void stop(oarlock_instance* self) {
   (void)self;
   if (hangs_in_stop) spin();
 }
 
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = stop,
-      .destroy = nothing,
-      .effect = effect,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start, .plan = plan, .drain = nothing, .stop = stop,
+           .destroy = nothing, .effect = effect);

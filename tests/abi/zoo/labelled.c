@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "oarlock/oarlock.h"
+#include "plain.h"
 
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const oarlock_host* host_of_instance;
@@ -136,11 +135,6 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
   return declare(&meals, &meals_id) + declare(&asleep, &asleep_id) + declare(&weight, &weight_id);
 }
 
-static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
-  (void)self, (void)error_out;
-  return OARLOCK_OK;
-}
-
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) {
   char how[64] = "";
@@ -158,23 +152,5 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   return out->condition(out->ctx, &told);
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = nothing,
-      .destroy = nothing,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start_plainly, .plan = plan, .drain = nothing,
+           .stop = nothing, .destroy = nothing);

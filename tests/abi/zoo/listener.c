@@ -4,9 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "oarlock/oarlock.h"
-
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#include "plain.h"
 
 struct oarlock_instance {
   const oarlock_inbound_out* kept; /* of a request that is over */
@@ -77,11 +75,6 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
   return *out_instance == NULL ? OARLOCK_ERROR : OARLOCK_OK;
 }
 
-static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
-  (void)self, (void)error_out;
-  return OARLOCK_OK;
-}
-
 /* Whoever kept the table of a request gets nowhere with it in a plan. */
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) {
@@ -90,28 +83,9 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   return note(self->kept, "zoo", "late") == OARLOCK_INVALID ? OARLOCK_OK : OARLOCK_ERROR;
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
 static void destroy(oarlock_instance* self) {
   free(self);
 }
 
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = nothing,
-      .destroy = destroy,
-      .extension = extension,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start_plainly, .plan = plan, .drain = nothing,
+           .stop = nothing, .destroy = destroy, .extension = extension);

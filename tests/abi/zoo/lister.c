@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oarlock/oarlock.h"
+#include "plain.h"
 
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
 #define CURSORS_MAX 16
 
 static const oarlock_host* host_of_instance;
@@ -153,23 +152,5 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   return out->condition(out->ctx, &told);
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = nothing,
-      .destroy = nothing,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start, .plan = plan, .drain = nothing, .stop = nothing,
+           .destroy = nothing);

@@ -6,9 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "oarlock/oarlock.h"
-
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#include "plain.h"
 
 static oarlock_status create(const oarlock_host* host, const oarlock_create_view* create_view,
                              const oarlock_error_out* error_out, oarlock_instance** out_instance) {
@@ -35,23 +33,5 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* plan
   return OARLOCK_OK;
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = nothing,
-      .destroy = nothing,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start, .plan = plan, .drain = nothing, .stop = nothing,
+           .destroy = nothing);

@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "oarlock/oarlock.h"
-
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#include "plain.h"
 
 static const oarlock_host* host_of_instance;
 static const oarlock_host_event_source* events;
@@ -62,29 +60,11 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   return out->condition(out->ctx, &told);
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
 static void stop(oarlock_instance* self) {
   (void)self;
   atomic_store(&is_over, 1);
   pthread_join(flood, NULL);
 }
 
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = stop,
-      .destroy = nothing,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start, .plan = plan, .drain = nothing, .stop = stop,
+           .destroy = nothing);

@@ -4,9 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "oarlock/oarlock.h"
-
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#include "plain.h"
 
 static oarlock_str_view str(const char* text) {
   const oarlock_str_view view = {text, strlen(text)};
@@ -127,35 +125,11 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
   return OARLOCK_OK;
 }
 
-static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
-  (void)self, (void)error_out;
-  return OARLOCK_OK;
-}
-
 static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view,
                            const oarlock_plan_out* out) {
   (void)self, (void)view, (void)out;
   return OARLOCK_OK;
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = nothing,
-      .destroy = nothing,
-      .extension = extension,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start_plainly, .plan = plan, .drain = nothing,
+           .stop = nothing, .destroy = nothing, .extension = extension);

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oarlock/oarlock.h"
-
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#include "plain.h"
 
 static oarlock_status log_all(const oarlock_host* host);
 
@@ -353,24 +351,5 @@ static void drain(oarlock_instance* self) {
   if (kept_table != NULL && apply(kept_table, CHILD) != OARLOCK_INVALID) abort();
 }
 
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = drain,
-      .stop = nothing,
-      .destroy = nothing,
-      .observe = observe,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start, .plan = plan, .drain = drain, .stop = nothing,
+           .destroy = nothing, .observe = observe);

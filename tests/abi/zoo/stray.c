@@ -3,9 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "oarlock/oarlock.h"
-
-#define TEXT(literal) {(literal), sizeof(literal) - 1}
+#include "plain.h"
 
 static const oarlock_host* host_of_instance;
 static int refused_all = 1;
@@ -161,31 +159,6 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
   return OARLOCK_OK;
 }
 
-static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
-  (void)self, (void)error_out;
-  return OARLOCK_OK;
-}
-
-static void nothing(oarlock_instance* self) {
-  (void)self;
-}
-
-const oarlock_plugin* oarlock_plugin_entry_v0(void) {
-  static const oarlock_plugin description = {
-      .struct_size = sizeof(oarlock_plugin),
-      .abi_major = OARLOCK_ABI_MAJOR,
-      .abi_minor = OARLOCK_ABI_MINOR,
-      .name = TEXT("zoo"),
-      .version = TEXT("1.0.0"),
-      .create = create,
-      .start = start,
-      .plan = plan,
-      .drain = nothing,
-      .stop = nothing,
-      .destroy = nothing,
-      .observe = observe,
-      .effect = effect,
-      .extension = extension,
-  };
-  return &description;
-}
+ZOO_PLUGIN(.create = create, .start = start_plainly, .plan = plan, .drain = nothing,
+           .stop = nothing, .destroy = nothing, .observe = observe, .effect = effect,
+           .extension = extension);
