@@ -4,7 +4,6 @@
 
 #include "names.hpp"
 #include "oarlock/k8s/apps/v1.hpp"
-#include "oarlock/k8s/core/v1.hpp"
 #include "oarlock/k8s/policy/v1.hpp"
 #include "pods.hpp"
 #include "sealed.hpp"
@@ -324,19 +323,23 @@ void apply_children(const input& in, const view& v, int size, bool restores, out
   out.apply(members, 1);
 }
 
+core::secret secret_of(const input& in, const std::string& name, sdk::json::node sealed) {
+  core::secret made;
+  made.metadata->name = name;
+  made.metadata->labels = labels_of(std::string(in.name()));
+  if (!sealed.is_object()) return made;
+  for (const auto& field : sealed.raw()->GetObject())
+    made.string_data[field.name.GetString()] = unseal(field.value.GetString());
+  return made;
+}
+
 void create_secrets(const input& in, output& out) {
   const std::string name(in.name());
   const auto generated = in.observation()["generated"];
   for (const auto& secret :
        {accounts_secret(name), ca_secret(name), tls_secret(name), app_secret(name)}) {
     const auto content = generated[secret];
-    if (!content.is_object()) continue;
-    core::secret made;
-    made.metadata->name = secret;
-    made.metadata->labels = labels_of(name);
-    for (const auto& field : content.raw()->GetObject())
-      made.string_data[field.name.GetString()] = unseal(field.value.GetString());
-    out.create_once(made);
+    if (content.is_object()) out.create_once(secret_of(in, secret, content));
   }
 }
 

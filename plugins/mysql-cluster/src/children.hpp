@@ -1,4 +1,5 @@
 #pragma once
+#include "oarlock/k8s/core/v1.hpp"
 #include "plan.hpp"
 
 namespace mysql_cluster {
@@ -7,6 +8,10 @@ namespace mysql_cluster {
 /// disruption budget, and the pods with their volumes, `size` of them. `restores`: they load the
 /// backup of spec.bootstrap before they serve.
 void apply_children(const input& in, const view& v, int size, bool restores, output& out);
+
+/// A Secret of the cluster, with what observe() has sealed for it, {"<key>": "<text>"}.
+[[nodiscard]] oarlock::k8s::core::v1::secret secret_of(const input& in, const std::string& name,
+                                                       oarlock::sdk::json::node sealed = {});
 
 /// Secrets that are missing, of what observe() has generated for them.
 void create_secrets(const input& in, output& out);

@@ -6,16 +6,14 @@
 #include <algorithm>
 
 #include "certificates.hpp"
+#include "children.hpp"
 #include "names.hpp"
-#include "oarlock/k8s/core/v1.hpp"
-#include "sealed.hpp"
 #include "secrets.hpp"
 
 namespace mysql_cluster {
 
 namespace sdk = oarlock::sdk;
 namespace json = oarlock::sdk::json;
-namespace core = oarlock::k8s::core::v1;
 
 namespace {
 
@@ -24,14 +22,6 @@ constexpr std::int64_t tell_ms = 10'000;
 // The kubelet looks after a minute at the latest, and at what it has kept for another one.
 constexpr std::int64_t load_max_ms = 5 * 60'000;
 constexpr std::string_view effect_prefix = "effect reload-tls.";
-
-core::secret secret_of(const input& in, std::string name) {
-  core::secret made;
-  made.metadata->name = std::move(name);
-  made.metadata->labels = {{"app.kubernetes.io/name", "mysql"},
-                           {cluster_label, std::string(in.name())}};
-  return made;
-}
 
 std::vector<const member*> outdated(const view& v, std::string_view wanted) {
   std::vector<const member*> made;
@@ -60,15 +50,12 @@ void write_renewed_secrets(const input& in, output& out) {
   for (const auto& name : {tls_secret(in.name()), ca_secret(in.name())}) {
     const auto content = renewed[name];
     if (!content.is_object()) continue;
-    core::secret made = secret_of(in, name);
-    for (const auto& field : content.raw()->GetObject())
-      made.string_data[field.name.GetString()] = unseal(field.value.GetString());
-    out.apply(made, group++);
+    out.apply(secret_of(in, name, content), group++);
     out.normal_event("CertificatesRenewed", "Secret " + name);
   }
   const auto ca = in.observation()["certificates"]["appCA"];
   if (!ca.exists()) return;
-  core::secret made = secret_of(in, app_secret(in.name()));
+  auto made = secret_of(in, app_secret(in.name()));
   made.string_data["ca.crt"] = ca.text();
   out.apply(made);
 }
