@@ -13,6 +13,7 @@
 #include "core/base/system_clock.hpp"
 #include "core/plugin/cursor_calls.hpp"
 #include "core/plugin/read_call.hpp"
+#include "core/plugin/thread_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/clock.h"
 #include "oarlock/ext/event_source.h"
@@ -218,6 +219,7 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
   if (text_of(id) == OARLOCK_EXT_CACHE) return &cursor_table();
   if (text_of(id) == OARLOCK_EXT_LEADERSHIP) return &lease_table;
   if (text_of(id) == OARLOCK_EXT_CLOCK) return &clock_table;
+  if (text_of(id) == OARLOCK_EXT_THREAD) return thread_table();
   return nullptr;
 }
 
@@ -285,8 +287,8 @@ std::string_view host_table::lent_to(const oarlock_host_ctx* ctx) {
 
 const std::vector<std::string_view>& host_table::extensions() {
   static const std::vector<std::string_view> ids = {
-      OARLOCK_EXT_LOG,   OARLOCK_EXT_EVENT_SOURCE, OARLOCK_EXT_READ, OARLOCK_EXT_METRICS,
-      OARLOCK_EXT_CACHE, OARLOCK_EXT_LEADERSHIP,   OARLOCK_EXT_CLOCK};
+      OARLOCK_EXT_LOG,   OARLOCK_EXT_EVENT_SOURCE, OARLOCK_EXT_READ,  OARLOCK_EXT_METRICS,
+      OARLOCK_EXT_CACHE, OARLOCK_EXT_LEADERSHIP,   OARLOCK_EXT_CLOCK, OARLOCK_EXT_THREAD};
   return ids;
 }
 

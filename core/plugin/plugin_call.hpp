@@ -1,5 +1,6 @@
 #pragma once
-// Which plugin's code a thread of this process is in, for the record of a crash.
+// Which plugin's code a thread of this process is in, for the record of a crash and for
+// oarlock.thread/1.
 
 namespace oarlock::plugin {
 

@@ -11,6 +11,7 @@
 #include "oarlock/sdk/event_source.hpp"
 #include "oarlock/sdk/leadership.hpp"
 #include "oarlock/sdk/metrics.hpp"
+#include "oarlock/sdk/threads.hpp"
 
 namespace oarlock::sdk {
 namespace {
@@ -67,6 +68,9 @@ const oarlock_host_clock clocks = {sizeof(clocks), 0,
                                    [](oarlock_host_ctx*) -> std::int64_t { return 5000000; },
                                    [](oarlock_host_ctx*) -> std::int64_t { return 1700000000123; }};
 
+const oarlock_host_thread thread = {
+    sizeof(thread), 0, [](oarlock_host_ctx*) -> oarlock_thread { return OARLOCK_THREAD_WORKER; }};
+
 void fill(fake_host& host, bool has_extensions) {
   host.table.struct_size = sizeof(host.table);
   host.table.ctx = reinterpret_cast<oarlock_host_ctx*>(&host);
@@ -74,6 +78,7 @@ void fill(fake_host& host, bool has_extensions) {
     if (to_text(id) == OARLOCK_EXT_EVENT_SOURCE) return &events;
     if (to_text(id) == OARLOCK_EXT_LEADERSHIP) return &lease;
     if (to_text(id) == OARLOCK_EXT_CLOCK) return &clocks;
+    if (to_text(id) == OARLOCK_EXT_THREAD) return &thread;
     return to_text(id) == OARLOCK_EXT_CACHE ? &cached : nullptr;
   };
   if (!has_extensions) {
@@ -131,6 +136,14 @@ TEST(extensions, the_clock_is_the_hosts) {
   fill(host, false);
   const auto now = std::chrono::steady_clock::now();
   EXPECT_GE(clock(host.table).now(), now) << "the machine's";
+}
+
+TEST(extensions, a_thread_is_of_a_kind) {
+  fake_host host;
+  fill(host, true);
+  EXPECT_EQ(threads(host.table).current(), thread_kind::worker);
+  fill(host, false);
+  EXPECT_EQ(threads(host.table).current(), std::nullopt) << "such a host cannot tell";
 }
 
 TEST(extensions, without_them_nothing_happens) {

@@ -1,5 +1,6 @@
 // Accepts the headers as they are: writes tests/abi/accepted/MAJOR.MINOR/, the snapshot that a
-// change of the ABI has to change. While the major is 0 the minor before is removed.
+// change of the ABI has to change. While the major is 0, minors that can no longer be targeted are
+// removed.
 #include <fmt/format.h>
 
 #include <exception>
@@ -62,10 +63,12 @@ void accept(const fs::path& source, const std::string& compiler) {
   const auto text = oarlock::abi::declarations(source / "plugin-api/include");
   const auto layout = layout_of(oarlock::abi::items_of(text), source, compiler);
   const fs::path all = source / "tests/abi/accepted";
-  for (const auto& version : fs::directory_iterator(all)) {
-    if (version.path().filename().string().starts_with("0.")) fs::remove_all(version.path());
-  }
   const fs::path here = all / fmt::format("{}.{}", OARLOCK_ABI_MAJOR, OARLOCK_ABI_MINOR);
+  for (const auto& version : fs::directory_iterator(all)) {
+    const auto name = version.path().filename().string();
+    const bool is_old = name.starts_with("0.") && std::stoi(name.substr(2)) < OARLOCK_OLDEST_MINOR;
+    if (is_old || version.path() == here) fs::remove_all(version.path());
+  }
   write(here / "include/oarlock/oarlock.h", text);
   write(here / "include/.clang-format", "DisableFormat: true\n");
   write(here / "layout.c", layout);

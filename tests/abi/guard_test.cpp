@@ -1,12 +1,15 @@
 // The guards of the C ABI: asserts on its layout, a snapshot of its declarations, and abidiff. Each
 // is shown to be green on the headers as they are, and red for the breaks that it is there for.
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <regex>
 #include <set>
 
 #include "core/plugin/checks.hpp"
+#include "oarlock/plugin.h"
 #include "tests/abi/header_text.hpp"
 #include "tests/abi/zoo.hpp"
 #include "tests/support/process.hpp"
@@ -30,8 +33,27 @@ fs::path accepted_dir(const std::string& version = this_version()) {
 }
 
 constexpr const char* remedy =
-    "\nThe plugin ABI differs from what was accepted. If that is meant: raise OARLOCK_ABI_MINOR, "
+    "\nThe plugin ABI differs from what was accepted. If that is meant: raise "
+    "OARLOCK_NEWEST_MINOR, "
     "build and run abi_accept, and review its changes in tests/abi/accepted.\n";
+
+struct version {
+  std::uint32_t major = 0;
+  std::uint32_t minor = 0;
+  [[nodiscard]] std::string text() const { return fmt::format("{}.{}", major, minor); }
+};
+
+std::vector<version> accepted_versions() {
+  std::vector<version> out;
+  for (const auto& entry : fs::directory_iterator(source_dir / "tests/abi/accepted")) {
+    if (!entry.is_directory()) continue;
+    const auto name = entry.path().filename().string();
+    const auto dot = name.find('.');
+    out.push_back({static_cast<std::uint32_t>(std::stoul(name.substr(0, dot))),
+                   static_cast<std::uint32_t>(std::stoul(name.substr(dot + 1)))});
+  }
+  return out;
+}
 
 // Of a compiler that has to share the machine.
 constexpr std::chrono::seconds tool_limit{200};
@@ -40,7 +62,7 @@ finished run(const std::vector<std::string>& argv) {
   return oarlock::testing::run(argv, {}, tool_limit);
 }
 
-// --- the three guards: empty when green, else what is wrong ---
+// --- the guards: empty when green, else what is wrong ---
 
 std::string layout_guard(const fs::path& headers) {
   const auto done = run({C_COMPILER, "-std=c11", "-fsyntax-only", "-I", headers.string(), "-I",
@@ -51,6 +73,34 @@ std::string layout_guard(const fs::path& headers) {
 std::string snapshot_guard(const fs::path& headers) {
   const auto accepted = read_whole(accepted_dir() / "include/oarlock/oarlock.h");
   return declarations(headers) == accepted ? "" : remedy;
+}
+
+std::string target(std::uint32_t minor) {
+  return fmt::format("-DOARLOCK_TARGET_MINOR={}", minor);
+}
+
+// What is left of all headers for a plugin of that minor, in one line.
+std::string preprocessed(const fs::path& include, std::uint32_t minor) {
+  const auto header = (include / "oarlock/oarlock.h").string();
+  const auto done =
+      run({C_COMPILER, "-std=c11", "-E", "-P", target(minor), "-I", include.string(), header});
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  static const std::regex spaces("\\s+");
+  return std::regex_replace(done.out, spaces, " ");
+}
+
+// A plugin for an accepted minor sees what that minor had, to the letter.
+std::string target_guard(const fs::path& headers) {
+  std::string out;
+  for (const auto& v : accepted_versions()) {
+    const auto then = preprocessed(accepted_dir(v.text()) / "include", v.minor);
+    if (preprocessed(headers, v.minor) == then) continue;
+    out += fmt::format(
+        "expected what ABI {} declares for {}, found other declarations; hide what "
+        "is new behind #if OARLOCK_ABI_MINOR >= {}\n",
+        v.text(), target(v.minor), OARLOCK_NEWEST_MINOR);
+  }
+  return out;
 }
 
 // The probe, built against `include`, as `file`.
@@ -86,6 +136,24 @@ TEST(abi_guard, the_layout_is_the_accepted_one) {
 TEST(abi_guard, the_declarations_are_the_accepted_ones) {
   ASSERT_TRUE(fs::exists(accepted_dir())) << accepted_dir() << remedy;
   EXPECT_THAT(snapshot_guard(include_dir), IsEmpty());
+}
+
+TEST(abi_guard, a_target_sees_what_its_minor_had) {
+  EXPECT_THAT(target_guard(include_dir), IsEmpty());
+  std::set<std::uint32_t> minors;
+  for (const auto& v : accepted_versions())
+    minors.insert(v.minor);
+  for (std::uint32_t minor = OARLOCK_OLDEST_MINOR; minor <= OARLOCK_NEWEST_MINOR; ++minor)
+    EXPECT_TRUE(minors.contains(minor)) << minor << " can be targeted and was never accepted";
+}
+
+TEST(abi_guard, a_target_that_these_headers_cannot_be_is_refused) {
+  for (const std::uint32_t minor : {OARLOCK_OLDEST_MINOR - 1, OARLOCK_NEWEST_MINOR + 1}) {
+    const auto done = run({C_COMPILER, "-fsyntax-only", target(minor), "-I", include_dir.string(),
+                           (include_dir / "oarlock/abi.h").string()});
+    EXPECT_NE(done.exit_code, 0);
+    EXPECT_THAT(done.err, HasSubstr("expected OARLOCK_TARGET_MINOR between"));
+  }
 }
 
 TEST(abi_guard, abidiff_finds_no_difference) {
@@ -181,7 +249,8 @@ TEST_P(abi_break, turns_its_guards_red) {
   text.replace(at, std::string(broken.from).size(), broken.to);
   write_whole(header, text);
 
-  EXPECT_THAT(snapshot_guard(here.path()), HasSubstr("raise OARLOCK_ABI_MINOR"));
+  EXPECT_THAT(snapshot_guard(here.path()), HasSubstr("raise OARLOCK_NEWEST_MINOR"));
+  EXPECT_THAT(target_guard(here.path()), HasSubstr("hide what is new behind"));
   const auto layout = layout_guard(here.path());
   if (broken.layout != nullptr) {
     EXPECT_THAT(layout, HasSubstr(broken.layout));
@@ -201,7 +270,7 @@ TEST(abi_guard, a_raised_minor_asks_for_a_new_snapshot) {
   const folder here;
   fs::copy(include_dir, here.path(), fs::copy_options::recursive);
   auto text = read_whole(here.path() / "oarlock/abi.h");
-  const std::string line = fmt::format("OARLOCK_ABI_MINOR {}", OARLOCK_ABI_MINOR);
+  const std::string line = fmt::format("OARLOCK_NEWEST_MINOR {}", OARLOCK_NEWEST_MINOR);
   text.replace(text.find(line), line.size(), line + "0");
   write_whole(here.path() / "oarlock/abi.h", text);
   EXPECT_THAT(layout_guard(here.path()), HasSubstr("expected ABI " + this_version()));
@@ -215,20 +284,14 @@ INSTANTIATE_TEST_SUITE_P(in, accepted_plugin, ::testing::Values(home::core, home
 
 TEST_P(accepted_plugin, loads_when_its_version_is_offered) {
   bool is_there = false;
-  for (const auto& entry : fs::directory_iterator(source_dir / "tests/abi/accepted")) {
-    if (!entry.is_directory()) continue;
-    const auto version = entry.path().filename().string();
-    SCOPED_TRACE(version);
-    is_there = is_there || version == this_version();
-    const auto dot = version.find('.');
-    const auto major = std::stoul(version.substr(0, dot));
-    const auto minor = std::stoul(version.substr(dot + 1));
+  for (const auto& v : accepted_versions()) {
+    SCOPED_TRACE(v.text());
+    is_there = is_there || v.text() == this_version();
     const folder here;
-    auto loaded = load_bytes(here, read_whole(zoo_file("accepted-" + version)), GetParam(),
-                             zoo_manifest(fmt::format("{{major: {}, minor: {}}}", major, minor)));
-    const bool fits = plugin::check_abi("", {static_cast<std::uint32_t>(major),
-                                             static_cast<std::uint32_t>(minor)})
-                          .has_value();
+    auto loaded =
+        load_bytes(here, read_whole(zoo_file("accepted-" + v.text())), GetParam(),
+                   zoo_manifest(fmt::format("{{major: {}, minor: {}}}", v.major, v.minor)));
+    const bool fits = plugin::check_abi("", {v.major, v.minor}).has_value();
     ASSERT_EQ(loaded.has_value(), fits);
     if (!fits) continue;
     ASSERT_TRUE((*loaded)->start());
@@ -236,6 +299,32 @@ TEST_P(accepted_plugin, loads_when_its_version_is_offered) {
     (*loaded)->stop();
   }
   EXPECT_TRUE(is_there) << remedy;
+}
+
+// --- plugins built with today's headers for an older minor ---
+
+// The library stays mapped.
+const oarlock_plugin* descriptor_of(const std::string& name) {
+  void* const library = ::dlopen(zoo_file(name).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return nullptr;
+  return reinterpret_cast<oarlock_plugin_entry>(::dlsym(library, OARLOCK_ENTRY_SYMBOL))();
+}
+
+TEST(abi_target, makes_a_plugin_of_that_minor) {
+  for (const auto& v : accepted_versions()) {
+    SCOPED_TRACE(v.text());
+    const auto* const now = descriptor_of("target-" + v.text());
+    const auto* const then = descriptor_of("accepted-" + v.text());
+    ASSERT_TRUE(now != nullptr && then != nullptr);
+    EXPECT_EQ(now->struct_size, then->struct_size);
+    EXPECT_EQ(now->abi_minor, v.minor);
+    const plugin::abi_version needed{now->abi_major, now->abi_minor};
+    EXPECT_TRUE(plugin::check_abi("", needed, {v.major, v.minor})) << "the host of then takes it";
+    EXPECT_FALSE(plugin::check_abi("", needed, {v.major, v.minor - 1}));
+    // Before version 1 a newer host takes no older plugin, however it was built.
+    const bool later = plugin::check_abi("", needed, {v.major, v.minor + 1}).has_value();
+    EXPECT_EQ(later, v.major > 0);
+  }
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ oarlock_host_leadership probe_host_leadership;
 oarlock_host_log probe_host_log;
 oarlock_host_metrics probe_host_metrics;
 oarlock_host_read probe_host_read;
+oarlock_host_thread probe_host_thread;
 oarlock_inbound_out probe_inbound_out;
 oarlock_inbound_view probe_inbound_view;
 oarlock_metric_view probe_metric_view;
@@ -52,6 +53,7 @@ struct probe_enums {
   decltype(OARLOCK_PATCH_MERGE) patch_kind;
   decltype(OARLOCK_PROPAGATE_BACKGROUND) propagation;
   decltype(OARLOCK_REVIEW_NONE) review_operation;
+  decltype(OARLOCK_THREAD_OWN) thread;
 } probe_enum_values;
 
 }  // extern "C"

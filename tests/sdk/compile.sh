@@ -28,6 +28,10 @@ echo "== myapp, and every header of the SDK"
 } >"$work/myapp.cpp"
 g++-12 "${flags[@]}" "$work/myapp.cpp"
 
+echo "== the same for the oldest minor"
+oldest=$(sed -n 's/^#define OARLOCK_OLDEST_MINOR //p' plugin-api/include/oarlock/abi.h)
+g++-12 "${flags[@]}" "-DOARLOCK_TARGET_MINOR=$oldest" "$work/myapp.cpp"
+
 echo "== kinds whose names meet"
 types=$build/core/codegen/codegen_test-types
 find "$types" -name '*.hpp' -printf '#include "%p"\n' >"$work/names.cpp"

@@ -27,9 +27,11 @@
 #include "core/plugin/lent_text.hpp"
 #include "core/plugin/library.hpp"
 #include "core/plugin/observation.hpp"
+#include "core/plugin/plugin_call.hpp"
 #include "core/plugin/read_call.hpp"
 #include "core/plugin/review_frames.hpp"
 #include "core/plugin/stray_call.hpp"
+#include "core/plugin/thread_call.hpp"
 #include "core/plugin/version.hpp"
 #include "oarlock/ext/clock.h"
 #include "oarlock/ext/event_source.h"
@@ -160,6 +162,7 @@ static const void* extension_here(oarlock_host_ctx*, oarlock_str_view id) {
   if (name == OARLOCK_EXT_CACHE) return &cursor_table();
   if (name == OARLOCK_EXT_LEADERSHIP) return &lease_table;
   if (name == OARLOCK_EXT_CLOCK) return &clock_table;
+  if (name == OARLOCK_EXT_THREAD) return thread_table();
   return nullptr;
 }
 
@@ -206,7 +209,7 @@ class server {
       case wire::frame::start:
         return start();
       case wire::frame::drain:
-        return call(table_->drain);
+        return call("drain", table_->drain);
       case wire::frame::stop:
         return stop();
       default:
@@ -291,8 +294,9 @@ class server {
     view.struct_size = sizeof(view);
     view.config_encoding = OARLOCK_ENCODING_JSON;
     view.config = lend_bytes(config_json);
-    auto done = guarded(
-        [&](const oarlock_error_out* out) { return table_->create(&host_, &view, out, &self_); });
+    auto done = guarded("create", [&](const oarlock_error_out* out) {
+      return table_->create(&host_, &view, out, &self_);
+    });
     if (done.status == OARLOCK_OK && self_ == nullptr) {
       done.status = OARLOCK_ERROR;
       done.why = "it returned OARLOCK_OK without an instance";
@@ -301,7 +305,8 @@ class server {
   }
 
   wire::answer start() {
-    auto done = guarded([&](const oarlock_error_out* out) { return table_->start(self_, out); });
+    auto done =
+        guarded("start", [&](const oarlock_error_out* out) { return table_->start(self_, out); });
     if (done.status != OARLOCK_OK) return done;
     for (std::uint32_t i = 0; i < workers_; ++i) {
       // Never freed: a plugin may keep a table, and the process ends without unwinding.
@@ -312,16 +317,21 @@ class server {
   }
 
   wire::answer stop() {
-    auto stopped = call(table_->stop);
-    const auto destroyed = call(table_->destroy);
+    auto stopped = call("stop", table_->stop);
+    const auto destroyed = call("destroy", table_->destroy);
     metrics->flush();
     return stopped.status != OARLOCK_OK ? stopped : destroyed;
   }
 
+  // The process has one plugin: its name says nothing here.
+  static plugin_call call_of(const char* slot) { return {"", "", slot}; }
+
   // A call that may fail with words.
   template <class Call>
-  static wire::answer guarded(Call made) {
+  static wire::answer guarded(const char* slot, Call made) {
     const error_text said;
+    const plugin_call what = call_of(slot);
+    const plugin_call_scope mark(what);
     wire::answer out;
     try {
       out.status = made(&said.table);
@@ -336,8 +346,8 @@ class server {
     return out;
   }
 
-  wire::answer call(void (*slot)(oarlock_instance*)) {
-    return guarded([&](const oarlock_error_out*) {
+  wire::answer call(const char* name, void (*slot)(oarlock_instance*)) {
+    return guarded(name, [&](const oarlock_error_out*) {
       slot(self_);
       return OARLOCK_OK;
     });
@@ -377,6 +387,8 @@ class server {
     const oarlock_plan_out* out = answers.open();
     remote_cursors cached(to_daemon);
     const cursor_scope scope(cached);
+    const plugin_call what = call_of("plan");
+    const plugin_call_scope mark(what);
     try {
       std::string observed;
       const auto status = observe_and_plan(*table_, self_, *input.view(), *out, observed, &reads);
@@ -393,6 +405,8 @@ class server {
     const wire::taken_effect input(r);
     if (!r.ok()) ::_exit(1);
     answers.open_for_logs();
+    const plugin_call what = call_of("effect");
+    const plugin_call_scope mark(what);
     return answers.close(call_effect(*table_, self_, input.view(),
                                      std::chrono::milliseconds(input.time_left_ms()), &reads));
   }
@@ -400,6 +414,8 @@ class server {
   std::string inbound(wire::reader& r) {
     const auto request = wire::take_request(r);
     if (!r.ok()) ::_exit(1);
+    const plugin_call what = call_of("inbound");
+    const plugin_call_scope mark(what);
     std::string text;
     wire::begin_frame(text);
     wire::writer w(text);
@@ -410,6 +426,8 @@ class server {
   std::string review(wire::reader& r) {
     const auto asked = wire::take_review(r);
     if (!r.ok()) ::_exit(1);
+    const plugin_call what = call_of("review");
+    const plugin_call_scope mark(what);
     std::string text;
     wire::begin_frame(text);
     wire::writer w(text);

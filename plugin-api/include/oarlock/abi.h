@@ -20,10 +20,22 @@
 extern "C" {
 #endif
 
-/* Version 0 is not frozen: host and plugin must be of the same minor, that is of one build.
- * Any change of these headers raises the minor. */
+/* Version 0 is not frozen: a host takes plugins of its own minor only, which is therefore what they
+ * are built for; from version 1 on it takes all up to its own. Any change of these headers raises
+ * the newest minor, and hides what is new from older ones: `#if OARLOCK_ABI_MINOR >= 7`. A plugin
+ * for older hosts is compiled with -DOARLOCK_TARGET_MINOR=6: what came later is not there, sizes
+ * are those of then, and OARLOCK_ABI_MINOR, which its descriptor says, is that minor. */
 #define OARLOCK_ABI_MAJOR 0
-#define OARLOCK_ABI_MINOR 6
+#define OARLOCK_OLDEST_MINOR 6
+#define OARLOCK_NEWEST_MINOR 7
+#ifdef OARLOCK_TARGET_MINOR
+#define OARLOCK_ABI_MINOR OARLOCK_TARGET_MINOR
+#else
+#define OARLOCK_ABI_MINOR OARLOCK_NEWEST_MINOR
+#endif
+#if OARLOCK_ABI_MINOR < OARLOCK_OLDEST_MINOR || OARLOCK_ABI_MINOR > OARLOCK_NEWEST_MINOR
+#error "expected OARLOCK_TARGET_MINOR between OARLOCK_OLDEST_MINOR and OARLOCK_NEWEST_MINOR"
+#endif
 
 /* The one symbol that a plugin exports. Its name carries the major. */
 #define OARLOCK_ENTRY_SYMBOL "oarlock_plugin_entry_v0"

@@ -12,6 +12,7 @@
 #include "oarlock/ext/metrics.h"
 #include "oarlock/ext/read.h"
 #include "oarlock/ext/review.h"
+#include "oarlock/ext/thread.h"
 #include "oarlock/host.h"
 #include "oarlock/plan.h"
 #include "oarlock/plugin.h"

@@ -1,6 +1,7 @@
 /* The contract plugin in C. Its behaviour is that of contract.cpp, rust/ and go/, and is what
  * contract_test.cpp expects: the planned object's name, up to the first dot, says what plan() does.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@ struct oarlock_instance {
   const oarlock_host_log* log;
   uint8_t* config;
   uint64_t config_size;
+  const oarlock_host_thread* thread;
+  oarlock_thread created, begun;
 };
 
 static oarlock_str_view str(const char* text) {
@@ -228,6 +231,35 @@ static oarlock_status log_record(const oarlock_instance* self) {
   return OARLOCK_OK;
 }
 
+/* --- oarlock.thread/1 --- */
+
+static oarlock_thread here(const oarlock_instance* self) {
+  return self->thread == NULL ? -1 : self->thread->current(self->host->ctx);
+}
+
+struct look {
+  const oarlock_instance* self;
+  oarlock_thread found;
+};
+
+static void* look_around(void* out) {
+  struct look* look = out;
+  look->found = here(look->self);
+  return NULL;
+}
+
+/* What each thread was: that of create(), start(), plan() and one of its own. */
+static oarlock_status threads(const oarlock_instance* self, const oarlock_plan_out* out) {
+  pthread_t other;
+  struct look look = {self, -1};
+  char seen[96];
+  if (pthread_create(&other, NULL, look_around, &look) != 0) return OARLOCK_ERROR;
+  pthread_join(other, NULL);
+  snprintf(seen, sizeof(seen), "{\"create\":%d,\"start\":%d,\"plan\":%d,\"own\":%d}",
+           (int)self->created, (int)self->begun, (int)here(self), (int)look.found);
+  return out->status(out->ctx, OARLOCK_ENCODING_JSON, bytes(seen));
+}
+
 static int is_word(oarlock_str_view found, const char* word) {
   return found.size == strlen(word) && memcmp(found.data, word, found.size) == 0;
 }
@@ -256,6 +288,7 @@ static oarlock_status plan(oarlock_instance* self, const oarlock_plan_view* view
   if (is_asked(view, "refused")) return refused(out);
   if (is_asked(view, "notes")) return notes(view, out);
   if (is_asked(view, "log")) return log_record(self);
+  if (is_asked(view, "threads")) return threads(self, out);
   return OARLOCK_OK;
 }
 
@@ -340,6 +373,9 @@ static oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* 
                              int64_t time_left_ms, const oarlock_effect_out* out) {
   if (is_word(view->name, "tell")) return tell(view, time_left_ms, out);
   if (is_word(view->name, "log")) return log_record(self);
+  if (is_word(view->name, "threads")) {
+    return here(self) == OARLOCK_THREAD_WORKER ? OARLOCK_OK : OARLOCK_ERROR;
+  }
   if (is_word(view->name, "terminal")) {
     out->fail(out->ctx, str("Never"), str("cannot be"));
     return OARLOCK_TERMINAL;
@@ -420,6 +456,8 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
   memcpy(config, view->config.data, view->config.size);
   self->host = host;
   self->log = host->extension(host->ctx, str(OARLOCK_EXT_LOG));
+  self->thread = host->extension(host->ctx, str(OARLOCK_EXT_THREAD));
+  self->created = here(self);
   self->config = config;
   self->config_size = view->config.size;
   *out_instance = self;
@@ -428,6 +466,7 @@ static oarlock_status create(const oarlock_host* host, const oarlock_create_view
 
 static oarlock_status start(oarlock_instance* self, const oarlock_error_out* error_out) {
   const oarlock_bytes_view config = {self->config, self->config_size};
+  self->begun = here(self);
   if (found("\"refuseStart\"", &config) == NULL) return OARLOCK_OK;
   error_out->set(error_out->ctx, str("expected to start, found refuseStart"));
   return OARLOCK_ERROR;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "oarlock/sdk/plugin.hpp"
 
@@ -97,7 +98,11 @@ class contract final : public sdk::reconciler {
   static constexpr std::string_view controller = "zoo";
 
   explicit contract(const sdk::setup& s)
-      : log_(s.log), reads_(s.reads), config_(digest(s.config_json)) {
+      : log_(s.log),
+        reads_(s.reads),
+        threads_(s.threads),
+        created_(here()),
+        config_(digest(s.config_json)) {
     refuses_start_ = s.config["refuseStart"].exists();
     if (s.config["refuse"].exists()) {
       throw std::runtime_error("expected another configuration, found refuse");
@@ -121,6 +126,7 @@ class contract final : public sdk::reconciler {
     if (input.what() == "terminal") throw sdk::terminal_error("Never", "cannot be");
     if (input.what() == "throw") throw std::runtime_error("as asked");
     if (input.what() == "log") log_.warn("the contract speaks", {{"color", "blue"}});
+    if (input.what() == "threads" && here() != 2) throw sdk::retry_error("NoWorker", "it is none");
     if (input.what() != "tell") return;
     const auto text = [](json::node n) { return n.exists() ? json::copy(n).text() : ""; };
     std::string seen(input.controller());
@@ -133,6 +139,7 @@ class contract final : public sdk::reconciler {
   }
 
   void start() override {
+    begun_ = here();
     if (refuses_start_) throw sdk::retry_error("NotNow", "expected to start, found refuseStart");
   }
 
@@ -150,6 +157,7 @@ class contract final : public sdk::reconciler {
     if (asked == "refused") refused(output);
     if (asked == "notes") notes(input, output);
     if (asked == "log") log_.warn("the contract speaks", {{"color", "blue"}});
+    if (asked == "threads") threads(output);
   }
 
   void inbound(const sdk::inbound_request& request, sdk::inbound_response& response) override {
@@ -176,6 +184,18 @@ class contract final : public sdk::reconciler {
   }
 
  private:
+  [[nodiscard]] int here() const {
+    const auto kind = threads_.current();
+    return kind ? static_cast<int>(*kind) : -1;
+  }
+
+  void threads(sdk::plan_output& output) const {
+    int own = -1;
+    std::thread([&] { own = here(); }).join();
+    output.status(
+        json::object({{"create", created_}, {"start", begun_}, {"plan", here()}, {"own", own}}));
+  }
+
   [[nodiscard]] json::value read(const std::string& secret) const {
     const auto found = reads_.get("secrets", secret);
     const json::value none = "none";
@@ -197,6 +217,9 @@ class contract final : public sdk::reconciler {
 
   sdk::logger log_;
   sdk::live_reader reads_;
+  sdk::threads threads_;
+  int created_ = -1;
+  int begun_ = -1;
   std::string config_;
   bool refuses_start_ = false;
 };

@@ -31,6 +31,7 @@
 #include "oarlock/sdk/plan.hpp"
 #include "oarlock/sdk/read.hpp"
 #include "oarlock/sdk/review.hpp"
+#include "oarlock/sdk/threads.hpp"
 #include "oarlock/sdk/typed/kind.hpp"
 
 namespace oarlock::sdk {
@@ -46,6 +47,7 @@ struct setup {
   sdk::cache cache = {};  ///< for observe() and plan()
   sdk::leadership leadership = {};
   sdk::clock clock = {};  ///< not for plan()
+  sdk::threads threads = {};
 
   /// The configuration as the struct that is made of configSchema of plugin.yaml. The host has
   /// checked it against that and filled in what is missing.
@@ -127,7 +129,8 @@ oarlock_status create(const oarlock_host* host, const oarlock_create_view* view,
         const auto config = json::parse(text.empty() ? std::string_view("{}") : text);
         const setup s{logger(*host),       json::node{&config},    text,
                       event_source(*host), live_reader(*host),     sdk::metrics(*host),
-                      sdk::cache(*host),   sdk::leadership(*host), sdk::clock(*host)};
+                      sdk::cache(*host),   sdk::leadership(*host), sdk::clock(*host),
+                      sdk::threads(*host)};
         auto made = std::make_unique<instance>();
         (made->reconcilers.push_back({Reconcilers::controller, make<Reconcilers>(s)}), ...);
         *out = reinterpret_cast<oarlock_instance*>(made.release());
@@ -198,7 +201,6 @@ inline oarlock_status effect(oarlock_instance* self, const oarlock_effect_view* 
 template <class Reconciler>
 inline constexpr bool acts =
     !std::same_as<decltype(&Reconciler::effect), decltype(&reconciler::effect)>;
-
 template <class Reconciler>
 inline constexpr bool listens =
     !std::same_as<decltype(&Reconciler::inbound), decltype(&reconciler::inbound)>;

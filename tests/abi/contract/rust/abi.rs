@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::marker::{PhantomData, PhantomPinned};
 
 pub const ABI_MAJOR: u32 = 0;
-pub const ABI_MINOR: u32 = 6;
+pub const ABI_MINOR: u32 = 7;
 
 pub const JSON: i32 = 1;
 
