@@ -87,6 +87,13 @@ class PluginObjects : public ::testing::Test {
     fs::copy(test_plugin(library) / "libturner.so", folder / "libturner.so");
     return folder;
   }
+  // The plugin with this file, JSON, as the CRD of a kind.
+  fs::path with_crd(const std::string& crd) {
+    const auto folder = plugin("1");
+    fs::create_directories(folder / "crds");
+    std::ofstream(folder / "crds/example.com_turns.json") << crd;
+    return folder;
+  }
   // Pushed under this tag, and signed unless `key` is empty.
   std::string pushed(const fs::path& folder, const std::string& tag,
                      const std::string& key = "ours") {

@@ -84,6 +84,14 @@ TEST_F(PluginObjects, WaitsForRightsAndSchemaAndSaysWhatToApply) {
   EXPECT_TRUE(made_by("first", "1", *d));
 }
 
+// The API server refuses it: it is not called by its group.
+constexpr const char* of_no_group =
+    R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",)"
+    R"("metadata":{"name":"turns.example.com"},"spec":{"group":"example.org",)"
+    R"("scope":"Namespaced","names":{"kind":"Turn","plural":"turns"},)"
+    R"("versions":[{"name":"v1","served":true,"storage":true,)"
+    R"("schema":{"openAPIV3Schema":{"type":"object"}}}]}})";
+
 TEST_F(PluginObjects, WhatIsWrongWithANewRevisionLeavesTheOldOne) {
   const auto v1 = pushed(plugin("1"), "v1");
   c_.must({"apply", "-f", "-"}, manifest(v1));
@@ -94,23 +102,40 @@ TEST_F(PluginObjects, WhatIsWrongWithANewRevisionLeavesTheOldOne) {
 
   const auto first = c_.field("plugin", "turner", "", ".status.running.image");
   EXPECT_THAT(first, HasSubstr("@sha256:"));
+  const auto unknown_field = plugin("1");
+  std::ofstream(unknown_field / "plugin.json") << replaced(
+      whole(test_plugin("turner") / "plugin.json"), R"("spec":{)", R"("spec":{"patience":1,)");
   struct {
     std::string image;
     const char* reason;
+    const char* says;
   } const bad[] = {
-      {pushed(plugin("2", "turner-2"), "unsigned", ""), "True SignatureMissing"},
-      {pushed(plugin("3", "turner-2"), "theirs", "theirs"), "True SignatureInvalid"},
-      {registry_->ref(ns_ + "/turner:none"), "True ImageNotFound"},
+      {pushed(plugin("2", "turner-2"), "unsigned", ""), "True SignatureMissing", "sign"},
+      {pushed(plugin("3", "turner-2"), "theirs", "theirs"), "True SignatureInvalid",
+       "do not count"},
+      {registry_->ref(ns_ + "/turner:none"), "True ImageNotFound", "turner:none"},
       // The library says that it is version 2.
-      {pushed(plugin("4", "turner-2"), "mixed"), "True NotLoaded"},
-      {pushed(plugin("1", "turner", "other"), "renamed"), "True NameMismatch"},
+      {pushed(plugin("4", "turner-2"), "mixed"), "True NotLoaded", R"(found "2" in the library)"},
+      {pushed(plugin("3", "turner-3"), "falling"), "True NotLoaded", "SIGABRT"},
+      {pushed(plugin("1", "turner", "other"), "renamed"), "True NameMismatch", "called turner"},
+      {pushed(unknown_field, "unknown"), "True NotLoaded", R"(unknown key "patience" in spec)"},
+      {pushed(with_crd("{}"), "nameless"), "True InvalidImage", "found one without a name"},
+      {pushed(with_crd(of_no_group), "crd"), "True AwaitingGrant",
+       "expected CRD turns.example.com, found none"},
   };
   for (const auto& one : bad) {
     apply_plugin("turner", one.image);
     ASSERT_TRUE(comes_to(one.reason, *d)) << one.image;
+    EXPECT_THAT(condition("Ready", "message"),
+                AllOf(HasSubstr("version 1 runs; but"), HasSubstr(one.says)));
     EXPECT_EQ(condition("Stalled", "status"), "True");
     EXPECT_EQ(c_.field("plugin", "turner", "", ".status.running.image"), first);
   }
+  // What waits for a CRD that the API server refuses waits until the image changes.
+  const auto refused = c_.kubectl({"apply", "--server-side", "-f", "-"},
+                                  c_.field("plugin", "turner", "", ".status.missing"));
+  EXPECT_THAT(refused.err, HasSubstr("metadata.name: Invalid value"));
+  EXPECT_NE(refused.exit_code, 0);
   make_app("second");
   EXPECT_TRUE(made_by("second", "1", *d));
 
@@ -131,10 +156,14 @@ TEST_F(PluginObjects, WhatIsWrongWithANewRevisionLeavesTheOldOne) {
   EXPECT_EQ(ready(), "True Running");
 }
 
-TEST_F(PluginObjects, ARestartNeedsNoRegistryAndATagIsLookedUpOnce) {
+TEST_F(PluginObjects, AnInstallAwaitsTheRegistryWhichARestartDoesNotNeed) {
   const auto ref = pushed(plugin("1"), "v1");
   c_.must({"apply", "-f", "-"}, manifest(ref));
+  registry_->stop();
   auto d = started();
+  ASSERT_TRUE(comes_to("False RegistryUnavailable", *d));
+  EXPECT_THAT(condition("Resolved", "message"), HasSubstr(registry_->address()));
+  registry_->start();
   ASSERT_TRUE(comes_to("True Running", *d));
   pushed(plugin("2", "turner-2"), "v1");
   d->process().send(SIGTERM);
@@ -177,9 +206,11 @@ TEST_F(PluginObjects, APluginWorksUntilNoObjectHasItsFinalizer) {
                                           "--kubeconfig=" + c_.kubeconfig("oarlock").string()};
   const auto held = run(ask_held);
   EXPECT_EQ(held.exit_code, 1) << held.out;
-  EXPECT_THAT(held.out, HasSubstr("plugin turner: 1 objects carry its finalizer "
-                                  "oarlock.dev/turner, such as myapps.example.com " +
-                                  ns_ + "/first"));
+  const auto by_turner =
+      "plugin turner: 1 objects carry its finalizer oarlock.dev/turner, such as "
+      "myapps.example.com " +
+      ns_ + "/first\n";
+  EXPECT_EQ(held.out, by_turner);
   EXPECT_THAT(held.err, HasSubstr("delete them while the daemon runs"));
 
   c_.must({"delete", "plugin", "turner", "--wait=false"});

@@ -399,7 +399,7 @@ func TestCredentialsAreForTheirHostOnly(t *testing.T) {
 		leaked = leaked || q.Header.Get("Authorization") != ""
 		return false
 	})
-	sent := false
+	sent, elsewhere := false, "/blobs/"
 	r.Break(func(w http.ResponseWriter, q *http.Request) bool {
 		if user, password, ok := q.BasicAuth(); !ok || user != "me" || password != "secret" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
@@ -407,7 +407,7 @@ func TestCredentialsAreForTheirHostOnly(t *testing.T) {
 			return true
 		}
 		sent = true
-		if strings.Contains(q.URL.Path, "/blobs/") { // as registries do that store elsewhere
+		if strings.Contains(q.URL.Path, elsewhere) { // as registries do that store elsewhere
 			http.Redirect(w, q, other.Server.URL+q.URL.Path, http.StatusTemporaryRedirect)
 			return true
 		}
@@ -416,10 +416,15 @@ func TestCredentialsAreForTheirHostOnly(t *testing.T) {
 	request := ask(t, r, "team/sample:v1")
 	request.Registry.Insecure = append(request.Registry.Insecure, other.Host)
 	pullFails(t, request, protocol.Unauthorized, "imagePullSecret")
-	request.Registry.DockerConfig = dockerConfig(r.Host+"/team", "me", "secret")
-	pullOK(t, request)
-	if !sent || leaked {
-		t.Fatalf("expected the credentials at one host only: sent %v, leaked %v", sent, leaked)
+	for _, elsewhere = range []string{"/manifests/", "/blobs/"} {
+		request.Registry.DockerConfig = dockerConfig(r.Host+"/team", "me", "secret")
+		request.OutputDir = filepath.Join(t.TempDir(), "out")
+		before := len(other.Requests())
+		pullOK(t, request)
+		if !sent || leaked || len(other.Requests()) == before {
+			t.Fatalf("%s: expected the credentials at one host only: sent %v, leaked %v", elsewhere,
+				sent, leaked)
+		}
 	}
 	// Not even the redirect is followed when its host may not be spoken to in plain HTTP.
 	request = ask(t, r, "team/sample:v1")
