@@ -2,7 +2,8 @@
 # Oarlock in the demo cluster, installed by its chart: pods under an enforced pod-security level
 # `restricted`, two replicas of which one leads, a take-over when the leader's pod is deleted and
 # when its process is killed, with no object missed; helm upgrade, rollback, test; a second runtime
-# beside it that leaves nothing behind.
+# beside it that leaves nothing behind. While a user edits objects all the time: the next release of
+# the daemon rolls out and back, and a plugin moves to the second runtime and back.
 #
 # Needs the demo (make demo) and root. Leaves the demo as it was.
 set -euo pipefail
@@ -14,6 +15,7 @@ readonly system=oarlock-system
 readonly apps=in-cluster # namespace of the objects made here
 readonly second=second-runtime
 readonly objects=20
+readonly version=0.1.0 next_version=0.2.0 # of what is built; the next one is made of it here
 work=$(mktemp -d)
 readonly work
 
@@ -40,8 +42,12 @@ await() { # SECONDS EXPECTED WHAT COMMAND...
 }
 
 cleanup() {
+  rm -f "$work"/editing-*
+  wait
+  install_myapp "$system" oarlock >/dev/null 2>&1 || true
   helm_run uninstall second --namespace "$second" >/dev/null 2>&1 || true
-  kc delete namespace "$second" "$apps" --ignore-not-found --wait=false >/dev/null 2>&1 || true
+  kc delete namespace "$second" "$apps" rolled moved --ignore-not-found --wait=false \
+    >/dev/null 2>&1 || true
   helm_run upgrade oarlock deploy/chart --namespace "$system" --values "$demo/values.yaml" --wait \
     --timeout 150s >/dev/null 2>&1 || true
   rm -rf "$work"
@@ -63,18 +69,22 @@ leader_pod() {
   done
 }
 
-apply_objects() { # IMAGE
+apply_objects() { # IMAGE [NAMESPACE]
   local i
   for ((i = 0; i < objects; i++)); do
     printf -- '---\napiVersion: example.com/v1alpha1\nkind: MyApp\nmetadata: {name: app-%d}\n' "$i"
     printf 'spec: {replicas: 0, image: "%s"}\n' "$1"
-  done | kc apply -n "$apps" -f - >/dev/null
+  done | kc apply -n "${2:-$apps}" -f - >/dev/null
+}
+
+images_in() { # NAMESPACE
+  kc get deployments -n "$1" -o json | jq -r '.items[]
+    | .metadata.name + " " + .spec.template.spec.containers[0].image' | sort
 }
 
 # How many Deployments have the image: each object was seen.
-with_image() { # IMAGE
-  kc get deployments -n "$apps" -o 'jsonpath={.items[*].spec.template.spec.containers[0].image}' |
-    tr ' ' '\n' | grep -cxF "$1" || true
+with_image() { # IMAGE [NAMESPACE]
+  images_in "${2:-$apps}" | cut -d ' ' -f 2 | grep -cxF "$1" || true
 }
 
 check_restricted() {
@@ -185,6 +195,121 @@ check_upgrade_and_rollback() {
   helm_run rollback oarlock --namespace "$system" --wait --timeout 150s >/dev/null
 }
 
+# --- a user who edits objects all the time ---
+
+api_access() {
+  local config
+  config=$(kc config view --raw -o json)
+  jq -r '.clusters[0].cluster["certificate-authority-data"]' <<<"$config" | base64 -d >"$work/ca"
+  jq -r '.users[0].user["client-certificate-data"]' <<<"$config" | base64 -d >"$work/crt"
+  (umask 077 && jq -r '.users[0].user["client-key-data"]' <<<"$config" | base64 -d >"$work/key")
+  server=$(jq -r '.clusters[0].cluster.server' <<<"$config")
+}
+
+# One app in turn each 100 ms, while there is the file editing-NAMESPACE; their last images are
+# then in last-NAMESPACE, in edits-NAMESPACE how many edits there were.
+edit_objects() { # NAMESPACE
+  local i name
+  local -A last=()
+  for ((i = 0; ; i++)); do
+    [[ -e $work/editing-$1 ]] || break
+    name=app-$((i % objects))
+    last[$name]=myapp:edit-$i
+    curl -fsS --max-time 30 --cacert "$work/ca" --cert "$work/crt" --key "$work/key" -X PATCH \
+      -H 'Content-Type: application/merge-patch+json' -d '{"spec":{"image":"myapp:edit-'"$i"'"}}' \
+      "$server/apis/example.com/v1alpha1/namespaces/$1/myapps/$name" >/dev/null || return 1
+    echo "$i" >"$work/edits-$1"
+    sleep 0.1
+  done
+  for name in "${!last[@]}"; do echo "$name ${last[$name]}"; done | sort >"$work/last-$1"
+}
+
+begin_edits() { # NAMESPACE
+  kc create namespace "$1" >/dev/null
+  apply_objects myapp:zero "$1"
+  await 60 "$objects" "Deployments in $1" with_image myapp:zero "$1"
+  touch "$work/editing-$1"
+  edit_objects "$1" &
+}
+
+# Each object was edited once more, so many times in all.
+more_edits() { # NAMESPACE
+  local until
+  until=$(($(cat "$work/edits-$1" 2>/dev/null || echo 0) + objects))
+  await 60 yes "edits in $1" edits_reach "$until" "$1"
+}
+edits_reach() { # NUMBER NAMESPACE
+  if (($(cat "$work/edits-$2") >= $1)); then echo yes; fi
+}
+
+# How often the plugin has written each Deployment, as the API server has it, and which generation
+# it has: a write that says again what is there is none.
+writes_in() { # NAMESPACE
+  local since # a run before had a namespace of this name
+  since=$(kc get namespace "$1" -o 'jsonpath={.metadata.creationTimestamp}')
+  jq -nr --arg namespace "$1" --arg since "$since" '[inputs
+    | select(.verb == "patch" and .stage == "ResponseComplete"
+      and .objectRef.resource == "deployments" and .objectRef.namespace == $namespace
+      and .objectRef.subresource == null and .responseStatus.code < 300
+      and .requestReceivedTimestamp[:19] >= $since[:19]) | .objectRef.name]
+    | group_by(.)[] | "\(.[0]) \(length)"' "$demo/cluster/audit.log" | sort
+}
+generations_in() { # NAMESPACE
+  kc get deployments -n "$1" -o json |
+    jq -r '.items[].metadata | "\(.name) \(.generation)"' | sort
+}
+
+# The last edit of each object has arrived, and nothing was written twice.
+end_edits() { # NAMESPACE WHAT
+  rm "$work/editing-$1"
+  wait $! || fail "$2: an edit failed"
+  await 60 "$(cat "$work/last-$1")" "$2: images" images_in "$1"
+  [[ $(writes_in "$1") == "$(generations_in "$1")" ]] ||
+    fail "$2: expected as many writes as generations:
+$(diff <(writes_in "$1") <(generations_in "$1"))"
+  printf '%s: %d edits arrived, each Deployment was written once for each\n' "$2" \
+    "$(cat "$work/edits-$1")"
+  kc delete namespace "$1" --wait=false >/dev/null
+}
+
+# --- the next release of the daemon ---
+
+buildah_here() {
+  buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"
+}
+
+# The demo's image with programs that call themselves the next version, as localhost/oarlock:next.
+make_next_image() {
+  local container folder
+  container=$(buildah_here from --quiet \
+    "docker-archive:build/images/archives/oarlock-$(cat "$demo/images/oarlock.tag").tar")
+  folder=$(buildah_here mount "$container")
+  LC_ALL=C sed -i "s/${version//./[.]}/$next_version/g" "$folder/usr/bin/oarlockd" \
+    "$folder/usr/libexec/oarlock/oarlock-plugin-host"
+  buildah_here commit --quiet --rm --format docker "$container" localhost/oarlock:next >/dev/null
+  buildah_here push --quiet localhost/oarlock:next \
+    "docker-archive:$work/next.tar:localhost/oarlock:next"
+  build/bin/devcluster load-image --dir "$demo/cluster" "$work/next.tar" >/dev/null 2>&1
+}
+
+leader_says() {
+  kc exec -n "$system" "$(leader_pod)" -c oarlockd -- /usr/bin/oarlockd --version
+}
+
+# All plugins are loaded, and one works under load, on both sides of a rolling upgrade and back.
+check_next_release() {
+  make_next_image
+  begin_edits rolled
+  more_edits rolled
+  upgrade --set replicas=2 --set image.tag=next
+  await 60 "oarlockd $next_version" "the leader's version" leader_says
+  more_edits rolled
+  upgrade --set replicas=2
+  await 60 "oarlockd $version" "the leader's version" leader_says
+  more_edits rolled
+  end_edits rolled "the next release and back"
+}
+
 second_release() { # CHART-OPTION...
   helm_run upgrade --install second deploy/chart --namespace "$second" \
     --values "$demo/values.yaml" --set crds.install=false --set fullnameOverride=second \
@@ -214,6 +339,24 @@ check_pulled_plugin() {
   await 90 yes "the daemon with the plugin" second_says oarlockd '"plugin loaded","plugin":"myapp"'
 }
 
+install_myapp() { # NAMESPACE RUNTIME
+  build/bin/oarlock plugin install "$(cat "$demo/images/myapp.image")" --namespace "$1" \
+    --runtime "$2" --daemon-service-account "$2" --kubeconfig "$demo/kubeconfig" --plain-http
+}
+
+# The same account's name in another namespace, and another daemon that lends it its connection.
+check_moved_plugin() {
+  begin_edits moved
+  more_edits moved
+  install_myapp "$second" second
+  await 60 yes "the plugin in the second runtime" second_says oarlockd \
+    "\"plugin acts as itself\",\"plugin\":\"myapp\",\"account\":\"$second/"
+  more_edits moved
+  install_myapp "$system" oarlock
+  more_edits moved
+  end_edits moved "moved to the second runtime and back"
+}
+
 # Another runtime in the same cluster; its namespace goes away whole.
 check_second_runtime() {
   local left
@@ -222,6 +365,7 @@ check_second_runtime() {
   check_pulled_plugin
   second_release --wait --timeout 150s
   await 60 yes "a leader of the second runtime" second_leads
+  check_moved_plugin
   helm_run uninstall second --namespace "$second" --wait >/dev/null
   left=$(kc get clusterroles,clusterrolebindings -l app.kubernetes.io/instance=second -o name)
   [[ -z $left ]] ||
@@ -245,6 +389,8 @@ main() {
   check_leader_deleted
   check_leader_killed
   check_upgrade_and_rollback
+  api_access
+  check_next_release
   check_second_runtime
 }
 
