@@ -9,6 +9,7 @@
 #include "core/package/held_objects.hpp"
 #include "core/package/plugin_object.hpp"
 #include "core/plugin/errors.hpp"
+#include "core/plugin/manifest.hpp"
 
 namespace oarlock::cli {
 
@@ -16,6 +17,12 @@ namespace {
 
 const kube::resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
                           "customresourcedefinitions", false};
+
+// A plugin whose controllers write finalizers, and on which kinds.
+struct holder {
+  std::string plugin;
+  std::vector<kube::resource> kinds;
+};
 
 // Those of the runtime whose controllers write finalizers.
 result<std::vector<package::plugin_object>> plugins_of(install_cluster& cluster,
@@ -63,22 +70,40 @@ result<std::vector<kube::resource>> kinds_of(install_cluster& cluster,
   return out;
 }
 
-}  // namespace
-
-result<> check_held(install_cluster& cluster, const held_options& options, const progress& tell) {
+result<std::vector<holder>> holders_of(install_cluster& cluster, const held_options& options) {
+  std::vector<holder> out;
   const auto plugins = plugins_of(cluster, options.runtime);
   if (!plugins) return plugins.error();
-  std::size_t all = 0;
   for (const auto& one : *plugins) {
     auto kinds = kinds_of(cluster, one);
     if (!kinds) return kinds.error();
-    const auto finalizer = package::finalizer_of(one.name);
-    const auto held = cluster.call(package::objects_held(&cluster.client(), std::move(*kinds),
-                                                         finalizer, options.scope_ns, {}));
+    out.push_back({one.name, std::move(*kinds)});
+  }
+  for (const auto& path : options.plugins) {
+    const auto declared = plugin::read_manifest(plugin::manifest_beside(path));
+    if (!declared) return declared.error();
+    holder one{declared->name, {}};
+    for (const auto& c : declared->controllers)
+      if (c.finalizer) one.kinds.push_back(c.primary);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace
+
+result<> check_held(install_cluster& cluster, const held_options& options, const progress& tell) {
+  const auto holders = holders_of(cluster, options);
+  if (!holders) return holders.error();
+  std::size_t all = 0;
+  for (const auto& one : *holders) {
+    const auto finalizer = package::finalizer_of(one.plugin);
+    const auto held = cluster.call(
+        package::objects_held(&cluster.client(), one.kinds, finalizer, options.scope_ns, {}));
     if (!held) return held.error();
     if (held->count == 0) continue;
     all += held->count;
-    tell(fmt::format("plugin {}: {} objects carry its finalizer {}, such as {}", one.name,
+    tell(fmt::format("plugin {}: {} objects carry its finalizer {}, such as {}", one.plugin,
                      held->count, finalizer, held->first));
   }
   if (all == 0) return {};

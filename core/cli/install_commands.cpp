@@ -89,6 +89,7 @@ install_commands::install_commands(CLI::App& plugin) {
       ->capture_default_str();
   held_->add_option("--scope-namespace", held_with_.scope_ns,
                     "Look in this namespace only, for oarlockd --namespace");
+  held_->add_option("PATH", held_with_.plugins, "What it loads by --plugin, beside Plugin objects");
   for (auto* command : {install_, uninstall_, held_}) {
     command->add_option("--kubeconfig", kubeconfig_,
                         "Cluster (default: KUBECONFIG, in-cluster, ~/.kube/config)");

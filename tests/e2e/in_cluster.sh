@@ -3,7 +3,8 @@
 # `restricted`, two replicas of which one leads, a take-over when the leader's pod is deleted and
 # when its process is killed, with no object missed; helm upgrade, rollback, test; a second runtime
 # beside it that leaves nothing behind. While a user edits objects all the time: the next release of
-# the daemon rolls out and back, and a plugin moves to the second runtime and back.
+# the daemon rolls out and back, and a plugin moves to the second runtime and back. An uninstall is
+# held by an object with a finalizer.
 #
 # Needs the demo (make demo) and root. Leaves the demo as it was.
 set -euo pipefail
@@ -45,7 +46,8 @@ cleanup() {
   rm -f "$work"/editing-*
   wait
   install_myapp "$system" oarlock >/dev/null 2>&1 || true
-  helm_run uninstall second --namespace "$second" >/dev/null 2>&1 || true
+  helm_run uninstall second --namespace "$second" --no-hooks >/dev/null 2>&1 || true
+  kc delete clusterrolebinding "$second" --ignore-not-found >/dev/null 2>&1 || true
   kc delete namespace "$second" "$apps" rolled moved --ignore-not-found --wait=false \
     >/dev/null 2>&1 || true
   helm_run upgrade oarlock deploy/chart --namespace "$system" --values "$demo/values.yaml" --wait \
@@ -357,6 +359,42 @@ check_moved_plugin() {
   end_edits moved "moved to the second runtime and back"
 }
 
+# myapp as a plugin that would have a finalizer on its objects, in an image of its own.
+publish_holding() { # IMAGE
+  cp -r build/plugins/myapp "$work/holding"
+  rm "$work/holding/plugin.yaml"
+  jq -c '.spec.controllers[].finalizer = true' build/plugins/myapp/plugin.json \
+    >"$work/holding/plugin.json"
+  build/bin/oarlock plugin build "$work/holding" -o "$work/holding.tar" >/dev/null
+  build/bin/oarlock plugin push "$work/holding.tar" "$1" --plain-http >/dev/null
+  build/bin/oarlock plugin sign "$1" --key "$demo/pki/plugins.key" \
+    --password-file "$demo/pki/plugins.password" --plain-http >/dev/null
+}
+
+# What the value `plugins` brings holds an uninstall, too; the daemon itself does not get to run it.
+check_held_uninstall() {
+  local image
+  image=$(cut -d @ -f 1 "$demo/images/myapp.image"):holding
+  publish_holding "$image"
+  kc create clusterrolebinding "$second" --clusterrole=oarlock-watch-myapp \
+    --serviceaccount="$second:second" >/dev/null
+  kc apply -n "$second" -f - >/dev/null <<'YAML'
+apiVersion: example.com/v1alpha1
+kind: MyApp
+metadata: {name: held, finalizers: [oarlock.dev/myapp]}
+spec: {replicas: 0, image: "myapp:one"}
+YAML
+  second_release --set config.namespace="$second" \
+    --set-json "plugins=$(jq -cn --arg image "$image" '[{name: "myapp", $image}]')"
+  if helm_run uninstall second --namespace "$second" --wait >/dev/null 2>&1; then
+    fail "helm uninstall: expected a failure while an object has the finalizer of a plugin"
+  fi
+  kc logs -n "$second" job/second-uninstall -c held | grep -qF "plugin myapp: 1 objects carry its \
+finalizer oarlock.dev/myapp, such as myapps.example.com $second/held" ||
+    fail "helm uninstall: expected the log of its job to name the object"
+  kc patch myapp held -n "$second" --type=merge -p '{"metadata":{"finalizers":null}}' >/dev/null
+}
+
 # Another runtime in the same cluster; its namespace goes away whole.
 check_second_runtime() {
   local left
@@ -366,8 +404,10 @@ check_second_runtime() {
   second_release --wait --timeout 150s
   await 60 yes "a leader of the second runtime" second_leads
   check_moved_plugin
+  check_held_uninstall
   helm_run uninstall second --namespace "$second" --wait >/dev/null
   left=$(kc get clusterroles,clusterrolebindings -l app.kubernetes.io/instance=second -o name)
+  kc delete clusterrolebinding "$second" >/dev/null
   [[ -z $left ]] ||
     fail "roles of the second runtime were left behind"
   kc delete namespace "$second" --wait --timeout=90s >/dev/null || fail "a wedged namespace"

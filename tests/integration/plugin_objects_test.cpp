@@ -212,6 +212,12 @@ TEST_F(PluginObjects, APluginWorksUntilNoObjectHasItsFinalizer) {
       ns_ + "/first\n";
   EXPECT_EQ(held.out, by_turner);
   EXPECT_THAT(held.err, HasSubstr("delete them while the daemon runs"));
+  // A plugin of another daemon, without a Plugin object.
+  auto ask_of_folder = ask_held;
+  ask_of_folder.emplace_back("--runtime=other");
+  EXPECT_EQ(run(ask_of_folder).exit_code, 0);
+  ask_of_folder.push_back(folder);
+  EXPECT_EQ(run(ask_of_folder).out, by_turner);
 
   c_.must({"delete", "plugin", "turner", "--wait=false"});
   ASSERT_TRUE(comes_to("True FinalizersPending", *d));

@@ -169,3 +169,73 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end -}}
+
+{{- /* A container for each of the value `plugins`; needs the volumes that it mounts. */ -}}
+{{- define "oarlock.pullContainers" -}}
+{{- range .Values.plugins }}
+# Without a token: the bytes of a registry are read by a process that has none.
+- name: pull-{{ .name }}
+  image: {{ include "oarlock.image" $ }}
+  imagePullPolicy: {{ $.Values.image.pullPolicy }}
+  command:
+    - /usr/libexec/oarlock/oarlock-fetch
+    - pull
+    - --request
+    - /etc/oarlock/config/pull-{{ .name }}.json
+    {{- if $.Values.pluginImages.credentialsSecret }}
+    - --docker-config
+    - /etc/oarlock/registry/.dockerconfigjson
+    {{- end }}
+  # So that `kubectl describe pod` has the reason of a refusal.
+  terminationMessagePolicy: FallbackToLogsOnError
+  securityContext:
+    {{- include "oarlock.containerSecurity" $ | nindent 4 }}
+  resources:
+    {{- toYaml $.Values.resources | nindent 4 }}
+  volumeMounts:
+    - name: config
+      mountPath: /etc/oarlock/config
+      readOnly: true
+    {{- if $.Values.pluginImages.credentialsSecret }}
+    - name: registry
+      mountPath: /etc/oarlock/registry
+      readOnly: true
+    {{- end }}
+    - name: state
+      mountPath: /var/lib/oarlock
+    - name: plugins
+      mountPath: /run/oarlock/plugins
+    - name: tmp
+      mountPath: /tmp
+{{- end }}
+{{- end -}}
+
+{{- /* Mounted where the cluster is asked, never where an image is pulled. */ -}}
+{{- define "oarlock.tokenVolume" -}}
+- name: token
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken:
+          path: token
+          expirationSeconds: 3607
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - key: ca.crt
+              path: ca.crt
+      - downwardAPI:
+          items:
+            - path: namespace
+              fieldRef:
+                fieldPath: metadata.namespace
+{{- end -}}
+
+{{- define "oarlock.registryVolume" -}}
+{{- with .Values.pluginImages.credentialsSecret }}
+- name: registry
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end -}}
