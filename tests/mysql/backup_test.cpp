@@ -151,6 +151,12 @@ class pod {
     if (done.exit_code != 0) throw std::runtime_error(statements + ": " + done.err);
     return done.out;
   }
+  /// What the operator is told, with the password of its Secret.
+  [[nodiscard]] finished as_operator(const std::string& statement) const {
+    return run({"mysql", "--host=" + address_, "--user=oarlock_admin",
+                "--password=" + with_.password("admin"), "--batch", "--skip-column-names",
+                "--execute=" + statement});
+  }
   [[nodiscard]] std::string executed() const { return sql("SELECT @@global.gtid_executed"); }
 
   /// All rows and all that is not rows, as text.
@@ -314,6 +320,27 @@ TEST_F(mysql_backup, F33_a_volume_with_data_is_left_alone) {
   EXPECT_THAT(p->last_words(), StartsWith("VolumeInUse\n"));
   EXPECT_EQ(text_of(p->volume() / "initialized"), stamp);
   EXPECT_FALSE(files::exists(p->volume() / "data/app"));
+}
+
+// Data that an older Oarlock has made, or that was away while passwords changed.
+TEST_F(mysql_backup, a_start_gives_accounts_what_they_need_and_no_transaction) {
+  const auto p = make_pod("older", "backups");
+  ASSERT_EQ(p->init().exit_code, 0);
+  p->start();
+  const std::string rights =
+      "SHOW GRANTS FOR oarlock_admin@'%'; SHOW GRANTS FOR oarlock_backup@'%'";
+  const auto wanted = p->sql(rights);
+  std::ignore = p->sql(
+      "SET GLOBAL super_read_only=OFF; SET GLOBAL read_only=OFF; SET sql_log_bin=OFF; "
+      "REVOKE EVENT, CLONE_ADMIN ON *.* FROM oarlock_admin@'%'; DROP USER oarlock_backup@'%'; "
+      "ALTER USER oarlock_admin@'%' IDENTIFIED BY 'older'");
+  EXPECT_NE(p->as_operator("SELECT 1").exit_code, 0);
+  p->stop();
+  p->start();
+  EXPECT_EQ(p->sql(rights), wanted);
+  const auto said = p->as_operator("SELECT @@global.super_read_only, @@global.gtid_executed");
+  EXPECT_EQ(said.out, "1\t\n") << said.err;
+  p->stop();
 }
 
 TEST_F(mysql_backup, F31_a_load_that_is_killed_begins_anew) {
