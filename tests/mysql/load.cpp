@@ -66,17 +66,25 @@ void cluster_under_load::start() {
   const auto is_ready = [&] { return condition("Ready", "status") == "True"; };
   ASSERT_TRUE(eventually(is_ready, start_limit)) << story();
   watcher_ = std::make_unique<watcher>(seen_);
-  auto app = application_of(seen_);
+  read_password();
   writer_ = std::make_unique<writer>(
       database(),
-      [this, app]() mutable -> std::optional<sql_target> {
+      [this]() -> std::optional<sql_target> {
         const auto address = find_();
         if (!address) return std::nullopt;
-        app.address = *address;
-        return app;
+        const std::scoped_lock lock(mutex_);
+        auto to = application_;
+        to.address = *address;
+        return to;
       },
       connections);
   wait_for_writes();
+}
+
+void cluster_under_load::read_password() {
+  auto now = application_of(seen_);
+  const std::scoped_lock lock(mutex_);
+  application_ = std::move(now);
 }
 
 void cluster_under_load::wait_for_condition(const std::string& type, const std::string& reason) {

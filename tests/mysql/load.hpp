@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ class cluster_under_load {
 
   /// Makes the cluster "db", waits until it is Ready, and begins to write.
   void start();
+  /// Clients connect with what the application's Secret has now, as where it is mounted.
+  void read_password();
   /// Ends the load and asks all servers, of which there shall be so many; returns what must not be.
   std::vector<std::string> end(int members = 3);
 
@@ -45,6 +48,8 @@ class cluster_under_load {
   watched seen_;
   std::function<std::optional<std::string>()> find_;
   std::function<std::string()> logs_;
+  std::mutex mutex_;  // of the following; the threads of the writer read it
+  sql_target application_;
   std::unique_ptr<watcher> watcher_;
   std::unique_ptr<writer> writer_;
 };

@@ -54,6 +54,8 @@ class mysql_losses : public ::testing::TestWithParam<const char*> {
         kube_->must({"get", "mysqlclusters,pods,configmaps,statefulsets,events.events", "-n", ns,
                      "-o", "yaml"});
     ASSERT_THAT(said, HasSubstr("mysqlcluster"));
+    for (const auto& old : former_passwords_)
+      EXPECT_EQ(said.find(old), std::string::npos) << "a former password";
     for (const auto& [secret, key] :
          std::vector<std::pair<const char*, const char*>>{{"db-accounts", "root"},
                                                           {"db-accounts", "admin"},
@@ -88,6 +90,7 @@ class mysql_losses : public ::testing::TestWithParam<const char*> {
   std::unique_ptr<oarlock::testing::daemon> daemon_;
   std::unique_ptr<loopback_node> node_;
   std::unique_ptr<cluster_under_load> load_;
+  std::vector<std::string> former_passwords_;
 };
 
 TEST_P(mysql_losses, F1_F7_and_F27_lose_no_acknowledged_write) {
@@ -243,6 +246,64 @@ TEST_P(mysql_changes, certificates_are_renewed_and_loaded_while_servers_run) {
   EXPECT_THAT(load_->end(), IsEmpty());
   EXPECT_THAT(kube_->field("mysqlcluster", "db", ns, ".status.certificates.endsAt"),
               HasSubstr("T"));
+}
+
+// The primary is lost when some accounts have new passwords, or none, or all.
+TEST_P(mysql_changes, F34_passwords_change_under_load_and_over_a_failover) {
+  const auto old_app = value_of("db-app", "password"), old_admin = value_of("db-accounts", "admin");
+  former_passwords_ = {old_app, old_admin};
+  const auto pods = kube_->fields("pods", ns, ".metadata.uid");
+  const auto first = load_->primary();
+  kube_->must({"annotate", "mysqlcluster", "db", "-n", ns, "mysql.oarlock.dev/new-passwords=1"});
+  const auto are_drawn = [&] { return !value_of("db-accounts", "change").empty(); };
+  ASSERT_TRUE(oarlock::testing::eventually(are_drawn, 90s)) << daemon_->process().log();
+  lose(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(first));
+  give_back(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_condition("PasswordsChanging", "BothAccepted"));
+  auto fresh = application_of({*kube_, ns, "db"});
+  EXPECT_NE(fresh.password, old_app);
+  EXPECT_NE(value_of("db-accounts", "admin"), old_admin);
+  const auto code_for = [&](sql_target to, const std::string& password) {
+    to.address = kube_->field("pod", load_->primary(), ns, ".status.podIP");
+    to.password = password;
+    try {
+      sql_session(to, sql_clock() + 10s);
+      return 0;
+    } catch (const sql_error& e) {
+      return e.code();
+    }
+  };
+  const auto admin = admin_of({*kube_, ns, "db"});
+  EXPECT_EQ(code_for(fresh, old_app), 0);
+  EXPECT_EQ(code_for(fresh, fresh.password), 0);
+  EXPECT_EQ(code_for(admin, old_admin), 0);
+  // A kubelet brings the files; the hour is over.
+  node_->project_secrets();
+  load_->read_password();
+  kube_->must({"patch", "mysqlcluster", "db", "-n", ns, "--subresource=status", "--type=merge",
+               "-p", R"({"status":{"passwords":{"publishedAt":"2026-01-01T00:00:00Z"}}})"});
+  const auto is_over = [&] {
+    return kube_->field("mysqlcluster", "db", ns, ".status.passwords.done") == "1" &&
+           value_of("db-accounts", "admin.old").empty();
+  };
+  ASSERT_TRUE(oarlock::testing::eventually(is_over, 90s)) << daemon_->process().log();
+  EXPECT_EQ(code_for(fresh, old_app), access_denied);
+  EXPECT_EQ(code_for(fresh, fresh.password), 0);
+  EXPECT_EQ(code_for(admin, old_admin), access_denied);
+  const auto are_ready = [&] {
+    return kube_->fields("pods", ns, ".status.conditions[?(@.type=='Ready')].status") ==
+           all_three("True");
+  };
+  EXPECT_TRUE(oarlock::testing::eventually(are_ready, 60s)) << "probes have the new one";
+  EXPECT_EQ(kube_->fields("pods", ns, ".metadata.uid"), pods) << "no member was made anew";
+  // Whoever connects anew does so with the new ones.
+  const auto second = load_->primary();
+  lose(second);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(second));
+  give_back(second);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+  EXPECT_THAT(load_->end(), IsEmpty());
 }
 
 // MySQL disables on a replica whatever comes by replication, and forgets what was disabled before.

@@ -176,7 +176,7 @@ std::set<std::int64_t> rows_of(const sql_target& server, const std::string& data
 }
 
 watcher::watcher(watched w) : watched_(std::move(w)) {
-  const auto admin = admin_of(watched_);
+  auto admin = admin_of(watched_);
   const bool is_seen = oarlock::testing::eventually(
       [&] {
         auto seen = look_at(watched_, admin);
@@ -185,9 +185,12 @@ watcher::watcher(watched w) : watched_(std::move(w)) {
       },
       first_look_limit);
   if (!is_seen) throw std::runtime_error("no look at " + watched_.name + " within a minute");
-  thread_ = std::thread([this, admin] {
+  thread_ = std::thread([this, admin]() mutable {
     while (!stops_) {
-      if (auto seen = look_at(watched_, admin)) looks_.push_back(std::move(*seen));
+      if (auto seen = look_at(watched_, admin)) {
+        if (seen->servers.empty()) admin = admin_of(watched_);  // passwords change
+        looks_.push_back(std::move(*seen));
+      }
       std::this_thread::sleep_for(look_period);
     }
   });

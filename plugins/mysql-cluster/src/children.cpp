@@ -210,6 +210,11 @@ core::container exporter_of(const std::string& image) {
   made.resources->limits = {{"memory", "64Mi"}};
   secure(made);
   made.volume_mounts = {mount("run", "/run/mysqld", true)};
+  // It reads its password once, and anew when this address is asked for.
+  made.liveness_probe->http_get->path = "/-/reload";
+  made.liveness_probe->http_get->port = "metrics";
+  made.liveness_probe->period_seconds = 30;
+  made.liveness_probe->timeout_seconds = 10;
   return made;
 }
 

@@ -11,7 +11,7 @@ void apply_children(const input& in, const view& v, int size, bool restores, out
 
 /// A Secret of the cluster, with what observe() has sealed for it, {"<key>": "<text>"}.
 [[nodiscard]] oarlock::k8s::core::v1::secret secret_of(const input& in, const std::string& name,
-                                                       oarlock::sdk::json::node sealed = {});
+                                                       oarlock::sdk::json::node sealed);
 
 /// Secrets that are missing, of what observe() has generated for them.
 void create_secrets(const input& in, output& out);

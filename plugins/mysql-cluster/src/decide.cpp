@@ -137,6 +137,7 @@ void decider::with_primary(const member& p) {
   if (p.writable) {
     configure();
     revive_events(p);
+    change_passwords(p);
   }
   if (p.writable && !v_.has_app) say(action::ensure_app, p);
 }

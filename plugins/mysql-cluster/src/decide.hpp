@@ -9,22 +9,28 @@ namespace mysql_cluster {
 
 enum class action {
   // Kubernetes
-  label,    ///< `member` gets the role `text`; none when it is empty
-  kill,     ///< delete the pod at once
-  restart,  ///< delete the pod and let it stop by itself
-  record,   ///< put `to_record` into the status, if nobody else has changed it
+  label,              ///< `member` gets the role `text`; none when it is empty
+  kill,               ///< delete the pod at once
+  restart,            ///< delete the pod and let it stop by itself
+  record,             ///< put `to_record` into the status, if nobody else has changed it
+  draw_passwords,     ///< put new ones into the Secret, beside those that count
+  publish_passwords,  ///< the new ones count; the old ones stay beside them
+  forget_passwords,   ///< the old ones go
   // statements
-  stop_receiver,  ///< `member` takes no more from its source: it acknowledges nothing
-  catch_up,       ///< `member` executes the transactions `text`
-  promote,        ///< `member` forgets its source
-  follow,         ///< `member` replicates from `text` and acknowledges
-  arm,            ///< `member` waits for `number` acknowledgements of each commit
-  open,           ///< `member` takes writes
-  close,          ///< `member` takes none
-  clone,          ///< `member` becomes a copy of the server at `text`
-  alter_events,   ///< `member` gets events enabled or disabled, in lines "NAME=ENABLE"
-  configure,      ///< `member` gets the variables `text`, in lines "key=value"
-  ensure_app      ///< `member`, the primary, gets the application's database and account
+  stop_receiver,     ///< `member` takes no more from its source: it acknowledges nothing
+  catch_up,          ///< `member` executes the transactions `text`
+  promote,           ///< `member` forgets its source
+  follow,            ///< `member` replicates from `text` and acknowledges
+  arm,               ///< `member` waits for `number` acknowledgements of each commit
+  open,              ///< `member` takes writes
+  close,             ///< `member` takes none
+  clone,             ///< `member` becomes a copy of the server at `text`
+  alter_events,      ///< `member` gets events enabled or disabled, in lines "NAME=ENABLE"
+  configure,         ///< `member` gets the variables `text`, in lines "key=value"
+  ensure_app,        ///< `member`, the primary, gets the application's database and account
+  renew_passwords,   ///< `member`, the primary, accepts the new ones, too, and tells the others
+  tell_password,     ///< `member` connects anew to its source, with the password that counts
+  discard_passwords  ///< `member`, the primary, accepts the old ones no more
 };
 
 struct step {

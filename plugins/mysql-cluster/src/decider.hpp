@@ -62,6 +62,13 @@ class decider {
   void hand_over(const member& p, const member& to);
   void refuse_switchover(const std::string& why);
 
+  // passwords.cpp
+  void change_passwords(const member& p);
+  bool pass_on_passwords();
+  void begin_passwords();
+  [[nodiscard]] std::string waits_for_member(const member& p) const;
+  void tell_passwords(std::string reason, std::string message);
+
   // Shared.
   [[nodiscard]] bool is_replica(const member& m) const { return m.name != v_.known.primary; }
   [[nodiscard]] bool is_on_record(const member& m) const { return m.ordinal <= v_.known.replicas; }

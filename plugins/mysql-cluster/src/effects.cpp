@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <map>
 
 #include "names.hpp"
@@ -62,21 +63,32 @@ void promote(work& w) {
   w.run("RESET REPLICA ALL FOR CHANNEL ''");
 }
 
+std::string credentials(const access& with) {
+  return "USER=" + sql_quoted(replication_user) +
+         " PASSWORD=" + sql_quoted(with.replication_password);
+}
+
 void follow(work& w) {
   const auto source = w.value(
       "SELECT HOST FROM performance_schema.replication_connection_configuration "
       "WHERE CHANNEL_NAME=''");
   if (!source.empty()) w.run("STOP REPLICA FOR CHANNEL ''");
+  // The password is not kept by the server: after a start it is told to replicate anyway.
   w.run("SET GLOBAL rpl_semi_sync_source_enabled=OFF, GLOBAL rpl_semi_sync_replica_enabled=ON");
   if (source != w.o.text) {
     w.run("CHANGE REPLICATION SOURCE TO SOURCE_HOST=" + sql_quoted(w.o.text) + ", SOURCE_PORT=" +
           std::to_string(mysql_port) + ", SOURCE_USER=" + sql_quoted(replication_user) +
-          ", SOURCE_PASSWORD=" + sql_quoted(w.with.replication_password) +
           ", SOURCE_AUTO_POSITION=1, SOURCE_SSL=1, SOURCE_SSL_CA='/etc/oarlock-mysql/tls/ca.crt', "
           "SOURCE_HEARTBEAT_PERIOD=2, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=0 "
           "FOR CHANNEL ''");
   }
-  w.run("START REPLICA FOR CHANNEL ''");
+  w.run("START REPLICA " + credentials(w.with) + " FOR CHANNEL ''");
+}
+
+// What it has received stays: only how it connects is another.
+void tell_password(work& w) {
+  w.run("STOP REPLICA IO_THREAD FOR CHANNEL ''");
+  w.run("START REPLICA IO_THREAD " + credentials(w.with) + " FOR CHANNEL ''");
 }
 
 void arm(work& w) {
@@ -206,6 +218,45 @@ void ensure_app(work& w) {
   w.run("ALTER USER " + account + " ATTRIBUTE " + sql_quoted(app_attribute));
 }
 
+// The accounts that are there and have such a mark. Two statements at once would lose an old
+// password: the next one waits for what a process that has died has begun.
+std::vector<access::new_password> accounts_where(
+    work& w, const std::function<bool(const std::string&)>& is_wanted) {
+  if (w.with.change.empty()) throw sdk::retry_error("NoChange", "no passwords are changed now");
+  if (w.value("SELECT GET_LOCK('oarlock.passwords', 0)") != "1") {
+    throw sdk::retry_error("StillChanging", w.o.member + ": an earlier statement is not over");
+  }
+  const auto changes = changes_of(w.server, w.with, w.deadline);
+  std::vector<access::new_password> made;
+  for (const auto& one : w.with.new_passwords) {
+    const auto found = changes.find(one.user);
+    if (found != changes.end() && is_wanted(found->second)) made.push_back(one);
+  }
+  return made;
+}
+
+std::string alter(const access::new_password& account, const std::string& how,
+                  const std::string& mark) {
+  return "ALTER USER " + sql_quoted(account.user) + "@" + sql_quoted(account.host) + " " + how +
+         " ATTRIBUTE " + sql_quoted(R"({"passwords": ")" + mark + R"("})");
+}
+
+// The mark comes with the password, in one transaction: done again it would lose the old one.
+void renew_passwords(work& w) {
+  const auto& change = w.with.change;
+  const auto is_old = [&](const auto& mark) { return mark != change && mark != ended(change); };
+  for (const auto& one : accounts_where(w, is_old)) {
+    w.run(alter(one, "IDENTIFIED BY " + sql_quoted(one.password) + " RETAIN CURRENT PASSWORD",
+                change));
+  }
+}
+
+void discard_passwords(work& w) {
+  const auto& change = w.with.change;
+  for (const auto& one : accounts_where(w, [&](const auto& mark) { return mark == change; }))
+    w.run(alter(one, "DISCARD OLD PASSWORD", ended(change)));
+}
+
 // A server goes on with what it has when it cannot use what is in its files.
 void reload_tls(work& w) {
   w.run("ALTER INSTANCE RELOAD TLS");
@@ -214,18 +265,22 @@ void reload_tls(work& w) {
 using step_function = void (*)(work&);
 
 step_function function_of(std::string_view what) {
-  static const std::map<std::string_view, step_function> all = {{"stop-receiver", stop_receiver},
-                                                                {"catch-up", catch_up},
-                                                                {"promote", promote},
-                                                                {"follow", follow},
-                                                                {"arm", arm},
-                                                                {"open", open},
-                                                                {"close", close},
-                                                                {"clone", clone},
-                                                                {"alter-events", alter_events},
-                                                                {"configure", configure},
-                                                                {"ensure-app", ensure_app},
-                                                                {"reload-tls", reload_tls}};
+  static const std::map<std::string_view, step_function> all = {
+      {"stop-receiver", stop_receiver},
+      {"catch-up", catch_up},
+      {"promote", promote},
+      {"follow", follow},
+      {"arm", arm},
+      {"open", open},
+      {"close", close},
+      {"clone", clone},
+      {"alter-events", alter_events},
+      {"configure", configure},
+      {"ensure-app", ensure_app},
+      {"renew-passwords", renew_passwords},
+      {"tell-password", tell_password},
+      {"discard-passwords", discard_passwords},
+      {"reload-tls", reload_tls}};
   const auto found = all.find(what);
   if (found == all.end()) {
     throw sdk::terminal_error("UnknownEffect", "no effect " + std::string(what));
@@ -268,8 +323,7 @@ void servers::effect(const sdk::effect<my_sql_cluster>& what, std::chrono::milli
     if (!app) throw sdk::retry_error("SecretMissing", app_secret(name));
     o.app_password = secret_value(json::node(&*app), "password");
   }
-  const sql_target to{std::string(payload["address"].text()), admin_port, admin_user,
-                      with.admin_password, with.ca};
+  const sql_target to = with.admin_of(std::string(payload["address"].text()));
   try {
     carry_out(o, to, with, deadline);
     measures_.count(what.ns(), name, o.what, true);

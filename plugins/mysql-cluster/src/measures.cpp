@@ -17,6 +17,8 @@ measured measure(const my_sql_cluster& cluster, json::node observed) {
   made.failovers = status.failovers.value_or(0);
   made.switchovers = status.switchovers.value_or(0);
   made.last_failover_s = static_cast<double>(status.last_failover_seconds.value_or(0));
+  made.password_changes = status.passwords->changes.value_or(0);
+  made.passwords_changing = observed["passwords"]["drawn"].boolean();
   made.errant = static_cast<int>(status.quarantined.size());
   made.failover_possible = sdk::is_condition(status.conditions, "FailoverPossible");
   const std::string primary = status.primary.value_or("");
@@ -64,6 +66,10 @@ measures::measures(const sdk::metrics& made) {
   certificate_ends_ = made.gauges(
       "certificate_end_timestamp_seconds",
       "When the first of the certificates that servers show ends; 0: not known", of_cluster);
+  passwords_changing_ =
+      made.gauges("passwords_changing", "1: new passwords are on their way", of_cluster);
+  password_changes_ =
+      made.gauges("password_changes", "Changes of passwords that are over", of_cluster);
   effects_ = made.counters("effects_total", "What was done on servers, by outcome: done or failed",
                            {"cluster_namespace", "cluster", "effect", "outcome"});
 }
@@ -84,6 +90,8 @@ void measures::tell(std::string_view ns, std::string_view name, const measured& 
   set(last_failover_, what.last_failover_s);
   set(lag_, what.lag_s);
   set(certificate_ends_, what.certificate_ends_s);
+  set(passwords_changing_, what.passwords_changing);
+  set(password_changes_, what.password_changes);
 }
 
 void measures::count(std::string_view ns, std::string_view name, std::string_view effect,

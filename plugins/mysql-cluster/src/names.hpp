@@ -14,6 +14,8 @@ inline constexpr const char* backup_of_label = "mysql.oarlock.dev/backup-of";
 /// Of a pod that loads a backup before it serves: the backup's name.
 inline constexpr const char* restore_annotation = "mysql.oarlock.dev/restores";
 inline constexpr const char* switchover_annotation = "mysql.oarlock.dev/switchover";
+/// Another text in it asks for new passwords.
+inline constexpr const char* passwords_annotation = "mysql.oarlock.dev/new-passwords";
 /// Of the application's account once it has its rights.
 inline constexpr const char* app_attribute = R"({"oarlock": "owner"})";
 /// Of an event that came by replication and does not run; of MySQL before 9, the second.
@@ -30,6 +32,17 @@ inline constexpr const char* replication_user = "oarlock_replication";
 inline constexpr const char* clone_user = "oarlock_clone";
 inline constexpr const char* monitor_user = "oarlock_monitor";
 inline constexpr const char* backup_user = "oarlock_backup";
+
+/// The accounts of every cluster beside the application's: their keys in the Secret NAME-accounts.
+struct account {
+  const char* key;
+  const char* user;
+  const char* host;
+};
+inline constexpr account accounts[] = {
+    {"root", "root", "localhost"},          {"admin", admin_user, "%"},
+    {"replication", replication_user, "%"}, {"clone", clone_user, "%"},
+    {"monitor", monitor_user, "%"},         {"backup", backup_user, "%"}};
 
 [[nodiscard]] inline std::string accounts_secret(std::string_view cluster) {
   return std::string(cluster) + "-accounts";

@@ -47,6 +47,7 @@ json::value ask_replication(sql_session& server, sql_time deadline, std::string&
       deadline);
   if (!receiver.empty()) {
     made.set("receiver", at(receiver.front(), 0));
+    if (at(receiver.front(), 1) == std::to_string(access_denied)) made.set("isDenied", true);
     if (at(receiver.front(), 1) != "0") made.set("receiverError", at(receiver.front(), 2));
     received = at(receiver.front(), 3);
   }
@@ -104,17 +105,30 @@ json::items ask_variables(sql_session& server, const settings& variables, sql_ti
   return made;
 }
 
+// Of the accounts that are there: an older cluster may have fewer.
+void ask_passwords(sql_session& server, const access& with, sql_time deadline, json::value& made) {
+  bool has_new = true, only_new = true;
+  const auto changes = changes_of(server, with, deadline);
+  for (const auto& [user, change] : changes) {
+    has_new &= change == with.change || change == ended(with.change);
+    only_new &= change == ended(with.change);
+  }
+  made.set("newPasswords", has_new && !changes.empty());
+  made.set("onlyNewPasswords", only_new && !changes.empty());
+}
+
 struct asked {
   std::string name, address;
   json::value answer;
 };
 
 // Never throws: that there is no answer is one.
-json::value ask_member(const sql_target& to, const settings& variables) {
+json::value ask_member(const std::string& address, const access& with, const settings& variables) {
   const auto deadline = sql_clock() + answer_time;
   try {
-    sql_session server(to, deadline);
+    sql_session server(with.admin_of(address), deadline);
     json::value said = ask(server, variables, deadline);
+    if (!with.change.empty()) ask_passwords(server, with, deadline, said);
     said.set("reachable", true);
     return said;
   } catch (const std::exception& e) {
@@ -125,10 +139,8 @@ json::value ask_member(const sql_target& to, const settings& variables) {
 void ask_all(std::vector<asked*> members, const access& with, const settings& variables) {
   std::vector<std::future<json::value>> answers;
   for (const asked* m : members) {
-    answers.push_back(
-        std::async(std::launch::async, ask_member,
-                   sql_target{m->address, admin_port, admin_user, with.admin_password, with.ca},
-                   std::cref(variables)));
+    answers.push_back(std::async(std::launch::async, ask_member, m->address, std::cref(with),
+                                 std::cref(variables)));
   }
   for (std::size_t i = 0; i < members.size(); ++i)
     members[i]->answer = answers[i].get();
@@ -138,8 +150,7 @@ void ask_all(std::vector<asked*> members, const access& with, const settings& va
 std::string ask_executed(const asked& primary, const access& with) {
   const auto deadline = sql_clock() + short_answer_time;
   try {
-    sql_session server({primary.address, admin_port, admin_user, with.admin_password, with.ca},
-                       deadline);
+    sql_session server(with.admin_of(primary.address), deadline);
     return server.value("SELECT @@global.gtid_executed", deadline);
   } catch (const sql_error&) {
     return {};
@@ -178,8 +189,7 @@ void ask_primary(const asked& primary, const my_sql_cluster& cluster, const acce
   const auto deadline = sql_clock() + answer_time;
   made.set("hasApp", true);
   try {
-    sql_session server({primary.address, admin_port, admin_user, with.admin_password, with.ca},
-                       deadline);
+    sql_session server(with.admin_of(primary.address), deadline);
     made.set("hasApp", ask_app(server, cluster, deadline));
     made.set("events", ask_events(server, deadline));
   } catch (const sql_error&) {

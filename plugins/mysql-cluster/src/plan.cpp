@@ -53,7 +53,21 @@ my_sql_cluster::status_type fields_of(const record& r) {
   if (!r.disabled_events.empty()) made.disabled_events = r.disabled_events;
   if (!r.switchover_done.empty()) made.switchover_done = r.switchover_done;
   made.quarantined = r.quarantined;
+  auto& passwords = *made.passwords;
+  if (!r.passwords_done.empty()) passwords.done = r.passwords_done;
+  if (r.password_changes != 0) passwords.changes = r.password_changes;
+  if (r.passwords_published_unix_ms) {
+    passwords.published_at = sdk::timestamp::of_unix_ms(*r.passwords_published_unix_ms);
+  }
+  passwords.told = r.passwords_told;
   return made;
+}
+
+void write_passwords(const input& in, std::string_view what, output& out) {
+  const auto all = in.observation()["passwords"][what];
+  for (const auto& name : {accounts_secret(in.name()), app_secret(in.name())}) {
+    if (all[name].is_object()) out.apply(secret_of(in, name, all[name]));
+  }
 }
 
 void carry_out(const step& s, const input& in, const view& v, const std::vector<const pod*>& pods,
@@ -78,6 +92,12 @@ void carry_out(const step& s, const input& in, const view& v, const std::vector<
       return;
     case action::record:
       return out.swap_status(in.primary(), fields_of(s.to_record));
+    case action::draw_passwords:
+      return write_passwords(in, "draw", out);
+    case action::publish_passwords:
+      return write_passwords(in, "publish", out);
+    case action::forget_passwords:
+      return write_passwords(in, "forget", out);
     default:
       out.effect(std::string(effect_name(s.what)) + "." + s.member, payload_of(s, v));
   }
@@ -85,11 +105,19 @@ void carry_out(const step& s, const input& in, const view& v, const std::vector<
 
 bool concerns_replica_only(action what) {
   return what == action::alter_events || what == action::configure || what == action::follow ||
-         what == action::clone || what == action::stop_receiver;
+         what == action::clone || what == action::stop_receiver || what == action::tell_password;
+}
+
+bool concerns_passwords(action what) {
+  return what == action::draw_passwords || what == action::publish_passwords ||
+         what == action::forget_passwords || what == action::renew_passwords ||
+         what == action::discard_passwords;
 }
 
 // A replica that refuses a statement must not keep the rest from being done: its turn comes last.
-bool failed_before(const step& s, const input& in) {
+// New passwords can wait for everything else.
+bool comes_last(const step& s, const input& in) {
+  if (concerns_passwords(s.what)) return true;
   const auto failure = in.last_failure();
   if (!failure || !concerns_replica_only(s.what)) return false;
   return failure->step == "effect " + std::string(effect_name(s.what)) + "." + s.member;
@@ -213,6 +241,12 @@ std::string_view effect_name(action what) {
       return "configure";
     case action::ensure_app:
       return "ensure-app";
+    case action::renew_passwords:
+      return "renew-passwords";
+    case action::tell_password:
+      return "tell-password";
+    case action::discard_passwords:
+      return "discard-passwords";
     default:
       return {};
   }
@@ -230,10 +264,12 @@ void plan(const input& in, output& out) {
   const decision d = decide(v);
   const auto pods = in.watched<pod>();
   create_secrets(in, out);
-  write_renewed_secrets(in, out);
+  const bool is_publishing = std::ranges::any_of(
+      d.steps, [](const step& s) { return s.what == action::publish_passwords; });
+  write_renewed_secrets(in, !is_publishing, out);
   std::vector<const step*> last;
   for (const auto& s : d.steps) {
-    if (failed_before(s, in)) {
+    if (comes_last(s, in)) {
       last.push_back(&s);
     } else {
       carry_out(s, in, v, pods, out);

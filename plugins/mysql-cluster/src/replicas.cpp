@@ -40,6 +40,7 @@ void decider::tend(const member& p, const member& m) {
     say(action::follow, m, p.address);
     look_again(500);
   } else if (!m.receiver_error.empty() && m.receiver != thread_state::on) {
+    if (m.is_denied) say(action::tell_password, m);
     find("ReplicationBroken", "ReceiverFails", m.name + ": " + m.receiver_error);
   }
 }

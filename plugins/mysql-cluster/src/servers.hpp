@@ -12,7 +12,15 @@ namespace mysql_cluster {
 /// How a cluster's servers are reached: of its Secrets, read anew for each call.
 struct access {
   std::string admin_password, replication_password, clone_password;
-  std::string ca;  ///< PEM, all that are trusted
+  std::string ca;                                  ///< PEM, all that are trusted
+  std::vector<std::string> other_admin_passwords;  ///< of before or after a change
+  std::string change;                              ///< names a change of passwords; empty: none
+  struct new_password {
+    std::string user, host, password;
+  };
+  std::vector<new_password> new_passwords;  ///< for that change; all accounts
+
+  [[nodiscard]] sql_target admin_of(const std::string& address) const;
 };
 
 /// What is outside of Kubernetes: the servers. Thread: any; it keeps nothing between calls but what
@@ -39,6 +47,12 @@ class servers {
   oarlock::sdk::logger log_;
   measures measures_;
 };
+
+/// The mark of accounts that accept the old passwords of a change no more.
+[[nodiscard]] std::string ended(const std::string& change);
+/// Of the accounts that are there, by user: the mark of the change of passwords that each had last.
+[[nodiscard]] std::map<std::string, std::string> changes_of(sql_session& server, const access& with,
+                                                            sql_time deadline);
 
 /// What one server says, as view_of() reads it; its values of `variables`, too. Throws sql_error.
 [[nodiscard]] oarlock::sdk::json::value ask(sql_session& server, const settings& variables,

@@ -69,8 +69,20 @@ struct sql_session::state {
   }
 };
 
-sql_session::sql_session(const sql_target& to, sql_time deadline)
-    : state_(std::make_unique<state>()) {
+sql_session::sql_session(const sql_target& to, sql_time deadline) {
+  auto other = to.other_passwords.begin();
+  for (const std::string* password = &to.password;; password = &*other++) {
+    try {
+      connect(to, *password, deadline);
+      return;
+    } catch (const sql_error& e) {
+      if (e.code() != access_denied || other == to.other_passwords.end()) throw;
+    }
+  }
+}
+
+void sql_session::connect(const sql_target& to, const std::string& password, sql_time deadline) {
+  state_ = std::make_unique<state>();
   mysql::error_code error;
   const auto address = asio::ip::make_address(to.address, error);
   if (error) throw sql_error(0, "expected an IP address, found \"" + to.address + "\"");
@@ -85,7 +97,7 @@ sql_session::sql_session(const sql_target& to, sql_time deadline)
   });
   state_->connection.emplace(state_->loop, state_->tls);
   const asio::ip::tcp::endpoint endpoint(address, static_cast<std::uint16_t>(to.port));
-  const mysql::handshake_params params(to.user, to.password);
+  const mysql::handshake_params params(to.user, password);
   state_->must_finish(
       "connect",
       [&](mysql::diagnostics& diagnostics, auto handler) {
@@ -95,7 +107,7 @@ sql_session::sql_session(const sql_target& to, sql_time deadline)
 }
 
 sql_session::~sql_session() {
-  if (state_->connection) state_->close();
+  if (state_ && state_->connection) state_->close();
 }
 
 sql_session::shown sql_session::certificate() const {

@@ -21,6 +21,9 @@ class sql_error : public std::runtime_error {
   int code_;
 };
 
+/// MySQL's code for a password that is not, or no longer, that of the account.
+inline constexpr int access_denied = 1045;
+
 using sql_time = std::chrono::steady_clock::time_point;
 /// What deadlines are counted from.
 [[nodiscard]] inline sql_time sql_clock() {
@@ -32,6 +35,7 @@ struct sql_target {
   int port = 0;
   std::string user, password;
   std::string ca;  ///< PEM; the server's certificate must be of one of it, and may have ended
+  std::vector<std::string> other_passwords = {};  ///< tried in turn when that one is refused
 };
 
 using sql_row = std::vector<std::optional<std::string>>;
@@ -65,6 +69,7 @@ class sql_session {
 
  private:
   struct state;
+  void connect(const sql_target& to, const std::string& password, sql_time deadline);
   std::unique_ptr<state> state_;
 };
 

@@ -43,7 +43,7 @@ void tell_end(json::node seen, std::int64_t now_unix_ms, output& out, bool is_ow
 
 }  // namespace
 
-void write_renewed_secrets(const input& in, output& out) {
+void write_renewed_secrets(const input& in, bool with_app, output& out) {
   const auto renewed = in.observation()["renewed"];
   // What everybody trusts before what signs.
   std::uint32_t group = 0;
@@ -53,11 +53,8 @@ void write_renewed_secrets(const input& in, output& out) {
     out.apply(secret_of(in, name, content), group++);
     out.normal_event("CertificatesRenewed", "Secret " + name);
   }
-  const auto ca = in.observation()["certificates"]["appCA"];
-  if (!ca.exists()) return;
-  auto made = secret_of(in, app_secret(in.name()));
-  made.string_data["ca.crt"] = ca.text();
-  out.apply(made);
+  const auto app = in.observation()["certificates"]["app"];
+  if (with_app && app.is_object()) out.apply(secret_of(in, app_secret(in.name()), app));
 }
 
 void tend_certificates(const input& in, const view& v, my_sql_cluster::status_type& status,

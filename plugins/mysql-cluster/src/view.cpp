@@ -6,6 +6,7 @@
 #include "oarlock/k8s/apps/v1.hpp"
 #include "oarlock/k8s/core/v1.hpp"
 #include "plan.hpp"
+#include "secrets.hpp"
 
 namespace mysql_cluster {
 
@@ -47,6 +48,8 @@ void read_server(json::node said, member& m) {
   m.version = said["version"].text();
   m.certificate = said["certificate"].text();
   m.writable = said["writable"].boolean();
+  m.has_new_passwords = said["newPasswords"].boolean();
+  m.only_new_passwords = said["onlyNewPasswords"].boolean();
   m.executed = set_of(said["executed"]);
   m.purged = set_of(said["purged"]);
   const auto before = said["executedBefore"];
@@ -56,6 +59,7 @@ void read_server(json::node said, member& m) {
   m.source = replication["source"].text();
   m.receiver = thread_of(replication["receiver"]);
   m.applier = thread_of(replication["applier"]);
+  m.is_denied = replication["isDenied"].boolean();
   m.receiver_error = sdk::shorten(std::string(replication["receiverError"].text()), text_bytes_max);
   m.applier_error = sdk::shorten(std::string(replication["applierError"].text()), text_bytes_max);
   const auto semisync = said["semiSync"];
@@ -167,6 +171,11 @@ record record_of(const my_sql_cluster& cluster) {
   std::ranges::sort(made.disabled_events);
   made.quarantined = status.quarantined;
   std::ranges::sort(made.quarantined);
+  made.passwords_done = status.passwords->done.value_or("");
+  made.password_changes = status.passwords->changes.value_or(0);
+  made.passwords_published_unix_ms = status.passwords->published_at.unix_ms();
+  made.passwords_told = status.passwords->told;
+  std::ranges::sort(made.passwords_told);
   return made;
 }
 
@@ -183,6 +192,25 @@ wishes wishes_of(const my_sql_cluster& cluster) {
   const auto& annotations = cluster.metadata->annotations;
   const auto asked = annotations.find(switchover_annotation);
   if (asked != annotations.end()) made.switchover = asked->second;
+  made.passwords = passwords_request(cluster);
+  made.keep_old_passwords_ms = std::int64_t{*cluster.spec->passwords->keep_old_seconds} * 1000;
+  return made;
+}
+
+password_change passwords_of(const input& in) {
+  const auto seen = in.observation()["passwords"];
+  password_change made;
+  made.is_drawn = seen["drawn"].boolean();
+  made.is_published = seen["published"].boolean();
+  made.request = seen["request"].text();
+  const auto failed = in.last_failure();
+  for (const auto what :
+       {action::renew_passwords, action::tell_password, action::discard_passwords}) {
+    const std::string step = "effect " + std::string(effect_name(what)) + ".";
+    if (failed && failed->step.starts_with(step)) {
+      made.failure = sdk::shorten(std::string(failed->message), text_bytes_max);
+    }
+  }
   return made;
 }
 
@@ -213,6 +241,7 @@ view view_of(const input& in) {
   for (const auto name : observed["events"]["replicated"])
     v.replicated_events.emplace_back(name.text());
   std::ranges::sort(v.disabled_events);
+  v.passwords = passwords_of(in);
   const auto failure = in.last_failure();
   v.close_failed = failure && failure->step.starts_with("effect close.");
   const int on_record = v.known.primary.empty() ? v.wanted.size : v.known.replicas + 1;

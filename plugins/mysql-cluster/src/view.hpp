@@ -46,6 +46,7 @@ struct member {
   thread_state receiver = thread_state::off;
   thread_state applier = thread_state::off;
   std::string receiver_error, applier_error;
+  bool is_denied = false;  ///< its source does not accept the password that it has
 
   bool source_armed = false;  ///< semi-sync source with the settings under which it never gives up
   bool source_on = false;     ///< semi-sync source, with whatever settings
@@ -53,6 +54,8 @@ struct member {
   bool acknowledges = false;  ///< semi-sync replica
 
   settings variables;  ///< of those that the configuration has, or had, and that can be set
+  bool has_new_passwords = false;   ///< those of the change that goes on, beside the old ones
+  bool only_new_passwords = false;  ///< and the old ones are not accepted any more
 
   clone_state clone = clone_state::none;
   int clone_percent = 0;
@@ -90,6 +93,12 @@ struct record {
   /// many to keep.
   std::vector<std::string> disabled_events;
   std::vector<std::string> quarantined;  ///< have transactions that a primary never had; sorted
+  std::string passwords_done;            ///< the request for new ones that was carried out last
+  int password_changes = 0;
+  /// Of a change that goes on: since when the new ones are in the Secrets, and the replicas that
+  /// have connected anew since; sorted.
+  std::optional<std::int64_t> passwords_published_unix_ms;
+  std::vector<std::string> passwords_told;
 
   bool operator==(const record&) const = default;
 };
@@ -112,10 +121,20 @@ struct wishes {
   settings variables;
   bool is_configuration_refused = false;  ///< a server did not take a value; until it is changed
   std::string switchover;  ///< the request: a pod's name, and whatever makes it differ after "@"
+  std::string passwords;   ///< the request for new ones: whatever makes it differ; empty: none
+  std::int64_t keep_old_passwords_ms = 3'600'000;
 
   [[nodiscard]] int acks() const {
     return acknowledgements == 0 ? acks_for(size) : std::min(acknowledgements, size - 1);
   }
+};
+
+/// What the cluster's Secrets say of a change of passwords.
+struct password_change {
+  bool is_drawn = false;      ///< there is one: the new ones are beside those that count
+  bool is_published = false;  ///< the new ones count, for the application, too
+  std::string request;        ///< that it was drawn for
+  std::string failure;        ///< why the last statement for it failed; empty: it did not
 };
 
 struct view {
@@ -128,6 +147,7 @@ struct view {
   std::vector<std::string> disabled_events, replicated_events;
   bool knows_events = false;  ///< it has answered that
   bool has_app = false;       ///< the application's account is there, as the primary says
+  password_change passwords;
   bool close_failed = false;  ///< the last attempt to close the primary did not succeed
   std::int64_t now_unix_ms = 0;
 

@@ -3,36 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
-
-#include "plugins/mysql-cluster/tests/model.hpp"
+#include "plugins/mysql-cluster/tests/every_death.hpp"
 
 namespace mysql_cluster::testing {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-/// Runs the story once, and then once for each step in it and each of the two ways to die there.
-void with_every_death(int size, const std::function<void(model&)>& story,
-                      const std::string& backup = {}) {
-  model first(size, backup);
-  ASSERT_NO_THROW(story(first));
-  ASSERT_GT(first.steps_done, 0);
-  for (int at = 0; at < first.steps_done; ++at) {
-    for (const bool after : {false, true}) {
-      model again(size, backup);
-      again.steps_left = at;
-      again.dies_after_step = after;
-      try {
-        story(again);
-      } catch (const broken& e) {
-        FAIL() << "the operator dies " << (after ? "after" : "before") << " step " << at << ": "
-               << e.what();
-      }
-    }
-  }
-}
 
 /// A former primary with writes that it alone has: it neither serves nor acknowledges. With a new
 /// volume it is a replica again.
@@ -622,7 +599,7 @@ class chance {
 void do_harm(model& m, chance& any) {
   const int size = std::min(m.known.replicas + 1, m.servers_ever());
   const int one = any.below(size);
-  switch (any.below(12)) {
+  switch (any.below(13)) {
     case 0:
       return m.crash(one);
     case 1:
@@ -654,6 +631,9 @@ void do_harm(model& m, chance& any) {
     case 10:
       m.steps_left = any.below(6);
       m.dies_after_step = any.below(2) == 0;
+      return;
+    case 11:
+      m.wanted.passwords = std::to_string(any.below(1000));
       return;
     default:
       for (int i = 0; i < size; ++i)

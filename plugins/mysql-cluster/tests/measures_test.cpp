@@ -41,7 +41,7 @@ std::string cluster_json(const std::string& spec, const std::string& status) {
 
 constexpr const char* in_order =
     R"("phase":"Ready","primary":"db-0","epoch":4,"failovers":2,"switchovers":1,)"
-    R"("lastFailoverSeconds":7,"synced":"2/2","quarantined":[],)"
+    R"("lastFailoverSeconds":7,"passwords":{"changes":3},"synced":"2/2","quarantined":[],)"
     R"("conditions":[{"type":"FailoverPossible","status":"True","reason":"Quorum",)"
     R"("lastTransitionTime":"2026-03-01T12:00:00Z"}])";
 
@@ -53,7 +53,7 @@ measured measure_of(const std::string& cluster, const std::string& observed) {
 TEST(mysql_measures, say_of_a_cluster_in_order_that_it_is) {
   const measured is =
       measure_of(cluster_json("", in_order),
-                 R"({"certificates":{"endsUnixMs":9000},)"
+                 R"({"certificates":{"endsUnixMs":9000},"passwords":{"drawn":true},)"
                  R"("members":[{"name":"db-0","reachable":true,"writable":true},)"
                  R"({"name":"db-1","reachable":true,"certificateEndsUnixMs":8000,)"
                  R"("replication":{"lagMs":2500}},)"
@@ -72,6 +72,8 @@ TEST(mysql_measures, say_of_a_cluster_in_order_that_it_is) {
                               .switchovers = 1,
                               .last_failover_s = 7,
                               .certificate_ends_s = 8,
+                              .passwords_changing = true,
+                              .password_changes = 3,
                               .lag_s = 2.5}));
 }
 

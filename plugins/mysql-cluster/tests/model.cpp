@@ -8,12 +8,14 @@ namespace {
 constexpr int restart_after_ticks = 3;
 constexpr int clone_ticks = 3;
 constexpr int load_ticks = 3;
+constexpr int read_ticks = 10;  // until what mounts a Secret has read it anew
 
 }  // namespace
 
 model::model(int size, std::string backup) {
   wanted.size = size;
   wanted.failover_delay_ms = 0;
+  wanted.keep_old_passwords_ms = 2 * read_ticks * 1000;
   wanted.backup = std::move(backup);
   backup_set = gtid_set::parse("00000000-0000-0000-0000-999999999999:1-7");
   has_set_ = wanted.backup.empty();
@@ -29,6 +31,7 @@ void model::restart(int ordinal) {
   }
   s.is_up = true;
   s.is_frozen = false;
+  s.start_password = secret.present;
 }
 
 // What comes back is read-only and replicates from nobody: so says its my.cnf. Crash recovery
@@ -82,6 +85,7 @@ void model::replicate() {
     const int from = ordinal_of(s.source);
     if (s.receiver_on && can_reach(ordinal, from)) {
       const server& source = at(from);
+      if (!accepted(from).accept(s.receiver_password)) continue;
       s.received.add(source.executed - source.purged);
       s.received.add(source.waiting);
     }
@@ -198,6 +202,11 @@ void model::tick() {
   }
   kubernetes();
   write();
+  if (app_reads_ == app_password_) {
+    app_reads_in_ = read_ticks;
+  } else if (--app_reads_in_ <= 0) {
+    app_reads_ = app_password_;
+  }
   check_now();
 }
 
@@ -225,9 +234,92 @@ void model::check_now() {
       }
     }
   }
+  check_passwords();
   if (able > 1) throw broken("two servers can acknowledge a write");
   if (known.epoch < epoch_seen_) throw broken("the epoch went back");
   epoch_seen_ = known.epoch;
+}
+
+passwords model::accepted(int ordinal) const {
+  passwords made;
+  for (const auto& [transaction, to] : altered_) {
+    if (servers_.at(ordinal).executed.contains(transaction)) made = to;
+  }
+  return made;
+}
+
+// The application is let in wherever writes are taken, a replica wherever it replicates from, and
+// the operator everywhere.
+void model::check_passwords() const {
+  for (const auto& [ordinal, s] : servers_) {
+    if (!s.is_up) continue;
+    const auto here = accepted(ordinal);
+    const auto lets_in = [&](int one) {
+      return one != 0 && (here.accept(one) || s.start_password == one);
+    };
+    if (!lets_in(secret.present) && !lets_in(secret.next) && !lets_in(secret.old)) {
+      throw broken("the operator cannot connect to " + name(ordinal) + describe());
+    }
+    if (s.writable && ordinal == primary() && !here.accept(app_reads_)) {
+      throw broken("the application cannot connect to " + name(ordinal));
+    }
+    if (!s.receiver_on || s.source != known.primary) continue;
+    if (!accepted(primary()).accept(s.receiver_password)) {
+      throw broken(name(ordinal) + " could not connect to its source again");
+    }
+  }
+}
+
+void model::look_at_passwords(int ordinal, member& m) const {
+  const auto here = accepted(ordinal);
+  m.has_new_passwords = secret.next != 0 && here.present == secret.next;
+  m.only_new_passwords = m.has_new_passwords && here.old == 0;
+}
+
+// All accounts at once: a half is as none for whoever looks. The statement returns when it is
+// acknowledged.
+void model::alter_users(server& on, const passwords& to) {
+  if (!on.writable) throw std::string("read-only");
+  for (const auto& [before, there] : altered_) {
+    if (on.waiting.contains(before)) throw std::string("an earlier one still waits");
+  }
+  const auto transaction = gtid_set::parse(on.uuid + ":" + std::to_string(++written_[on.uuid]));
+  on.waiting.add(transaction);
+  altered_.emplace_back(transaction, to);
+  replicate();
+  commit_waiting(ordinal_of(known.primary));
+  if (!on.executed.contains(transaction)) throw std::string("not acknowledged");
+}
+
+void model::carry_out_passwords(const step& s, server& m) {
+  const auto here = accepted(ordinal_of(s.member));
+  switch (s.what) {
+    case action::draw_passwords:
+      if (secret.next != 0) throw broken("passwords are drawn while others are on their way");
+      secret.next = ++passwords_drawn_;
+      secret.request = wanted.passwords;
+      return;
+    case action::publish_passwords:
+      // Two Secrets, one after the other.
+      if (secret.present == secret.next) {
+        app_password_ = secret.next;
+      } else {
+        secret.old = std::exchange(secret.present, secret.next);
+      }
+      return;
+    case action::forget_passwords:
+      secret.next = secret.old = 0;
+      return;
+    case action::renew_passwords:
+      if (here.present == secret.next) return;
+      return alter_users(m, {secret.next, here.present});
+    case action::discard_passwords:
+      if (here.present != secret.next || here.old == 0) return;
+      return alter_users(m, {here.present, 0});
+    default:
+      m.receiver_password = secret.present;
+      m.receiver_on = true;
+  }
 }
 
 view model::look() const {
@@ -237,6 +329,9 @@ view model::look() const {
   v.known = known;
   v.has_app = has_app_;
   v.close_failed = close_failed_;
+  v.passwords.is_drawn = secret.next != 0;
+  v.passwords.is_published = secret.present == secret.next && app_password_ == secret.next;
+  v.passwords.request = secret.request;
   v.now_unix_ms = now_ms_;
   const int size = known.primary.empty() ? wanted.size : known.replicas + 1;
   for (const auto& [ordinal, s] : servers_) {
@@ -262,14 +357,18 @@ view model::look() const {
       m.purged = s.purged;
       m.source = s.source;
       const bool hears = s.receiver_on && can_reach(ordinal, ordinal_of(s.source));
-      m.receiver = !s.receiver_on ? thread_state::off
-                                  : (hears ? thread_state::on : thread_state::connecting);
+      m.is_denied = hears && !accepted(ordinal_of(s.source)).accept(s.receiver_password);
+      if (m.is_denied) m.receiver_error = "Access denied";
+      m.receiver = !s.receiver_on
+                       ? thread_state::off
+                       : (hears && !m.is_denied ? thread_state::on : thread_state::connecting);
       m.applier = s.applier_on && s.applier_error.empty() ? thread_state::on : thread_state::off;
       m.applier_error = s.applier_error;
       m.source_on = s.source_on;
       m.source_armed = s.source_armed;
       m.waits_for = s.waits_for;
       m.acknowledges = s.acknowledges;
+      look_at_passwords(ordinal, m);
       m.clone = s.clone;
       m.clone_ended_ms_ago = 20'000;
     }
@@ -361,6 +460,7 @@ void model::carry_out(const step& s) {
       m.source_on = m.source_armed = false;
       m.source = s.text;
       m.receiver_on = m.applier_on = m.acknowledges = true;
+      m.receiver_password = secret.present;
       return;
     case action::arm:
       m.source_on = m.source_armed = s.number > 0;
@@ -379,13 +479,17 @@ void model::carry_out(const step& s) {
       if (m.writable) throw broken("a server that takes writes is overwritten");
       m.clone = clone_state::running;
       m.clone_donor = s.text;
+      m.start_password = secret.present;  // accounts are in its memory until it starts anew
       m.clone_ticks_left = clone_ticks;
       m.executed = {};
       m.received = {};
       m.receiver_on = m.applier_on = false;
       return;
-    default:
+    case action::ensure_app:
       has_app_ = true;
+      return;
+    default:
+      carry_out_passwords(s, m);
   }
 }
 
@@ -394,6 +498,7 @@ bool model::is_whole() const {
   const auto p = servers_.find(primary());
   if (p == servers_.end() || !p->second.writable || p->second.role != "primary") return false;
   if (known.replicas != wanted.size - 1 || known.acks != wanted.acks()) return false;
+  if (secret.next != 0 || known.passwords_done != wanted.passwords) return false;
   for (const auto& [ordinal, s] : servers_) {
     if (!s.exists || ordinal == primary()) continue;
     if (!s.is_up || s.source != known.primary || !s.receiver_on || s.role != "replica" ||
@@ -433,7 +538,9 @@ std::string model::describe() const {
             " source=" + s.source + (s.receiver_on ? " receives" : "") +
             (s.acknowledges ? " acknowledges" : "") +
             " clone=" + std::to_string(static_cast<int>(s.clone)) + " executed " +
-            s.executed.text() + " received " + s.received.text() + " purged " + s.purged.text();
+            s.executed.text() + " accepts " + std::to_string(accepted(ordinal).present) + "," +
+            std::to_string(accepted(ordinal).old) + " received " + s.received.text() + " purged " +
+            s.purged.text();
   }
   made += "\nformer:";
   for (const auto& f : known.former)

@@ -21,6 +21,8 @@ struct server {
   gtid_set waiting;  ///< in the binary log, and no client was told
   std::string source;
   bool receiver_on = false, applier_on = false;
+  int receiver_password = 0;  ///< that it connects to its source with
+  int start_password = 0;     ///< of the operator's account: a start gives it the Secret's
   std::string applier_error;
   bool is_applier_slow = false;  ///< executes only when it is told to catch up
   bool source_on = false, source_armed = false, acknowledges = false;
@@ -37,6 +39,20 @@ struct server {
   int load_ticks_left = 0;
   std::string init_reason;  ///< why that failed last
   std::string made_of;      ///< of the volume: the backup that was loaded into it
+};
+
+/// Which of the numbered passwords a server accepts; all accounts have the same number. Changes are
+/// transactions, and go wherever those go.
+struct passwords {
+  int present = 1, old = 0;  ///< 0: none
+  bool operator==(const passwords&) const = default;
+  [[nodiscard]] bool accept(int one) const { return one == present || (one == old && old != 0); }
+};
+
+/// What the Secret NAME-accounts has, with the same numbers; 0: none.
+struct passwords_secret {
+  int present = 1, next = 0, old = 0;
+  std::string request;
 };
 
 /// Something that must never be; the text says what.
@@ -78,6 +94,7 @@ class model {
     hidden_.clear();
   }
   void errant_write(int ordinal);
+  [[nodiscard]] passwords accepted(int ordinal) const;
 
   [[nodiscard]] int primary() const;  ///< the one on record; -1: none
   [[nodiscard]] const decision& last() const { return last_; }
@@ -100,9 +117,14 @@ class model {
   int template_generation = 0;
   gtid_set acknowledged;
   std::vector<std::string> events;
+  passwords_secret secret;
 
  private:
   [[nodiscard]] view look() const;
+  void look_at_passwords(int ordinal, member& m) const;
+  void carry_out_passwords(const step& s, server& m);
+  void alter_users(server& on, const passwords& to);
+  void check_passwords() const;
   void carry_out(const step& s);
   void check_now();
   void stop(server& s);
@@ -131,6 +153,10 @@ class model {
   bool has_set_ = false;         // the StatefulSet was made
   std::string template_backup_;  // what its pods load before they serve
   decision last_;
+  std::vector<std::pair<gtid_set, passwords>> altered_;  // in the order in which it was done
+  int passwords_drawn_ = 1;
+  int app_password_ = 1;                  // in the Secret NAME-app
+  int app_reads_ = 1, app_reads_in_ = 0;  // what the application has read, and when it reads again
 };
 
 }  // namespace mysql_cluster::testing
