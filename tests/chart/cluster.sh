@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The chart against a real API server, without a node (no root): everything it renders passes a
 # strict server-side dry run without a warning of the pod-security level `restricted`, and its RBAC
-# gives the daemon, and a plugin, what they need and nothing else (SubjectAccessReviews).
+# gives the daemon, and a plugin, what they need and nothing else (SubjectAccessReviews). `make
+# install`, `undeploy` and `uninstall` do what they say.
 #
 #   tests/chart/cluster.sh HELM DEVCLUSTER OARLOCK PLUGIN-FOLDER
 set -euo pipefail
@@ -78,6 +79,29 @@ check_static_manifests() {
   names_in defaults | grep -vE '^(pod|job[.]batch)/' >"$work/without-hooks"
   [[ $(names_in static | grep -v '^namespace/') == "$(cat "$work/without-hooks")" ]] ||
     fail "make deploy: expected the objects of the chart and a namespace"
+}
+
+by_make() { # TARGET
+  KUBECONFIG=$work/cluster/kubeconfig NAMESPACE=$ns PATH="$(dirname "$helm"):$PATH" \
+    make --silent "$1" >"$work/make.log" 2>&1 || fail "make $1: $(cat "$work/make.log")"
+}
+
+# Without a node there is no pod that `make deploy` could wait for: what it applies is applied here.
+check_make() {
+  local left
+  by_make install
+  kc get crd plugins.oarlock.dev >/dev/null || fail "make install: expected the CRD of Plugin"
+  kc apply --server-side -f "$work/static.yaml" >/dev/null
+  kc get deployment oarlock -n "$ns" >/dev/null
+  by_make undeploy
+  left=$(kc get all,configmaps,roles,rolebindings,clusterroles,clusterrolebindings,pdb -A -o name |
+    grep oarlock || true)
+  [[ -z $left ]] || fail "make undeploy: expected nothing of it, found $left"
+  kc get namespace "$ns" >/dev/null || fail "make undeploy: expected the namespace to stay"
+  kc get crd plugins.oarlock.dev >/dev/null || fail "make undeploy: expected the CRD to stay"
+  by_make uninstall
+  ! kc get crd plugins.oarlock.dev >"$work/crd.log" 2>&1 || fail "make uninstall: the CRD is there"
+  grep -q NotFound "$work/crd.log" || fail "make uninstall: $(cat "$work/crd.log")"
 }
 
 # Lines "VERB GROUP/RESOURCE[/SUBRESOURCE] NAMESPACE [NAME]" on stdin (core: no group; *: every
@@ -237,6 +261,7 @@ main() {
   dry_run everything --values tests/chart/values/everything.yaml \
     --set metrics.tls.certManager.enabled=false,namespace.create=false
   check_static_manifests
+  check_make
   kc apply --server-side -f "$work/defaults.yaml" >/dev/null
   check_daemon
   check_inbound
