@@ -6,7 +6,6 @@
 #include "core/base/assert.hpp"
 #include "core/plugin/cursor_calls.hpp"
 #include "core/plugin/effect_call.hpp"
-#include "core/plugin/host_table.hpp"
 #include "core/plugin/lent_input.hpp"
 #include "core/plugin/observation.hpp"
 #include "core/plugin/plugin_call.hpp"
@@ -28,10 +27,11 @@ plan_output call(const instance_parts& parts, const oarlock_plan_view* view,
   try {
     cached_cursors reads(input.cache);
     const cursor_scope scope(reads);
-    std::string observed;
+    observed_outside observed;
     auto made =
         sink.close(observe_and_plan(*parts.table, parts.self, *view, *out, observed, input.reads));
-    keep_observation(made, std::move(observed));
+    if (observed.is_unexplained || sink.is_unexplained()) parts.host->count_unexplained();
+    keep_observation(made, std::move(observed.json));
     return made;
   } catch (const std::exception& e) {
     return sink.close_after_throw(e.what());
@@ -89,7 +89,10 @@ controller::effect_output bridge::effect(const controller::effect_input& input) 
     const plugin_call what{parts_->plugin.c_str(), parts_->version.c_str(), "effect",
                            input.key.ns.c_str(), input.key.name.c_str()};
     const plugin_call_scope mark(what);
-    return call_effect(*parts_->table, parts_->self, lent.view(), input.time_left, input.reads);
+    auto answer =
+        call_effect(*parts_->table, parts_->self, lent.view(), input.time_left, input.reads);
+    if (answer.is_unexplained) parts_->host->count_unexplained();
+    return std::move(answer.came_to);
   } catch (const std::exception& e) {
     return {plan_verdict::retry, "EffectFailed", e.what(), {}};  // out of memory
   }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/controller/reconciler.hpp"
+#include "core/plugin/host_table.hpp"
 #include "core/plugin/plan_sink.hpp"
 #include "oarlock/plugin.h"
 
@@ -17,6 +18,7 @@ struct instance_parts {
   oarlock_instance* self = nullptr;
   std::atomic<bool> is_running{false};
   plan_sinks* sinks = nullptr;
+  const host_table* host = nullptr;
   code_range code;
 };
 

@@ -41,10 +41,15 @@ std::optional<controller::plan_output> replay_answer(std::string_view payload,
   const auto calls = r.count(wire::calls_max, 1);
   const oarlock_plan_out* out = sink.open(input);
   std::string_view observed;
+  bool is_unexplained = false;
   for (std::uint64_t i = 0; r.ok() && i < calls; ++i) {
     const auto index = r.u8();
     if (index == wire::observed_call) {
       observed = r.text();
+      continue;
+    }
+    if (index == wire::unexplained_call) {
+      is_unexplained = true;
       continue;
     }
     if (index != wire::log_call) {
@@ -69,6 +74,7 @@ std::optional<controller::plan_output> replay_answer(std::string_view payload,
                     wire::calls_max, wire::reply_bytes_max));
   }
   auto made = sink.close(returned);
+  if (is_unexplained || sink.is_unexplained()) host.count_unexplained();
   keep_observation(made, std::string(observed));
   return made;
 }
@@ -82,8 +88,14 @@ std::optional<controller::effect_output> take_effect_answer(std::string_view pay
   out.reason = r.text();
   out.message = r.text();
   const auto records = r.count(wire::calls_max, 1);
+  bool is_unexplained = false;
   for (std::uint64_t i = 0; r.ok() && i < records; ++i) {
-    if (r.u8() != wire::log_call) return std::nullopt;
+    const auto index = r.u8();
+    if (index == wire::unexplained_call) {
+      is_unexplained = true;
+      continue;
+    }
+    if (index != wire::log_call) return std::nullopt;
     const auto record = wire::take_log(r);
     if (r.ok()) write_log(record, host);
   }
@@ -91,6 +103,7 @@ std::optional<controller::effect_output> take_effect_answer(std::string_view pay
     return std::nullopt;
   }
   if (out.verdict == controller::plan_verdict::done) return controller::effect_output{};
+  if (is_unexplained) host.count_unexplained();
   const bool is_well = is_reason(out.reason) &&
                        out.reason.size() <= plan_limits::condition_reason_bytes_max &&
                        out.message.size() <= limits::condition_message_bytes_max &&

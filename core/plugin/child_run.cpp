@@ -54,10 +54,9 @@ result<> child_run::begin(wire::load_request request) {
     return error{static_cast<plugin_error>(answer->error_code), answer->why};
   }
   if (answer->status == OARLOCK_OK) return {};
-  return error{
-      plugin_error::not_created,
-      fmt::format("{}: plugin {}: create() failed (status {}): {}", request.library_file, plugin_,
-                  answer->status, answer->why.empty() ? "it did not say why" : answer->why)};
+  return error{plugin_error::not_created,
+               fmt::format("{}: plugin {}: create() failed (status {}): {}", request.library_file,
+                           plugin_, answer->status, why(*answer))};
 }
 
 result<> child_run::call(wire::frame what, plugin_error code, const std::string& name) {
@@ -66,9 +65,14 @@ result<> child_run::call(wire::frame what, plugin_error code, const std::string&
   const auto answer = exchange(what, text, name);
   if (!answer) return answer.error();
   if (answer->status == OARLOCK_OK && answer->error_code == 0) return {};
-  return error{code,
-               fmt::format("plugin {}: {}() failed (status {}): {}", plugin_, name, answer->status,
-                           answer->why.empty() ? "it did not say why" : answer->why)};
+  return error{code, fmt::format("plugin {}: {}() failed (status {}): {}", plugin_, name,
+                                 answer->status, why(*answer))};
+}
+
+std::string child_run::why(const wire::answer& failed) const {
+  if (!failed.why.empty()) return failed.why;
+  parts_.host->count_unexplained();
+  return "it did not say why";
 }
 
 result<wire::answer> child_run::exchange(wire::frame what, std::string& frame_text,

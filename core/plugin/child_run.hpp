@@ -59,6 +59,8 @@ class child_run {
   bool take_notices(std::size_t most);
   void note(std::string_view packet);
   void check_usage();
+  /// As the child says; that it does not is counted.
+  [[nodiscard]] std::string why(const wire::answer& failed) const;
   [[nodiscard]] std::string places(const wire::crash_record& record) const;
   [[nodiscard]] std::string crash_text(const wire::crash_record& record) const;
 

@@ -40,7 +40,7 @@ class effect_words final : public receiver {
     };
   }
 
-  effect_output ask(const oarlock_plugin& table, oarlock_instance* self,
+  effect_answer ask(const oarlock_plugin& table, oarlock_instance* self,
                     const oarlock_effect_view& view, std::chrono::milliseconds time_left) {
     reason_.clear();
     message_.clear();
@@ -62,14 +62,15 @@ class effect_words final : public receiver {
     return is_wrong ? OARLOCK_INVALID : OARLOCK_OK;
   }
 
-  effect_output came_to(oarlock_status status) {
+  effect_answer came_to(oarlock_status status) {
     if (status == OARLOCK_OK && reason_.empty()) return {};
     const auto verdict = status == OARLOCK_TERMINAL ? plan_verdict::terminal : plan_verdict::retry;
-    if (!reason_.empty()) return {verdict, std::move(reason_), std::move(message_), {}};
-    return {verdict,
-            default_reason,
-            fmt::format("the plugin's effect returned status {} and did not say why", status),
-            {}};
+    if (!reason_.empty()) return {{verdict, std::move(reason_), std::move(message_), {}}};
+    return {{verdict,
+             default_reason,
+             fmt::format("the plugin's effect returned status {} and did not say why", status),
+             {}},
+            true};
   }
 
   oarlock_effect_out table_{};
@@ -77,11 +78,11 @@ class effect_words final : public receiver {
   std::string message_;
 };
 
-effect_output threw(const char* what) {
-  return {plan_verdict::terminal,
-          std::string(controller::threw_reason),
-          fmt::format("an exception left the plugin, which no plugin may let happen: {}", what),
-          {}};
+effect_answer threw(const char* what) {
+  return {{plan_verdict::terminal,
+           std::string(controller::threw_reason),
+           fmt::format("an exception left the plugin, which no plugin may let happen: {}", what),
+           {}}};
 }
 
 }  // namespace
@@ -106,14 +107,14 @@ lent_effect::lent_effect(const controller::effect_input& input, const std::strin
           .count();
 }
 
-effect_output call_effect(const oarlock_plugin& table, oarlock_instance* self,
+effect_answer call_effect(const oarlock_plugin& table, oarlock_instance* self,
                           const oarlock_effect_view& view, std::chrono::milliseconds time_left,
                           controller::live_reads* reads) {
   if (!OARLOCK_HAS_FIELD(&table, oarlock_plugin, effect) || table.effect == nullptr) {
-    return {plan_verdict::terminal,
-            "UnknownEffect",
-            "expected a plugin whose plans record effects to have the slot effect, found none",
-            {}};
+    return {{plan_verdict::terminal,
+             "UnknownEffect",
+             "expected a plugin whose plans record effects to have the slot effect, found none",
+             {}}};
   }
   const borrowed<effect_words> words;
   const reading_scope live(reads);

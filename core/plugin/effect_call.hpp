@@ -25,12 +25,16 @@ class lent_effect {
   oarlock_effect_view view_{};
 };
 
+struct effect_answer {
+  controller::effect_output came_to;
+  bool is_unexplained = false;  ///< it failed and did not say why
+};
+
 /// Calls effect() if the plugin has one. Whatever it returns, says or throws is in the answer.
 /// `reads`: what oarlock.read/1 reads meanwhile; may be null.
-[[nodiscard]] controller::effect_output call_effect(const oarlock_plugin& table,
-                                                    oarlock_instance* self,
-                                                    const oarlock_effect_view& view,
-                                                    std::chrono::milliseconds time_left,
-                                                    controller::live_reads* reads);
+[[nodiscard]] effect_answer call_effect(const oarlock_plugin& table, oarlock_instance* self,
+                                        const oarlock_effect_view& view,
+                                        std::chrono::milliseconds time_left,
+                                        controller::live_reads* reads);
 
 }  // namespace oarlock::plugin

@@ -238,6 +238,12 @@ host_table::host_table(std::string plugin, std::vector<std::string> controllers,
       lent_(new lent) {
   static auto& all = *new guarded<std::vector<lent*>>;  // so that leak checkers see them
   all.with([&](auto& list) { list.push_back(lent_); });
+  if (services.metrics != nullptr) {
+    unexplained_ = &services.metrics->make_counter("oarlock_plugin_unexplained_failures_total",
+                                                   "Calls of the plugin that failed and did not "
+                                                   "say why",
+                                                   {{"plugin", plugin_}});
+  }
   const std::string_view version = core_version();
   lent_->owner = this;
   lent_->plugin = plugin_;

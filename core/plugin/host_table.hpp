@@ -36,6 +36,10 @@ class host_table {
   /// As the plugin's event sources do.
   [[nodiscard]] oarlock_status enqueue(std::string_view controller, std::string_view ns,
                                        std::string_view name) const;
+  /// That a call failed without saying why, which breaks the plugin's contract. Thread: any.
+  void count_unexplained() const {
+    if (unexplained_ != nullptr) unexplained_->add();
+  }
   /// Runs `work` with the host that lent `ctx`, which is not destroyed meanwhile. Does not run it
   /// for one that is gone: the log says that the plugin called `name`.
   static void during_call(oarlock_host_ctx* ctx, const char* name,
@@ -54,7 +58,8 @@ class host_table {
   mutable registry_metrics metrics_;
   const lease_limit* lease_;
   const clock& clock_;
-  lent* lent_;  // never freed
+  counter* unexplained_ = nullptr;  // null: nobody counts
+  lent* lent_;                      // never freed
 };
 
 }  // namespace oarlock::plugin

@@ -44,8 +44,11 @@ class error_detail {
   error_detail& operator=(const error_detail&) = delete;
 
   [[nodiscard]] const oarlock_error_out* table() const { return &lent_->table; }
-  [[nodiscard]] std::string text() const {
-    return lent_->text.empty() ? "it did not say why" : lent_->text;
+  // Why it failed; that it does not say is counted.
+  [[nodiscard]] std::string text(const host_table& host) const {
+    if (!lent_->text.empty()) return lent_->text;
+    host.count_unexplained();
+    return "it did not say why";
   }
 
  private:
@@ -109,6 +112,7 @@ class mapped_plugin final : public loaded_plugin {
     parts_.version = declared_.version;
     parts_.table = table;
     parts_.sinks = &sinks_;
+    parts_.host = &host_;
     parts_.code = code_around(reinterpret_cast<std::uint64_t>(library_.entry()),
                               std::filesystem::path(declared_.library).filename().string());
     for (const auto& c : declared_.controllers)
@@ -132,10 +136,11 @@ class mapped_plugin final : public loaded_plugin {
       return parts_.table->create(host_.table(), &view, out, &made);
     });
     if (status != OARLOCK_OK || made == nullptr) {
-      const char* hint = status == OARLOCK_OK ? "it returned OARLOCK_OK without an instance" : "";
-      return error{plugin_error::not_created,
-                   fmt::format("plugin {}: create() failed (status {}): {}", declared_.name, status,
-                               *hint != '\0' ? hint : detail.text())};
+      const auto why =
+          status == OARLOCK_OK ? "it returned OARLOCK_OK without an instance" : detail.text(host_);
+      return error{
+          plugin_error::not_created,
+          fmt::format("plugin {}: create() failed (status {}): {}", declared_.name, status, why)};
     }
     parts_.self = made;
     state_ = state::created;
@@ -188,7 +193,7 @@ class mapped_plugin final : public loaded_plugin {
     if (status != OARLOCK_OK) {
       return error{plugin_error::not_started,
                    fmt::format("plugin {}: start() failed (status {}): {}", declared_.name, status,
-                               detail.text())};
+                               detail.text(host_))};
     }
     state_ = state::started;
     parts_.is_running = true;

@@ -112,8 +112,8 @@ oarlock_status plan_with(const oarlock_plugin& table, oarlock_instance* self,
 
 oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* self,
                                 const oarlock_plan_view& view, const oarlock_plan_out& out,
-                                std::string& observed, controller::live_reads* reads) {
-  observed.clear();
+                                observed_outside& observed, controller::live_reads* reads) {
+  observed = {};
   if (!OARLOCK_HAS_FIELD(&table, oarlock_plugin, observe) || table.observe == nullptr) {
     return plan_with(table, self, view, out);
   }
@@ -127,6 +127,7 @@ oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* s
     return OARLOCK_TERMINAL;
   }
   if (status != OARLOCK_OK || !seen->reason().empty()) {
+    observed.is_unexplained = seen->reason().empty() && seen->message().empty();
     const auto said = seen->message().empty() ? "the plugin's observe returned status " +
                                                     std::to_string(status) + " and did not say why"
                                               : seen->message();
@@ -136,7 +137,7 @@ oarlock_status observe_and_plan(const oarlock_plugin& table, oarlock_instance* s
   auto with = view;
   with.observation_encoding = OARLOCK_ENCODING_JSON;
   with.observation = lend_bytes(seen->bytes());
-  observed = seen->bytes();
+  observed.json = seen->bytes();
   return plan_with(table, self, with, out);
 }
 

@@ -116,6 +116,7 @@ const oarlock_plan_out* plan_sink::open(const controller::plan_input& input) {
   named_.clear();
   bytes_ = 0;
   refused_.clear();
+  is_unexplained_ = false;
   thread_ = std::this_thread::get_id();
   is_open_ = true;
   return &table_;
@@ -159,6 +160,7 @@ plan_output plan_sink::close(oarlock_status returned) {
   if (gave_reason) {
     return take(verdict, std::move(output_.fail_reason), std::move(output_.fail_message));
   }
+  is_unexplained_ = true;
   return take(verdict, "PlanFailed",
               fmt::format("the plugin's plan returned status {} and did not say why", returned));
 }

@@ -46,6 +46,8 @@ class plan_sink {
   [[nodiscard]] const oarlock_plan_out* open(const controller::plan_input& input);
   /// Ends it: what the plan came to, given what it returned.
   [[nodiscard]] controller::plan_output close(oarlock_status returned);
+  /// Whether the plan that ended last failed and did not say why.
+  [[nodiscard]] bool is_unexplained() const { return is_unexplained_; }
   /// Ends it when the plan never returned.
   [[nodiscard]] controller::plan_output close_after_throw(std::string_view what);
   /// Ends it when what the plan recorded cannot be used; a call that was refused says why first.
@@ -95,6 +97,7 @@ class plan_sink {
   std::set<std::string> named_;  // "deployments.apps web": what a step is about
   std::size_t bytes_ = 0;
   std::string refused_;  // the first refused call and why
+  bool is_unexplained_ = false;
   bool told_of_haste_ = false;
 };
 

@@ -130,6 +130,8 @@ static_assert(std::get<effect_slot>(plan_slots).at == &oarlock_plan_out::effect)
 inline constexpr std::uint8_t log_call = 255;
 /// What a plan with effects has observed: once, after its calls.
 inline constexpr std::uint8_t observed_call = 254;
+/// That observe() or an effect failed without saying why.
+inline constexpr std::uint8_t unexplained_call = 253;
 
 /// The name of a slot of a plan's table, or of the stray_slots behind these; "?" for a number that
 /// is none.

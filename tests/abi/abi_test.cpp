@@ -359,6 +359,21 @@ TEST_P(loading, what_a_plugin_changes_of_the_process_is_put_back_and_told) {
   ::unsetenv("OARLOCK_ZOO");
 }
 
+TEST_P(loading, a_create_or_start_that_does_not_say_why_is_counted) {
+  const auto before = metric("oarlock_plugin_unexplained_failures_total");
+  const folder here;
+  const auto refused = load_bytes(here, read_whole(zoo_file("create_fails_silently")), GetParam());
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("create() failed (status 1): it did not say why"));
+  EXPECT_EQ(metric("oarlock_plugin_unexplained_failures_total") - before, 1);
+
+  const folder there;
+  const auto loaded = load_bytes(there, read_whole(zoo_file("start_fails_silently")), GetParam());
+  ASSERT_TRUE(loaded) << message(loaded);
+  EXPECT_THAT((*loaded)->start().error().message, HasSubstr("it did not say why"));
+  EXPECT_EQ(metric("oarlock_plugin_unexplained_failures_total") - before, 2);
+}
+
 TEST_P(loading, extra_exports_are_told) {
   const folder here;
   ::testing::internal::CaptureStderr();

@@ -42,16 +42,6 @@ std::vector<pid_t> children() {
   return out;
 }
 
-double metric(const std::string& name) {
-  const std::string text = zoo_metrics().serialize();
-  double sum = 0;
-  for (std::size_t at = text.find("\n" + name + "{"); at != std::string::npos;
-       at = text.find("\n" + name + "{", at + 1)) {
-    sum += std::stod(text.substr(text.find("} ", at) + 2));
-  }
-  return sum;
-}
-
 // Where a call hangs. The sanitizers hold signals back until the thread makes a call.
 #ifdef OARLOCK_SANITIZED
 constexpr const char* where = "";
@@ -154,6 +144,7 @@ TEST(child_home, an_effect_that_breaks_the_contract_fails_in_both_homes) {
       {"ok-after-fail", "Odd", "but fine"}};
   for (const auto in : {home::core, home::child}) {
     hostile zoo(in);
+    const auto before = metric("oarlock_plugin_unexplained_failures_total");
     for (const auto& e : all) {
       SCOPED_TRACE(e.how);
       const auto out = zoo.effect(e.how);
@@ -161,6 +152,8 @@ TEST(child_home, an_effect_that_breaks_the_contract_fails_in_both_homes) {
       EXPECT_EQ(out.reason, e.reason);
       EXPECT_THAT(out.message, HasSubstr(e.words));
     }
+    EXPECT_EQ(metric("oarlock_plugin_unexplained_failures_total") - before, 2)
+        << "two did not say why";
     EXPECT_EQ(zoo.effect("null-ctx").verdict, plan_verdict::done);
     EXPECT_EQ(zoo.plan("well").verdict, plan_verdict::done);
     EXPECT_EQ(zoo.effect("call-plan").verdict, plan_verdict::done) << "the kept table is refused";

@@ -168,6 +168,20 @@ TEST_P(plan_contract, a_failed_plan_says_why) {
   EXPECT_EQ(out.fail_reason, "Odd");
 }
 
+TEST_P(plan_contract, a_failure_without_a_reason_is_counted) {
+  started rogue("rogue", GetParam());
+  const auto counted = [before = metric("oarlock_plugin_unexplained_failures_total")] {
+    return metric("oarlock_plugin_unexplained_failures_total") - before;
+  };
+  for (const char* how : {"all-well", "error-with-reason", "ok-after-fail", "see-ok-after-fail"})
+    (void)rogue.plan(how);
+  EXPECT_EQ(counted(), 0);
+  (void)rogue.plan("error-without-reason");
+  EXPECT_EQ(counted(), 1);
+  (void)rogue.plan("see-silent-error");
+  EXPECT_EQ(counted(), 2) << "observe()";
+}
+
 TEST_P(plan_contract, steps_are_kept_in_order) {
   started rogue("rogue", GetParam());
   const auto out = rogue.plan("all-steps");

@@ -91,6 +91,17 @@ inline metric_registry& zoo_metrics() {
   return *registry;
 }
 
+/// The sum of its series.
+inline double metric(const std::string& name) {
+  const std::string text = zoo_metrics().serialize();
+  double sum = 0;
+  for (std::size_t at = text.find("\n" + name + "{"); at != std::string::npos;
+       at = text.find("\n" + name + "{", at + 1)) {
+    sum += std::stod(text.substr(text.find("} ", at) + 2));
+  }
+  return sum;
+}
+
 /// Short waits for what dies on purpose.
 inline plugin::child_settings zoo_settings() {
   plugin::child_settings out;

@@ -390,9 +390,10 @@ class server {
     const plugin_call what = call_of("plan");
     const plugin_call_scope mark(what);
     try {
-      std::string observed;
-      const auto status = observe_and_plan(*table_, self_, *input.view(), *out, observed, &reads);
-      answers.observed(observed);
+      observed_outside seen;
+      const auto status = observe_and_plan(*table_, self_, *input.view(), *out, seen, &reads);
+      answers.observed(seen.json);
+      if (seen.is_unexplained) answers.unexplained();
       return answers.close(status, false, {});
     } catch (const std::exception& e) {
       return answers.close(OARLOCK_TERMINAL, true, e.what());
@@ -407,8 +408,10 @@ class server {
     answers.open_for_logs();
     const plugin_call what = call_of("effect");
     const plugin_call_scope mark(what);
-    return answers.close(call_effect(*table_, self_, input.view(),
-                                     std::chrono::milliseconds(input.time_left_ms()), &reads));
+    const auto answer = call_effect(*table_, self_, input.view(),
+                                    std::chrono::milliseconds(input.time_left_ms()), &reads);
+    if (answer.is_unexplained) answers.unexplained();
+    return answers.close(answer.came_to);
   }
 
   std::string inbound(wire::reader& r) {

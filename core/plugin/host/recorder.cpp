@@ -103,6 +103,10 @@ void recorder::observed(std::string_view observation) {
   w.text(observation);
 }
 
+void recorder::unexplained() {
+  if (make_room()) wire::writer(calls_).u8(wire::unexplained_call);
+}
+
 const oarlock_plan_out* recorder::open() {
   clear();
   thread_ = std::this_thread::get_id();

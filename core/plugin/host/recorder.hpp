@@ -24,6 +24,9 @@ class recorder {
   /// Before close(): what the plan knew, kept when it recorded an effect.
   void observed(std::string_view observation);
 
+  /// Before close(): observe() or the effect failed and did not say why.
+  void unexplained();
+
   /// The same around an effect, during which only log records are taken.
   void open_for_logs();
   [[nodiscard]] std::string& close(const controller::effect_output& done);
