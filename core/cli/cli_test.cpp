@@ -122,6 +122,18 @@ TEST_F(cli, inspect_of_nothing) {
   EXPECT_THAT(r.text, HasSubstr("found nothing"));
 }
 
+TEST_F(cli, inspect_says_no_to_extra_exports_but_in_development) {
+  std::string text = manifest;
+  text.replace(text.find("minor: 1"), 8, "minor: " + std::to_string(OARLOCK_ABI_MINOR));
+  write("plugin.yaml", text);
+  fs::copy(ZOO_DIR "/libextra_exports.so", folder_ / "libcat.so");
+  const auto r = inspect(folder_);
+  EXPECT_FALSE(r.would_load);
+  EXPECT_THAT(r.text, HasSubstr("libcat.so: expected no exported symbol beside "
+                                "oarlock_plugin_entry_v0, found helper, which"));
+  EXPECT_TRUE(inspect(folder_, plugin::export_rule::warn).would_load);
+}
+
 TEST_F(cli, inspect_tells_all_that_a_library_says) {
   const auto r = inspect(std::string(PLUGIN_DIR) + "/myapp");
   EXPECT_TRUE(r.would_load) << r.text;

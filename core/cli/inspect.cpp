@@ -129,21 +129,16 @@ void add_library(std::string& out, const plugin::candidate& found) {
   if (library.has_executable_stack) {
     line(out, "warning", "it asks for an executable stack; link with -z noexecstack");
   }
-  const auto extra = plugin::extra_exports(library);
-  if (!extra.empty()) {
-    line(out, "warning",
-         fmt::format("{} exports beside the entry symbol; link with plugin-api/plugin.map",
-                     extra.size()));
-  }
   for (const auto& hazard : plugin::unload_hazards(library))
     line(out, "unloading", hazard);
 }
 
 }  // namespace
 
-report inspect(const std::filesystem::path& path) {
+report inspect(const std::filesystem::path& path, plugin::export_rule rule) {
   plugin::candidate found;
-  const auto checked = plugin::check_plugin(path, found);
+  auto checked = plugin::check_plugin(path, found);
+  if (checked && rule == plugin::export_rule::refuse) checked = plugin::check_exports(found, rule);
   report r;
   r.would_load = checked.has_value();
   if (found.declared) {

@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <string>
 
+#include "core/plugin/checks.hpp"
+
 namespace oarlock::cli {
 
 struct report {
@@ -11,6 +13,7 @@ struct report {
 
 /// What there is to know about the plugin at `path` (folder, plugin.yaml or library). Runs none of
 /// its code.
-[[nodiscard]] report inspect(const std::filesystem::path& path);
+[[nodiscard]] report inspect(const std::filesystem::path& path,
+                             plugin::export_rule rule = plugin::export_rule::refuse);
 
 }  // namespace oarlock::cli

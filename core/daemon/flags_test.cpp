@@ -167,6 +167,7 @@ TEST(flags, mistakes_say_expected_and_found) {
       {{"--plugin-home=core,zoo:moon"}, "--plugin-home: expected core or child, found \"moon\""},
       {{"--plugin-home=:core"}, "--plugin-home: expected core or child, perhaps with PLUGIN:"},
       {{"--plugin-sandbox=no"}, "--plugin-sandbox: expected bestEffort or required"},
+      {{"--plugin-exports=no"}, "--plugin-exports: expected warn or refuse"},
       {{"--plugin-quota=a:b=1"}, "--plugin-quota: expected one of writes-per-second"},
       {{"--plugin-config=/etc/a.yaml"}, "--plugin-config: expected PLUGIN=FILE, such as myapp="},
       {{"--plugin-identity=me"}, "--plugin-identity: expected daemon or serviceaccount"},

@@ -301,6 +301,9 @@ std::vector<setting> home_settings() {
       choice("plugin-sandbox",
              "Walls of a child: required, or bestEffort where the kernel lacks some",
              &options::sandbox_required, "bestEffort", "required"),
+      choice("plugin-exports",
+             "Libraries that export more than their entry: refuse, or for development warn",
+             &options::extra_exports_refused, "warn", "refuse"),
   };
 }
 

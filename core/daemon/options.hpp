@@ -25,6 +25,7 @@ struct options {
   bool plugins_in_children = false;          ///< unless it is said of a plugin by its name
   std::map<std::string, bool> plugin_homes;  ///< by name; true: in a child
   bool sandbox_required = true;              ///< of children: no plugin without every wall
+  bool extra_exports_refused = true;         ///< of libraries; else they are warned of
   bool leader_elect = true;
   std::string leader_election_id;         ///< the runtime's name unless set
   std::string leader_election_namespace;  ///< the pod's, else oarlock-system, unless set

@@ -20,6 +20,7 @@ plugin_homes::plugin_homes(const options& o, demotions demoted, const clock& clo
   settings_.quotas = &quotas_;
   settings_.lease = &lease_;
   settings_.configs = &configs_;
+  if (!o.extra_exports_refused) settings_.exports = plugin::export_rule::warn;
   if (!o.sandbox_required) settings_.sandbox = plugin::wire::sandbox_mode::best_effort;
 }
 
@@ -59,9 +60,9 @@ plugin_homes::loaded plugin_homes::load_in_core(const std::filesystem::path& pat
   const auto declared = plugin::read_manifest(plugin::manifest_beside(path));
   const auto why = declared ? demoted_.why(declared->name, declared->version) : std::nullopt;
   if (!why) {
-    return plugin::load_plugin(
-        path, config_json,
-        {&quotas_, &clock_, &metrics_, &lease_.limit(), std::move(fingerprint), &configs_});
+    return plugin::load_plugin(path, config_json,
+                               {&quotas_, &clock_, &metrics_, &lease_.limit(),
+                                std::move(fingerprint), &configs_, settings_.exports});
   }
   log_warn("plugin runs in a child: it crashed the daemon from inside",
            {{"plugin", declared->name}, {"version", declared->version}, {"how", *why}});

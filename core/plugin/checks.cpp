@@ -1,9 +1,11 @@
 #include "core/plugin/checks.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gnu/libc-version.h>
 
 #include <algorithm>
+#include <span>
 
 #include "core/base/limits.hpp"
 #include "core/base/log.hpp"
@@ -169,14 +171,21 @@ std::vector<std::string> extra_exports(const elf_library& library) {
   return names;
 }
 
-void warn_of_extra_exports(const candidate& found) {
+result<> check_exports(const candidate& found, export_rule rule) {
   const auto extra = extra_exports(*found.library);
-  if (extra.empty()) return;
-  log_warn("plugin exports more than its entry symbol; other libraries may pick these up",
-           {{"plugin", found.declared->name},
-            {"exports", extra.size()},
-            {"first", extra.front()},
-            {"remedy", "link it with plugin-api/plugin.map, as oarlock_add_plugin() does"}});
+  if (extra.empty() || found.library->has_go_runtime) return {};
+  constexpr std::size_t named_max = 3;
+  const auto named = std::span(extra).first(std::min(extra.size(), named_max));
+  auto why = fmt::format(
+      "{}: expected no exported symbol beside {}, found {}{}, which other libraries may pick up; "
+      "link with plugin.map, as oarlock_add_plugin() does, or for development run oarlockd with "
+      "--plugin-exports=warn",
+      found.library_file.string(), OARLOCK_ENTRY_SYMBOL, fmt::join(named, ", "),
+      extra.size() > named_max ? fmt::format(" and {} more", extra.size() - named_max) : "");
+  if (rule == export_rule::refuse) return error{plugin_error::extra_exports, std::move(why)};
+  log_warn("plugin is taken for development only",
+           {{"plugin", found.declared->name}, {"why", why}});
+  return {};
 }
 
 result<> check_plugin(const fs::path& path, candidate& found) {

@@ -28,8 +28,12 @@ struct candidate {
   [[nodiscard]] std::string fingerprint() const { return manifest_sha256 + sha256; }
 };
 
-/// Logs what `found` exports beside its entry symbol, if anything.
-void warn_of_extra_exports(const candidate& found);
+/// What becomes of a library that exports more than its entry symbol: `warn` is for development.
+enum class export_rule { refuse, warn };
+
+/// Whether the library exports nothing beside its entry symbol: other libraries may pick it up. One
+/// of Go is excused, which cannot help it and has a process of its own.
+[[nodiscard]] result<> check_exports(const candidate& found, export_rule rule);
 
 /// Looks for the plugin at `path` (its folder, its plugin.yaml, or its library; the folder of an
 /// image has plugin.json) and checks it in the order that load_plugin() promises. `found` is filled

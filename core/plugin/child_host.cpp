@@ -155,10 +155,10 @@ result<std::unique_ptr<loaded_plugin>> load_plugin_in_child(const std::filesyste
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   if (auto ok = check_fingerprint(found, settings.fingerprint); !ok) return ok.error();
+  if (auto ok = check_exports(found, settings.exports); !ok) return ok.error();
   std::string config_text;
   const auto checked = config_for(found, config, settings.configs, config_text);
   if (!checked) return checked.error();
-  warn_of_extra_exports(found);
   auto library = sealed_file(found.library_file.filename().string(), found.library_bytes);
   if (!library) return library.error().within(found.library_file.string());
   auto chosen = settings;

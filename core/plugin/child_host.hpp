@@ -35,6 +35,7 @@ struct child_settings {
   const quota_table* quotas = nullptr;    ///< null: nothing is limited; outlives the plugin
   const lease_page* lease = nullptr;      ///< null: nobody leads; outlives the plugin
   const config_table* configs = nullptr;  ///< as in host_services
+  export_rule exports = export_rule::refuse;
 };
 
 /// As load_plugin(), but the plugin's code only ever runs in a child process. One that dies is

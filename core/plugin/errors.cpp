@@ -43,6 +43,8 @@ class category final : public boost::system::error_category {
         return "crashed";
       case plugin_error::bad_config:
         return "bad_config";
+      case plugin_error::extra_exports:
+        return "extra_exports";
     }
     return "unknown";
   }

@@ -23,6 +23,7 @@ enum class plugin_error {
   no_host,         ///< oarlock-plugin-host could not be started, or is of another build
   crashed,         ///< it ended its child, or did not answer, before it had started
   bad_config,      ///< its configuration is not what its schema says
+  extra_exports,   ///< exports more than the entry symbol
 };
 [[nodiscard]] boost::system::error_code make_error_code(plugin_error e);
 

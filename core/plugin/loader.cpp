@@ -269,11 +269,11 @@ result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& 
   candidate found;
   if (auto ok = check_plugin(path, found); !ok) return ok.error();
   if (auto ok = check_fingerprint(found, host.fingerprint); !ok) return ok.error();
+  if (auto ok = check_exports(found, host.exports); !ok) return ok.error();
   if (auto ok = check_core_home(found); !ok) return ok.error();
   std::string config_text;
   const auto checked = config_for(found, config, host.configs, config_text);
   if (!checked) return checked.error();
-  warn_of_extra_exports(found);
   const process_state before;
   const auto name = found.declared->name;
   auto library = map_bytes(found.library_file, found.library_bytes, found.sha256);

@@ -8,6 +8,7 @@
 #include "core/base/result.hpp"
 #include "core/controller/reconciler.hpp"
 #include "core/controller/spec.hpp"
+#include "core/plugin/checks.hpp"
 #include "core/plugin/config.hpp"
 #include "core/plugin/event_inbox.hpp"
 #include "core/plugin/inbound_call.hpp"
@@ -62,6 +63,7 @@ struct host_services {
   const lease_limit* lease = nullptr;  ///< null: nobody leads
   std::string fingerprint = {};  ///< other bytes than these are refused; empty: whatever is there
   const config_table* configs = nullptr;  ///< what files configure, before what load is given
+  export_rule exports = export_rule::refuse;
 
   [[nodiscard]] log_limit::parts log_limits(const std::string& plugin) const;
   [[nodiscard]] event_inbox::parts inbox_of(const std::string& plugin,
@@ -71,10 +73,10 @@ struct host_services {
 
 /// Loads a plugin folder, or a file beside its plugin.yaml. Checks in this order, before any code
 /// of the plugin runs: the file is there, the manifest is valid, the library is an ELF shared
-/// object of this architecture that exports the entry symbol, the ABI range fits. The error names
-/// the file, what was expected and found, and the remedy. `config` is checked against the schema of
-/// the manifest and goes to create() with its defaults filled in. What is mapped are the bytes that
-/// were checked: the files may change at any time.
+/// object of this architecture that exports the entry symbol, the ABI range fits, nothing else is
+/// exported. The error names the file, what was expected and found, and the remedy. `config` is
+/// checked against the schema of the manifest and goes to create() with its defaults filled in.
+/// What is mapped are the bytes that were checked: the files may change at any time.
 [[nodiscard]] result<std::unique_ptr<loaded_plugin>> load_plugin(const std::filesystem::path& path,
                                                                  const given_config& config,
                                                                  const host_services& host = {});

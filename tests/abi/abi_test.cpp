@@ -318,8 +318,14 @@ TEST(unload_hazards, are_told_with_their_remedy) {
 TEST_P(loading, two_plugins_that_export_one_symbol_each_call_their_own) {
   const folder here;
   const folder there;
-  auto one = load_bytes(here, read_whole(zoo_file("twin_one")), GetParam());
-  auto two = load_bytes(there, read_whole(zoo_file("twin_two")), GetParam());
+  auto settings = zoo_settings();
+  settings.exports = plugin::export_rule::warn;
+  const auto load = [&](const folder& where, const char* name) {
+    return load_bytes(where, read_whole(zoo_file(name)), GetParam(), zoo_manifest(), "{}",
+                      settings);
+  };
+  auto one = load(here, "twin_one");
+  auto two = load(there, "twin_two");
   ASSERT_TRUE(one && two);
   controller::plan_input input;
   input.spec = &(*one)->declared().controllers.front();
@@ -374,13 +380,35 @@ TEST_P(loading, a_create_or_start_that_does_not_say_why_is_counted) {
   EXPECT_EQ(metric("oarlock_plugin_unexplained_failures_total") - before, 2);
 }
 
-TEST_P(loading, extra_exports_are_told) {
+TEST_P(loading, extra_exports_are_refused_and_told_in_development) {
+  const auto bytes = read_whole(zoo_file("extra_exports"));
   const folder here;
+  const auto refused = load_bytes(here, bytes, GetParam());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, plugin_error::extra_exports);
+  const auto is_told =
+      AllOf(HasSubstr("expected no exported symbol beside oarlock_plugin_entry_v0, found helper"),
+            HasSubstr("link with plugin.map, as oarlock_add_plugin() does"));
+  EXPECT_THAT(refused.error().message, is_told);
+
+  const folder there;
+  auto settings = zoo_settings();
+  settings.exports = plugin::export_rule::warn;
   ::testing::internal::CaptureStderr();
-  const auto loaded = load_bytes(here, read_whole(zoo_file("extra_exports")), GetParam());
+  const auto loaded = load_bytes(there, bytes, GetParam(), zoo_manifest(), "{}", settings);
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_TRUE(loaded) << message(loaded);
-  EXPECT_THAT(log, AllOf(HasSubstr("plugin=zoo"), HasSubstr("helper"), HasSubstr("plugin.map")));
+  EXPECT_THAT(log, AllOf(HasSubstr("plugin=zoo"), is_told));
+}
+
+TEST(exports, of_go_are_excused) {
+  plugin::candidate found;
+  found.declared.emplace();
+  found.library.emplace();
+  found.library->exports = {{.name = OARLOCK_ENTRY_SYMBOL}, {.name = "goPlan"}};
+  EXPECT_FALSE(plugin::check_exports(found, plugin::export_rule::refuse));
+  found.library->has_go_runtime = true;
+  EXPECT_TRUE(plugin::check_exports(found, plugin::export_rule::refuse));
 }
 
 TEST_P(loading, a_wrong_configuration_is_refused_before_any_code_runs) {

@@ -118,7 +118,7 @@ inline result<std::unique_ptr<plugin::loaded_plugin>> load_from(
     return plugin::load_plugin(path, config,
                                {settings.quotas, &clock, &zoo_metrics(),
                                 settings.lease == nullptr ? nullptr : &settings.lease->limit(),
-                                settings.fingerprint, settings.configs});
+                                settings.fingerprint, settings.configs, settings.exports});
   }
   return plugin::load_plugin_in_child(path, config, settings, clock, zoo_metrics());
 }

@@ -59,6 +59,7 @@ std::vector<std::string> daemon_arguments(const run_options& o) {
                                "--metrics-secure=false",
                                "--health-probe-bind-address=127.0.0.1:0",
                                "--log-format=json"};
+  all.emplace_back("--plugin-exports=warn");
   if (!o.kubeconfig.empty()) all.push_back("--kubeconfig=" + o.kubeconfig);
   if (!o.ns.empty()) all.push_back("--namespace=" + o.ns);
   all.insert(all.end(), o.flags.begin(), o.flags.end());
@@ -164,7 +165,7 @@ std::string refusal_of(const std::string& text) {
 
 // New files: the daemon is told of them when it would take them.
 void offer(const run_options& o, const daemon_process& daemon, const log_printer& out) {
-  const auto report = inspect(o.plugin);
+  const auto report = inspect(o.plugin, plugin::export_rule::warn);
   if (report.would_load) {
     out.say("== the plugin was built anew: reloading it");
     daemon.send(SIGHUP);
@@ -207,7 +208,7 @@ int run_plugin(const run_options& options) {
                           : fs::absolute(options.plugin).parent_path();
   const auto declared = plugin::read_manifest(folder / "plugin.yaml");
   if (!declared) return fail(declared.error().message);
-  const auto report = inspect(options.plugin);
+  const auto report = inspect(options.plugin, plugin::export_rule::warn);
   if (!report.would_load) return fail(refusal_of(report.text));
   watched_files files(folder, {"plugin.yaml", declared->library});
   if (!files.trouble().empty()) return fail(files.trouble());
