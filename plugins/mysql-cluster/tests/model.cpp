@@ -241,11 +241,10 @@ void model::check_now() {
 }
 
 passwords model::accepted(int ordinal) const {
-  passwords made;
-  for (const auto& [transaction, to] : altered_) {
-    if (servers_.at(ordinal).executed.contains(transaction)) made = to;
-  }
-  return made;
+  const auto& executed = servers_.at(ordinal).executed;
+  const auto last = std::find_if(altered_.rbegin(), altered_.rend(),
+                                 [&](const auto& one) { return executed.contains(one.first); });
+  return last == altered_.rend() ? passwords() : last->second;
 }
 
 // The application is let in wherever writes are taken, a replica wherever it replicates from, and
