@@ -62,10 +62,6 @@ task<std::invoke_result_t<F&>> call_on(executor where, F work) {
 }
 
 /// Starts `work` on `where` and lets it go. An exception that escapes it is a bug and terminates.
-inline void spawn(executor where, task<void> work) {
-  boost::asio::co_spawn(std::move(where), std::move(work), [](std::exception_ptr e) {
-    if (e) std::rethrow_exception(e);
-  });
-}
+void spawn(executor where, task<void> work);
 
 }  // namespace oarlock
