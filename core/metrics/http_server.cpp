@@ -8,6 +8,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <sstream>
 
 #include "core/base/log.hpp"
 #include "core/metrics/errors.hpp"
@@ -181,34 +183,96 @@ task<http_answer> answer_to(std::shared_ptr<server_state> s,
 }
 
 using request_reader = http::request_parser<http::string_body>;
+using boost::system::error_code;
+
+// A connection, plain or TLS, as a conversation needs it. Beast's own reading and writing would be
+// compiled for both kinds: a minute of compiler for nothing.
+class wire {
+ public:
+  virtual ~wire() = default;
+  virtual task<std::pair<error_code, std::size_t>> read_some(asio::mutable_buffer room) = 0;
+  /// All of both. What they point to outlives the call.
+  virtual task<error_code> write(std::array<asio::const_buffer, 2> bytes) = 0;
+  virtual void expires_after(duration limit) = 0;
+};
+
+template <class Stream>
+class wire_of final : public wire {
+ public:
+  explicit wire_of(Stream& stream) : stream_(stream) {}
+  task<std::pair<error_code, std::size_t>> read_some(asio::mutable_buffer room) override {
+    const auto [ec, bytes] = co_await stream_.async_read_some(room, tuple);
+    co_return std::pair(ec, bytes);
+  }
+  task<error_code> write(std::array<asio::const_buffer, 2> bytes) override {
+    const auto [ec, sent] = co_await asio::async_write(stream_, bytes, tuple);
+    co_return ec;
+  }
+  void expires_after(duration limit) override {
+    beast::get_lowest_layer(stream_).expires_after(limit);
+  }
+
+ private:
+  Stream& stream_;
+};
+
+// Reads until the head of a request is there, or all of it. All parameters outlive the call.
+task<error_code> read_until(wire& from, beast::flat_buffer& buffer, request_reader& parser,
+                            bool (request_reader::*done)() const) {
+  while (!(parser.*done)()) {
+    error_code ec = http::error::need_more;
+    if (buffer.size() > 0) {
+      ec = {};
+      buffer.consume(parser.put(buffer.data(), ec));
+    }
+    if (!ec) continue;
+    if (ec != http::error::need_more) co_return ec;
+    const auto room = std::min(read_piece_bytes, buffer.max_size() - buffer.size());
+    if (room == 0) co_return http::error::buffer_overflow;
+    const auto [failed, bytes] = co_await from.read_some(buffer.prepare(room));
+    if (failed == asio::error::eof) {
+      if (!parser.got_some()) co_return http::error::end_of_stream;
+      error_code cut;
+      parser.put_eof(cut);
+      co_return cut ? cut : error_code(http::error::partial_message);
+    }
+    if (failed) co_return failed;
+    buffer.commit(bytes);
+  }
+  co_return error_code{};
+}
+
+// What it points to outlives the call.
+task<error_code> write_response(wire& to, const string_response& response) {
+  std::ostringstream head;
+  head << response.base();
+  const std::string text = std::move(head).str();
+  co_return co_await to.write({asio::buffer(text), asio::buffer(response.body())});
+}
 
 // The rest of a request whose head is there. nullopt: it is whole. All outlive the call.
-template <class Stream>
-task<std::optional<boost::system::error_code>> read_body(std::shared_ptr<server_state> s,
-                                                         Stream& stream, beast::flat_buffer& buffer,
-                                                         request_reader& parser) {
+task<std::optional<error_code>> read_body(std::shared_ptr<server_state> s, wire& stream,
+                                          beast::flat_buffer& buffer, request_reader& parser) {
   if (parser.is_done()) co_return std::nullopt;
   // Bytes of a body that is not read would be taken for the next request.
   if (!s->takes_bodies()) co_return make_error_code(http::error::body_limit);
   if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-    http::response<http::empty_body> go_on{http::status::continue_, parser.get().version()};
-    const auto [ec, sent] = co_await http::async_write(stream, go_on, tuple);
-    if (ec) co_return ec;
+    const string_response go_on{http::status::continue_, parser.get().version()};
+    if (const auto ec = co_await write_response(stream, go_on)) co_return ec;
   }
-  const auto [ec, bytes] = co_await http::async_read(stream, buffer, parser, tuple);
+  const auto ec = co_await read_until(stream, buffer, parser, &request_reader::is_done);
   if (ec) co_return ec;
   co_return std::nullopt;
 }
 
 // A client that is still sending would not see the answer before the end of the connection: what
 // comes is read and dropped, for a little while. `stream` outlives the call.
-template <class Stream>
-task<> swallow(std::shared_ptr<server_state> s, Stream& stream) {
+task<> swallow(std::shared_ptr<server_state> s, wire& stream) {
   if (!s->takes_bodies()) co_return;
-  beast::get_lowest_layer(stream).expires_after(goodbye_timeout);
+  stream.expires_after(goodbye_timeout);
   std::array<char, 4096> piece{};
   for (std::size_t left = swallowed_bytes_max; left > 0;) {
-    const auto [ec, bytes] = co_await stream.async_read_some(asio::buffer(piece), tuple);
+    const auto [ec, bytes] = co_await stream.read_some(asio::buffer(piece));
     if (ec) co_return;
     left -= std::min(left, bytes);
   }
@@ -216,16 +280,15 @@ task<> swallow(std::shared_ptr<server_state> s, Stream& stream) {
 
 // One request and its answer. False: the connection is done. `stream` and `buffer` outlive the
 // call.
-template <class Stream>
-task<bool> exchange(std::shared_ptr<server_state> s, Stream& stream, beast::flat_buffer& buffer,
+task<bool> exchange(std::shared_ptr<server_state> s, wire& stream, beast::flat_buffer& buffer,
                     bool last) {
-  auto& wire = beast::get_lowest_layer(stream);
   request_reader parser;
   parser.header_limit(static_cast<std::uint32_t>(s->config.header_bytes_max));
   parser.body_limit(s->config.body_bytes_max);
-  wire.expires_after(s->config.read_timeout);
-  const auto [head_error, bytes] = co_await http::async_read_header(stream, buffer, parser, tuple);
-  std::optional<boost::system::error_code> failed;
+  stream.expires_after(s->config.read_timeout);
+  const auto head_error =
+      co_await read_until(stream, buffer, parser, &request_reader::is_header_done);
+  std::optional<error_code> failed;
   if (head_error) {
     failed = head_error;
   } else {
@@ -245,33 +308,22 @@ task<bool> exchange(std::shared_ptr<server_state> s, Stream& stream, beast::flat
     answer = co_await answer_to(s, parser.release());
   }
   shape.keep_alive = may_go_on && !s->crowded() && !s->stopping.stop_requested();
-  auto response = to_response(std::move(answer), shape);
-  http::response_serializer<http::string_body> serializer(response);
-  wire.expires_after(s->config.write_timeout);
-  boost::system::error_code write_error;
-  if (shape.head_only) {
-    const auto [ec, sent] = co_await http::async_write_header(stream, serializer, tuple);
-    write_error = ec;
-  } else {
-    const auto [ec, sent] = co_await http::async_write(stream, serializer, tuple);
-    write_error = ec;
-  }
+  const auto response = to_response(std::move(answer), shape);
+  stream.expires_after(s->config.write_timeout);
+  const auto write_error = co_await write_response(stream, response);
   if (failed && !write_error) co_await swallow(s, stream);
   co_return !write_error && shape.keep_alive;
 }
 
 // `stream` outlives the call.
-template <class Stream>
-task<> converse(std::shared_ptr<server_state> s, Stream& stream) {
+task<> converse(std::shared_ptr<server_state> s, wire& stream) {
   beast::flat_buffer buffer(s->config.header_bytes_max + read_piece_bytes);
   const auto most = s->config.requests_per_connection_max;
   for (std::size_t n = 1; n <= most; ++n) {
     if (buffer.size() == 0) {
       // Waiting for a request to begin is idling; once it has begun it must come quickly.
-      beast::get_lowest_layer(stream).expires_after(n == 1 ? s->config.read_timeout
-                                                           : s->config.idle_timeout);
-      const auto [ec, bytes] =
-          co_await stream.async_read_some(buffer.prepare(read_piece_bytes), tuple);
+      stream.expires_after(n == 1 ? s->config.read_timeout : s->config.idle_timeout);
+      const auto [ec, bytes] = co_await stream.read_some(buffer.prepare(read_piece_bytes));
       if (ec) co_return;
       buffer.commit(bytes);
     }
@@ -283,7 +335,8 @@ task<> converse(std::shared_ptr<server_state> s, Stream& stream) {
 task<> serve_plain(std::shared_ptr<server_state> s, tcp::socket socket) {
   beast::tcp_stream stream(std::move(socket));
   const registration counted(s->open, s->next_id++, stream.socket());
-  co_await converse(s, stream);
+  wire_of conversed(stream);
+  co_await converse(s, conversed);
   boost::system::error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
 }
@@ -293,13 +346,14 @@ task<> serve_tls(std::shared_ptr<server_state> s, tcp::socket socket) {
   SSL_CTX_up_ref(native);
   asio::ssl::context context(native);  // takes the reference
   beast::ssl_stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), context);
-  auto& wire = beast::get_lowest_layer(stream);
-  const registration counted(s->open, s->next_id++, wire.socket());
-  wire.expires_after(s->config.read_timeout);
+  auto& socket_below = beast::get_lowest_layer(stream);
+  const registration counted(s->open, s->next_id++, socket_below.socket());
+  socket_below.expires_after(s->config.read_timeout);
   const auto [failed] = co_await stream.async_handshake(asio::ssl::stream_base::server, tuple);
   if (failed) co_return;
-  co_await converse(s, stream);
-  wire.expires_after(goodbye_timeout);
+  wire_of conversed(stream);
+  co_await converse(s, conversed);
+  socket_below.expires_after(goodbye_timeout);
   co_await stream.async_shutdown(tuple);
 }
 
