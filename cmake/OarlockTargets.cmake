@@ -18,17 +18,26 @@ function(oarlock_core_library folder)
   endif()
   if(OARLOCK_TESTS AND tests)
     oarlock_test(NAME ${folder}_test SOURCES ${tests} LIBS ${target} ${ARG_TEST_LIBS})
-    if(ARG_ASIO)
-      target_precompile_headers(${folder}_test REUSE_FROM oarlock_pch)
-    endif()
   endif()
 endfunction()
 
+# A test costs its compilation, not its run: its own sources are not optimised, whatever the preset.
+set(oarlock_test_options -O0 -U_FORTIFY_SOURCE)
+
 # oarlock_test(NAME <name> SOURCES <files> [LIBS <targets>] [DIR <sub-folder of tests>] [NO_CTEST])
-#   One GoogleTest executable in build/<preset>/tests. Integration and e2e tests pass DIR.
+#   One GoogleTest executable in build/<preset>/tests. Integration and e2e tests pass DIR. Of those
+#   that run without sanitizers only (long, soak, e2e) a sanitizer's preset builds none by itself.
 function(oarlock_test)
   cmake_parse_arguments(ARG "NO_CTEST" "NAME;DIR" "SOURCES;LIBS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
+  if(OARLOCK_TESTS_TOGETHER)
+    set_target_properties(${ARG_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  endif()
+  target_compile_options(${ARG_NAME} PRIVATE ${oarlock_test_options})
+  target_precompile_headers(${ARG_NAME} REUSE_FROM oarlock_test_pch)
+  if(OARLOCK_SANITIZE AND ARG_DIR MATCHES "^(long|soak|e2e)$")
+    set_target_properties(${ARG_NAME} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBS} GTest::gmock GTest::gtest_main)
   target_include_directories(${ARG_NAME} PRIVATE "${PROJECT_SOURCE_DIR}")
   set_target_properties(${ARG_NAME} PROPERTIES

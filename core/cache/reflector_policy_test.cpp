@@ -18,72 +18,75 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using phase = reflector_phase;
 
-struct row {
+struct reaction_row {
   phase during;
   boost::system::error_code code;
   reaction expected;
   int repeats = 0;
 };
-void PrintTo(const row& r, std::ostream* out) {
+void PrintTo(const reaction_row& r, std::ostream* out) {
   *out << "phase " << static_cast<int>(r.during) << ", " << r.code.message();
 }
 
-class reactions : public testing::TestWithParam<row> {};
+class reactions : public testing::TestWithParam<reaction_row> {};
 TEST_P(reactions, are_fixed) {
   EXPECT_EQ(react(GetParam().during, GetParam().code, GetParam().repeats), GetParam().expected);
 }
 INSTANTIATE_TEST_SUITE_P(
     any_phase, reactions,
-    testing::Values(row{phase::streaming, kube_error::cancelled, reaction::stop},
-                    row{phase::paging, kube_error::cancelled, reaction::stop},
-                    row{phase::watching, kube_error::cancelled, reaction::stop},
-                    row{phase::streaming, kube_error::forbidden, reaction::park},
-                    row{phase::paging, kube_error::forbidden, reaction::park},
-                    row{phase::watching, kube_error::forbidden, reaction::park},
-                    row{phase::streaming, kube_error::not_found, reaction::park_relist},
-                    row{phase::watching, kube_error::not_found, reaction::park_relist}));
+    testing::Values(reaction_row{phase::streaming, kube_error::cancelled, reaction::stop},
+                    reaction_row{phase::paging, kube_error::cancelled, reaction::stop},
+                    reaction_row{phase::watching, kube_error::cancelled, reaction::stop},
+                    reaction_row{phase::streaming, kube_error::forbidden, reaction::park},
+                    reaction_row{phase::paging, kube_error::forbidden, reaction::park},
+                    reaction_row{phase::watching, kube_error::forbidden, reaction::park},
+                    reaction_row{phase::streaming, kube_error::not_found, reaction::park_relist},
+                    reaction_row{phase::watching, kube_error::not_found, reaction::park_relist}));
 INSTANTIATE_TEST_SUITE_P(
     streaming, reactions,
-    testing::Values(row{phase::streaming, kube_error::invalid, reaction::page_always},
-                    row{phase::streaming, cache_error::list_deadline, reaction::page_always},
-                    row{phase::streaming, kube_error::unavailable, reaction::page},
-                    row{phase::streaming, kube_error::bad_answer, reaction::page},
-                    row{phase::streaming, cache_error::broken_stream, reaction::page},
-                    row{phase::streaming, cache_error::stale_list, reaction::page},
-                    row{phase::streaming, kube_error::throttled, reaction::again},
-                    row{phase::streaming, kube_error::unauthorized, reaction::again},
-                    row{phase::streaming, kube_error::gone, reaction::relist_recent},
-                    row{phase::streaming, kube_error::version_too_large, reaction::relist_recent}));
+    testing::Values(
+        reaction_row{phase::streaming, kube_error::invalid, reaction::page_always},
+        reaction_row{phase::streaming, cache_error::list_deadline, reaction::page_always},
+        reaction_row{phase::streaming, kube_error::unavailable, reaction::page},
+        reaction_row{phase::streaming, kube_error::bad_answer, reaction::page},
+        reaction_row{phase::streaming, cache_error::broken_stream, reaction::page},
+        reaction_row{phase::streaming, cache_error::stale_list, reaction::page},
+        reaction_row{phase::streaming, kube_error::throttled, reaction::again},
+        reaction_row{phase::streaming, kube_error::unauthorized, reaction::again},
+        reaction_row{phase::streaming, kube_error::gone, reaction::relist_recent},
+        reaction_row{phase::streaming, kube_error::version_too_large, reaction::relist_recent}));
 INSTANTIATE_TEST_SUITE_P(
     paging, reactions,
-    testing::Values(row{phase::paging, kube_error::gone, reaction::relist_recent},
-                    row{phase::paging, kube_error::version_too_large, reaction::relist_recent},
-                    row{phase::paging, kube_error::bad_answer, reaction::relist_recent},
-                    row{phase::paging, kube_error::untrusted, reaction::again},
-                    row{phase::paging, cache_error::bad_list, reaction::relist_recent},
-                    row{phase::paging, cache_error::stale_list, reaction::relist_recent},
-                    row{phase::paging, kube_error::throttled, reaction::again},
-                    row{phase::paging, kube_error::unavailable, reaction::again}));
+    testing::Values(reaction_row{phase::paging, kube_error::gone, reaction::relist_recent},
+                    reaction_row{phase::paging, kube_error::version_too_large,
+                                 reaction::relist_recent},
+                    reaction_row{phase::paging, kube_error::bad_answer, reaction::relist_recent},
+                    reaction_row{phase::paging, kube_error::untrusted, reaction::again},
+                    reaction_row{phase::paging, cache_error::bad_list, reaction::relist_recent},
+                    reaction_row{phase::paging, cache_error::stale_list, reaction::relist_recent},
+                    reaction_row{phase::paging, kube_error::throttled, reaction::again},
+                    reaction_row{phase::paging, kube_error::unavailable, reaction::again}));
 INSTANTIATE_TEST_SUITE_P(
     watching, reactions,
-    testing::Values(row{phase::watching, kube_error::gone, reaction::relist},
-                    row{phase::watching, cache_error::replayed_event, reaction::relist},
-                    row{phase::watching, kube_error::version_too_large, reaction::again},
-                    row{phase::watching, kube_error::version_too_large, reaction::relist_recent, 1},
-                    row{phase::watching, cache_error::error_event, reaction::again},
-                    row{phase::watching, cache_error::error_event, reaction::again, 2},
-                    row{phase::watching, cache_error::error_event, reaction::relist, 3},
-                    row{phase::watching, cache_error::bad_line, reaction::again},
-                    row{phase::watching, cache_error::bad_line, reaction::relist, 3},
-                    row{phase::watching, kube_error::unavailable, reaction::again, 3},
-                    row{phase::watching, kube_error::invalid, reaction::relist_recent},
-                    row{phase::watching, kube_error::throttled, reaction::again},
-                    row{phase::watching, kube_error::unavailable, reaction::again},
-                    row{phase::watching, kube_error::unauthorized, reaction::again},
-                    row{phase::watching, cache_error::short_watch, reaction::again},
-                    row{phase::watching, cache_error::broken_stream, reaction::resume},
-                    row{phase::watching, cache_error::silent_watch, reaction::resume},
-                    row{phase::watching, cache_error::silent_watch, reaction::relist, 1}));
+    testing::Values(reaction_row{phase::watching, kube_error::gone, reaction::relist},
+                    reaction_row{phase::watching, cache_error::replayed_event, reaction::relist},
+                    reaction_row{phase::watching, kube_error::version_too_large, reaction::again},
+                    reaction_row{phase::watching, kube_error::version_too_large,
+                                 reaction::relist_recent, 1},
+                    reaction_row{phase::watching, cache_error::error_event, reaction::again},
+                    reaction_row{phase::watching, cache_error::error_event, reaction::again, 2},
+                    reaction_row{phase::watching, cache_error::error_event, reaction::relist, 3},
+                    reaction_row{phase::watching, cache_error::bad_line, reaction::again},
+                    reaction_row{phase::watching, cache_error::bad_line, reaction::relist, 3},
+                    reaction_row{phase::watching, kube_error::unavailable, reaction::again, 3},
+                    reaction_row{phase::watching, kube_error::invalid, reaction::relist_recent},
+                    reaction_row{phase::watching, kube_error::throttled, reaction::again},
+                    reaction_row{phase::watching, kube_error::unavailable, reaction::again},
+                    reaction_row{phase::watching, kube_error::unauthorized, reaction::again},
+                    reaction_row{phase::watching, cache_error::short_watch, reaction::again},
+                    reaction_row{phase::watching, cache_error::broken_stream, reaction::resume},
+                    reaction_row{phase::watching, cache_error::silent_watch, reaction::resume},
+                    reaction_row{phase::watching, cache_error::silent_watch, reaction::relist, 1}));
 
 struct rewind_row {
   bool quorum, behind, older_objects, expected;

@@ -71,7 +71,7 @@ TEST(store, follows_one_object) {
   EXPECT_EQ(s.object_bytes(), 0U);
 }
 
-struct row {
+struct store_row {
   std::string why;
   object_ptr have;
   bool remove;
@@ -79,11 +79,11 @@ struct row {
   store::verdict verdict;
   strings changes;
 };
-void PrintTo(const row& r, std::ostream* out) {
+void PrintTo(const store_row& r, std::ostream* out) {
   *out << r.why;
 }
 
-class versions_in_store : public testing::TestWithParam<row> {};
+class versions_in_store : public testing::TestWithParam<store_row> {};
 TEST_P(versions_in_store, decide) {
   store s;
   if (GetParam().have) s.apply(GetParam().have);
@@ -95,50 +95,52 @@ using v = store::verdict;
 INSTANTIATE_TEST_SUITE_P(
     table, versions_in_store,
     testing::Values(
-        row{"newer", make("a", "9"), false, make("a", "10"), v::changed, {"a@9>a@10"}},
-        row{"older is refused", make("a", "10"), false, make("a", "9"), v::older, {}},
-        row{"the same is a duplicate", make("a", "10"), false, make("a", "10"), v::duplicate, {}},
-        row{"opaque versions have no order",
-            make("a", "x"),
-            false,
-            make("a", "w"),
-            v::changed,
-            {"a@x>a@w"}},
-        row{"the same opaque version", make("a", "x"), false, make("a", "x"), v::duplicate, {}},
-        row{"no version at all", make("a", ""), false, make("a", ""), v::changed, {"a@>a@"}},
-        row{"another UID is a delete and an add",
-            make("a", "5", "u1"),
-            false,
-            make("a", "6", "u2"),
-            v::changed,
-            {"a@5>-", "->a@6"}},
-        row{"an older predecessor is refused",
-            make("a", "6", "u2"),
-            false,
-            make("a", "5", "u1"),
-            v::older,
-            {}},
-        row{"deleted", make("a", "5"), true, make("a", "6"), v::changed, {"a@5>-"}},
-        row{"deleted at the same version",
-            make("a", "5"),
-            true,
-            make("a", "5"),
-            v::changed,
-            {"a@5>-"}},
-        row{"an old delete is refused", make("a", "5"), true, make("a", "4"), v::older, {}},
-        row{"a delete of the predecessor is refused",
-            make("a", "5", "u2"),
-            true,
-            make("a", "4", "u1"),
-            v::older,
-            {}},
-        row{"a delete of an unseen successor",
-            make("a", "5", "u1"),
-            true,
-            make("a", "8", "u2"),
-            v::changed,
-            {"a@5>-"}},
-        row{"deleting what is not there", nullptr, true, make("a", "5"), v::duplicate, {}}));
+        store_row{"newer", make("a", "9"), false, make("a", "10"), v::changed, {"a@9>a@10"}},
+        store_row{"older is refused", make("a", "10"), false, make("a", "9"), v::older, {}},
+        store_row{
+            "the same is a duplicate", make("a", "10"), false, make("a", "10"), v::duplicate, {}},
+        store_row{"opaque versions have no order",
+                  make("a", "x"),
+                  false,
+                  make("a", "w"),
+                  v::changed,
+                  {"a@x>a@w"}},
+        store_row{
+            "the same opaque version", make("a", "x"), false, make("a", "x"), v::duplicate, {}},
+        store_row{"no version at all", make("a", ""), false, make("a", ""), v::changed, {"a@>a@"}},
+        store_row{"another UID is a delete and an add",
+                  make("a", "5", "u1"),
+                  false,
+                  make("a", "6", "u2"),
+                  v::changed,
+                  {"a@5>-", "->a@6"}},
+        store_row{"an older predecessor is refused",
+                  make("a", "6", "u2"),
+                  false,
+                  make("a", "5", "u1"),
+                  v::older,
+                  {}},
+        store_row{"deleted", make("a", "5"), true, make("a", "6"), v::changed, {"a@5>-"}},
+        store_row{"deleted at the same version",
+                  make("a", "5"),
+                  true,
+                  make("a", "5"),
+                  v::changed,
+                  {"a@5>-"}},
+        store_row{"an old delete is refused", make("a", "5"), true, make("a", "4"), v::older, {}},
+        store_row{"a delete of the predecessor is refused",
+                  make("a", "5", "u2"),
+                  true,
+                  make("a", "4", "u1"),
+                  v::older,
+                  {}},
+        store_row{"a delete of an unseen successor",
+                  make("a", "5", "u1"),
+                  true,
+                  make("a", "8", "u2"),
+                  v::changed,
+                  {"a@5>-"}},
+        store_row{"deleting what is not there", nullptr, true, make("a", "5"), v::duplicate, {}}));
 
 TEST(store, replaces_everything_and_says_what_that_means) {
   store s;

@@ -7,9 +7,9 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 
-const kube::resource pods{"", "v1", "Pod", "pods", true};
+const kube::resource watched_pods{"", "v1", "Pod", "pods", true};
 
-std::string pod(const std::string& name, const std::string& meta = "") {
+std::string watched_pod(const std::string& name, const std::string& meta = "") {
   return R"({"metadata":{"namespace":"ns","name":")" + name + R"(","uid":"u-)" + name + "\"" +
          (meta.empty() ? "" : "," + meta) + "}}";
 }
@@ -25,7 +25,7 @@ class watched : public controller_world {
     };
   }
   void watch(const std::function<void(watch_spec&)>& how) {
-    watch_spec w{pods};
+    watch_spec w{watched_pods};
     how(w);
     spec.watches = {w};
   }
@@ -42,22 +42,22 @@ class watched : public controller_world {
 
 TEST_F(watched, a_json_pointer_of_the_primary_names_the_object) {
   watch([](watch_spec& w) { w.map_by_pointer = "/spec/uses/name"; });
-  api.put(pods, pod("p"));
+  api.put(watched_pods, watched_pod("p"));
   api.put(widgets, widget_json("a", R"("spec":{"uses":{"name":"p"}})"));
   api.put(widgets, widget_json("b", R"("spec":{"uses":{"name":"p"}})"));
   api.put(widgets, widget_json("c", R"("spec":{"uses":{"name":"q"}})"));
   lead();
   EXPECT_EQ(planned_since(), (strings{"a", "b", "c"}));
   EXPECT_EQ(inputs, (std::map<std::string, std::string>{{"a", "p"}, {"b", "p"}}));
-  api.put(pods, pod("p", R"("labels":{"x":"y"})"));
+  api.put(watched_pods, watched_pod("p", R"("labels":{"x":"y"})"));
   EXPECT_EQ(planned_since(), (strings{"a", "b"}));
-  api.put(pods, pod("q"));
+  api.put(watched_pods, watched_pod("q"));
   EXPECT_EQ(planned_since(), strings{"c"}) << "one that was missing has come";
-  api.erase(pods, "ns", "q");
+  api.erase(watched_pods, "ns", "q");
   EXPECT_EQ(planned_since(), strings{"c"});
   api.put(widgets, widget_json("a", R"("spec":{"uses":{"name":"q"}})", R"("labels":{"n":"1"})"));
   EXPECT_EQ(planned_since(), strings{"a"});
-  api.put(pods, pod("p"));
+  api.put(watched_pods, watched_pod("p"));
   EXPECT_EQ(planned_since(), strings{"b"}) << "a looks elsewhere now";
 }
 
@@ -68,10 +68,10 @@ TEST_F(watched, an_object_that_moves_concerns_its_old_and_its_new_primary) {
   });
   api.put(widgets, widget_json("a"));
   api.put(widgets, widget_json("b"));
-  api.put(pods, pod("p", R"("labels":{"app":"a"})"));
+  api.put(watched_pods, watched_pod("p", R"("labels":{"app":"a"})"));
   lead();
   (void)planned_since();
-  api.put(pods, pod("p", R"("labels":{"app":"b"})"));
+  api.put(watched_pods, watched_pod("p", R"("labels":{"app":"b"})"));
   EXPECT_EQ(planned_since(), (strings{"a", "b"}));
 }
 
@@ -85,8 +85,8 @@ TEST_F(watched, an_owner_reference_names_the_primary_if_the_uid_fits) {
     return R"("ownerReferences":[{"apiVersion":"example.com/v1","kind":"Widget","name":")" + name +
            R"(","uid":")" + uid + "\"}]";
   };
-  api.put(pods, pod("p", owner("a", "u-a")));
-  api.put(pods, pod("q", owner("b", "of-an-earlier-b")));
+  api.put(watched_pods, watched_pod("p", owner("a", "u-a")));
+  api.put(watched_pods, watched_pod("q", owner("b", "of-an-earlier-b")));
   EXPECT_EQ(planned_since(), strings{"a"});
   EXPECT_EQ(inputs["a"], "p");
 }
@@ -94,7 +94,7 @@ TEST_F(watched, an_owner_reference_names_the_primary_if_the_uid_fits) {
 TEST_F(watched, a_change_of_an_owned_or_watched_object_is_one_plan) {
   watch([](watch_spec& w) { w.map_by_label = "app"; });
   api.put(widgets, widget_json("a"));
-  api.put(pods, pod("p", R"("labels":{"app":"a"})"));
+  api.put(watched_pods, watched_pod("p", R"("labels":{"app":"a"})"));
   const auto child = [](const std::string& more) {
     return R"({"metadata":{"namespace":"ns","name":"d","uid":"u-d","ownerReferences":[)"
            R"({"apiVersion":"example.com/v1","kind":"Widget","name":"a","uid":"u-a",)"
@@ -107,7 +107,7 @@ TEST_F(watched, a_change_of_an_owned_or_watched_object_is_one_plan) {
   api.put(deployments, child("2"));
   settle();
   EXPECT_EQ(plan.plans, 1) << "before and after concern the same primary";
-  api.put(pods, pod("p", R"("labels":{"app":"a"},"annotations":{"x":"y"})"));
+  api.put(watched_pods, watched_pod("p", R"("labels":{"app":"a"},"annotations":{"x":"y"})"));
   settle();
   EXPECT_EQ(plan.plans, 2);
 }
@@ -118,14 +118,14 @@ TEST_F(watched, predicates_say_which_updates_count) {
     w.on_labels = true;
   });
   api.put(widgets, widget_json("a", R"("spec":{"uses":"p"})"));
-  api.put(pods, pod("p"));
+  api.put(watched_pods, watched_pod("p"));
   lead();
   (void)planned_since();
-  api.put(pods, pod("p", R"("annotations":{"x":"y"})"));
+  api.put(watched_pods, watched_pod("p", R"("annotations":{"x":"y"})"));
   EXPECT_EQ(planned_since(), strings{});
-  api.put(pods, pod("p", R"("labels":{"x":"y"})"));
+  api.put(watched_pods, watched_pod("p", R"("labels":{"x":"y"})"));
   EXPECT_EQ(planned_since(), strings{"a"});
-  api.erase(pods, "ns", "p");
+  api.erase(watched_pods, "ns", "p");
   EXPECT_EQ(planned_since(), strings{"a"}) << "what goes always counts";
 }
 
@@ -194,7 +194,7 @@ TEST_F(watched, what_somebody_changes_goes_before_what_a_start_brings_up) {
 TEST_F(watched, a_plan_can_look_at_all_objects_of_its_kinds_at_one_moment) {
   watch([](watch_spec& w) { w.map_by_label = "of"; });
   for (int i = 0; i < 20; ++i)
-    api.put(pods, pod("p" + std::to_string(i)));
+    api.put(watched_pods, watched_pod("p" + std::to_string(i)));
   api.put(widgets, widget_json("a"));
   const cached_kinds* kinds = nullptr;
   std::vector<cache::object_ptr> moment;
@@ -210,9 +210,9 @@ TEST_F(watched, a_plan_can_look_at_all_objects_of_its_kinds_at_one_moment) {
   }));
   // Everything is replaced, and some go.
   for (int i = 0; i < 15; ++i)
-    api.put(pods, pod("p" + std::to_string(i), R"("labels":{"new":"1"})"));
+    api.put(watched_pods, watched_pod("p" + std::to_string(i), R"("labels":{"new":"1"})"));
   for (int i = 15; i < 20; ++i)
-    api.erase(pods, "ns", "p" + std::to_string(i));
+    api.erase(watched_pods, "ns", "p" + std::to_string(i));
   settle();
   for (const auto& o : moment)
     EXPECT_EQ(o->meta().labels.count("new"), 0U);

@@ -15,7 +15,7 @@ using testing::fate;
 using testing::is_watch;
 using testing::world;
 
-bool is_write(const net::http_request& r) {
+bool is_any_write(const net::http_request& r) {
   return r.method != "GET";
 }
 
@@ -152,7 +152,7 @@ TEST_F(ElectorFaults, T3_refused_renewals_close_the_window_in_time) {
     leader.start();
     one.settle();
     leader.wire.decide = [status](const auto& r) {
-      return fate{.fail_status = is_write(r) ? status : 0};
+      return fate{.fail_status = is_any_write(r) ? status : 0};
     };
     one.advance(8s - 1ms);
     EXPECT_TRUE(leader.open()) << status;
@@ -170,7 +170,7 @@ TEST_F(ElectorFaults, T3_refused_renewals_close_the_window_in_time) {
 
 TEST_F(ElectorFaults, T3_renewals_that_were_applied_and_whose_replies_are_lost_do_not_extend_it) {
   start_both();
-  a.wire.decide = [](const auto& r) { return fate{.answer_lost = is_write(r)}; };
+  a.wire.decide = [](const auto& r) { return fate{.answer_lost = is_any_write(r)}; };
   const auto from = w.time.steady;
   advance(10s);
   EXPECT_FALSE(a.open());
@@ -187,7 +187,7 @@ TEST_F(ElectorFaults, T3_an_answer_that_is_no_lease_extends_nothing) {
   start_both();
   ASSERT_TRUE(a.standing->renewed_at());
   a.wire.decide = [](const auto& r) {
-    return is_write(r) ? fate{.fail_status = 200} : fate{.reaches_server = false};
+    return is_any_write(r) ? fate{.fail_status = 200} : fate{.reaches_server = false};
   };
   advance(20s);
   EXPECT_FALSE(a.standing->leading());
@@ -207,7 +207,7 @@ TEST_F(ElectorFaults, T3_a_renewal_whose_reply_is_lost_once_goes_on_without_a_ga
   start_both();
   bool lost = false;
   a.wire.decide = [&](const auto& r) {
-    return fate{.answer_lost = is_write(r) && !std::exchange(lost, true)};
+    return fate{.answer_lost = is_any_write(r) && !std::exchange(lost, true)};
   };
   w.advance(60s, [&] { EXPECT_TRUE(a.open()); });
   EXPECT_TRUE(lost);
@@ -276,7 +276,7 @@ TEST_F(ElectorFaults, T3_the_same_identity_twice_is_two_candidates) {
 
 TEST_F(ElectorFaults, T4_a_renewal_that_arrives_after_the_take_over_is_refused) {
   start_both();
-  a.wire.decide = [](const auto& r) { return is_write(r) ? fate{.there = 25s} : fate{}; };
+  a.wire.decide = [](const auto& r) { return is_any_write(r) ? fate{.there = 25s} : fate{}; };
   advance(17s);
   EXPECT_TRUE(b.standing->leading());
   advance(30s);

@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 constexpr const char* audience = "oarlock.inbound.oarlock.dev";
 constexpr auto wall_begin = 1'700'000'000s;
 
-class manual_clock final : public clock {
+class review_clock final : public clock {
  public:
   duration since{};
   [[nodiscard]] steady_time now() const override { return steady_time(1000s) + since; }
@@ -28,7 +28,7 @@ class manual_clock final : public clock {
 };
 
 // Answers every review in the same way.
-class review_server final : public net::transport {
+class token_review_server final : public net::transport {
  public:
   std::vector<std::string> bodies;  ///< what was asked, in order
   std::string answer;
@@ -65,10 +65,10 @@ std::string token(std::int64_t expiry, const std::string& more = "") {
 
 struct setup {
   boost::asio::io_context loop{1};
-  manual_clock time;
+  review_clock time;
   kube::testing::manual_clock of_client;
   kube::testing::manual_timers sleeping{of_client};
-  review_server api;
+  token_review_server api;
   std::unique_ptr<metric_registry> metrics = make_prometheus_registry();
   kube::client client{
       {loop.get_executor(), &api, nullptr, &of_client, &sleeping, metrics.get(), nullptr}};

@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-class manual_clock final : public clock {
+class tls_clock final : public clock {
  public:
   steady_time steady{1000s};
   [[nodiscard]] steady_time now() const override { return steady; }
@@ -52,7 +52,7 @@ class cert_folder : public ::testing::Test {
   bool counted(const std::string& line) const {
     return metrics_->serialize().find("\n" + line + "\n") != std::string::npos;
   }
-  manual_clock time_;
+  tls_clock time_;
   std::filesystem::path folder_;
   std::unique_ptr<metric_registry> metrics_ = make_prometheus_registry();
 };

@@ -7,7 +7,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-manifest boats() {
+manifest boats_manifest() {
   manifest m;
   m.name = "boats";
   controller::controller_spec c;
@@ -22,7 +22,7 @@ manifest boats() {
 
 TEST(grants, name_what_the_manifest_comes_to_once) {
   EXPECT_THAT(
-      plugin_grants(boats()),
+      plugin_grants(boats_manifest()),
       ElementsAre(
           grant{"", "configmaps", true, {"get", "list", "watch", "create", "patch", "delete"}},
           grant{"", "pods", true, {"get", "list", "watch"}},
@@ -34,7 +34,7 @@ TEST(grants, name_what_the_manifest_comes_to_once) {
 }
 
 TEST(grants, of_who_watches_are_reads) {
-  EXPECT_THAT(read_grants(boats()),
+  EXPECT_THAT(read_grants(boats_manifest()),
               ElementsAre(grant{"", "configmaps", true, {"get", "list", "watch"}},
                           grant{"", "pods", true, {"get", "list", "watch"}},
                           grant{"apps", "deployments", true, {"get", "list", "watch"}},
@@ -42,7 +42,7 @@ TEST(grants, of_who_watches_are_reads) {
 }
 
 TEST(grants, a_finalizer_is_a_patch_of_the_primary) {
-  auto m = boats();
+  auto m = boats_manifest();
   m.controllers[0].owns.clear();
   m.controllers[0].watches.clear();
   m.controllers[0].finalizer = true;
@@ -53,7 +53,7 @@ TEST(grants, a_finalizer_is_a_patch_of_the_primary) {
 }
 
 TEST(grants, a_live_read_is_a_get_of_the_plugin_alone) {
-  auto m = boats();
+  auto m = boats_manifest();
   m.controllers[0].owns.clear();
   m.controllers[0].watches.clear();
   m.controllers[0].reads = {{{"", "v1", "Secret", "secrets"}, {"{name}-root"}}};
@@ -63,7 +63,7 @@ TEST(grants, a_live_read_is_a_get_of_the_plugin_alone) {
 }
 
 TEST(grants, events_are_a_clusters_right_where_one_primary_has_no_namespace) {
-  auto m = boats();
+  auto m = boats_manifest();
   m.controllers.push_back(m.controllers[0]);
   m.controllers[1].primary = {"rowing.test", "v1", "Club", "clubs", false};
   for (int turn = 0; turn < 2; ++turn) {

@@ -9,7 +9,7 @@
 namespace oarlock::plugin {
 namespace {
 
-oarlock_str_view str(std::string_view text) {
+oarlock_str_view view_of(std::string_view text) {
   return {text.data(), text.size()};
 }
 oarlock_bytes_view bytes(std::string_view text) {
@@ -45,12 +45,12 @@ std::string good_answer() {
   w.u64(4);
   wire::put_call(w, 0, std::uint32_t{7}, oarlock_encoding{OARLOCK_ENCODING_JSON},
                  bytes(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}})"));
-  const oarlock_condition_view condition{sizeof(condition), OARLOCK_CONDITION_TRUE, str("Ready"),
-                                         str("Fine"), str("well")};
+  const oarlock_condition_view condition{sizeof(condition), OARLOCK_CONDITION_TRUE,
+                                         view_of("Ready"), view_of("Fine"), view_of("well")};
   wire::put_call(w, 2, &condition);
   w.u8(wire::log_call);
-  const oarlock_pair_view pair{str("replicas"), str("3")};
-  wire::put_log(w, OARLOCK_LOG_DEBUG, str("thinking"), &pair, 1);
+  const oarlock_pair_view pair{view_of("replicas"), view_of("3")};
+  wire::put_log(w, OARLOCK_LOG_DEBUG, view_of("thinking"), &pair, 1);
   wire::put_call(w, 4, std::int64_t{1500});
   return text;
 }
@@ -157,17 +157,18 @@ TEST(wire, what_was_too_long_to_cross_is_refused_by_the_sink) {
 
 TEST(wire, inputs_come_out_as_they_went_in) {
   const oarlock_object_view objects[3] = {
-      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, str("animals.example.com"),
+      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, view_of("animals.example.com"),
        bytes("{1}")},
-      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, str("configmaps"), bytes("{2}")},
-      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, str("pods"), bytes("{3}")}};
-  const oarlock_failure_view failure{sizeof(failure), 0, str("apply"), str("Conflict"), str("why")};
+      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, view_of("configmaps"), bytes("{2}")},
+      {sizeof(oarlock_object_view), OARLOCK_ENCODING_JSON, view_of("pods"), bytes("{3}")}};
+  const oarlock_failure_view failure{sizeof(failure), 0, view_of("apply"), view_of("Conflict"),
+                                     view_of("why")};
   oarlock_plan_view view{};
   view.struct_size = sizeof(view);
   view.object_stride = sizeof(oarlock_object_view);
-  view.controller = str("zoo");
-  view.object_namespace = str("shop");
-  view.object_name = str("ape");
+  view.controller = view_of("zoo");
+  view.object_namespace = view_of("shop");
+  view.object_name = view_of("ape");
   view.primary = &objects[0];
   view.owned = &objects[1];
   view.owned_count = 1;
@@ -176,14 +177,16 @@ TEST(wire, inputs_come_out_as_they_went_in) {
   view.now_unix_ms = -5;
   view.deleting = 1;
   view.last_failure = &failure;
-  const oarlock_note_view notes[2] = {{sizeof(oarlock_note_view), OARLOCK_ENCODING_JSON, str("a"),
-                                       bytes("1"), str("trainer"), str("pod"), str("uid"), 7},
-                                      {sizeof(oarlock_note_view), OARLOCK_ENCODING_JSON, str("b"),
-                                       bytes("[2]"), str("x"), str("y"), str("z"), -7}};
+  const oarlock_note_view notes[2] = {
+      {sizeof(oarlock_note_view), OARLOCK_ENCODING_JSON, view_of("a"), bytes("1"),
+       view_of("trainer"), view_of("pod"), view_of("uid"), 7},
+      {sizeof(oarlock_note_view), OARLOCK_ENCODING_JSON, view_of("b"), bytes("[2]"), view_of("x"),
+       view_of("y"), view_of("z"), -7}};
   view.notes = notes;
   view.note_count = 2;
   view.note_stride = sizeof(oarlock_note_view);
-  const oarlock_inbound_view inbound{sizeof(inbound), 0, str("https://x"), str("PEM"), str("aud")};
+  const oarlock_inbound_view inbound{sizeof(inbound), 0, view_of("https://x"), view_of("PEM"),
+                                     view_of("aud")};
   view.inbound = &inbound;
   std::string text;
   wire::writer w(text);

@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // FNV-1a, as the plugins say what they were lent.
-std::string digest(std::string_view text) {
+std::string digest_of(std::string_view text) {
   std::uint64_t hash = 14695981039346656037U;
   for (const char c : text)
     hash = (hash ^ static_cast<std::uint8_t>(c)) * 1099511628211U;
@@ -55,9 +55,9 @@ TEST_P(inbound_contract, a_request_lends_all_that_is_known_of_it) {
   EXPECT_EQ(told.status, 200) << told.why;
   EXPECT_EQ(told.content_type, "text/x-told");
   EXPECT_EQ(told.body, "POST shop one tell a=b application/json trainer pod-0 uid-0 " +
-                           digest(R"({"step":3})") + " 1700000000123 in time");
+                           digest_of(R"({"step":3})") + " 1700000000123 in time");
   const std::string large(plugin::inbound_limits::body_bytes_max, '\0');
-  EXPECT_THAT(zoo.plugin().inbound(request("tell", large)).body, HasSubstr(digest(large)));
+  EXPECT_THAT(zoo.plugin().inbound(request("tell", large)).body, HasSubstr(digest_of(large)));
 }
 
 TEST_P(inbound_contract, it_is_answered_with_204_unless_the_plugin_says_otherwise) {
@@ -107,11 +107,12 @@ TEST_P(inbound_contract, a_plan_sees_notes_and_how_pods_reach_the_daemon) {
   in.inbound = std::make_shared<const controller::inbound_endpoint>(
       controller::inbound_endpoint{"https://oarlock.test:9443/v1", "PEM", "pods"});
   const auto shown = [](const char* name) {
-    return fmt::format("\"{} trainer pod-0 uid-0 {} 1700000000123\"", name, digest(R"({"x":1})"));
+    return fmt::format("\"{} trainer pod-0 uid-0 {} 1700000000123\"", name,
+                       digest_of(R"({"x":1})"));
   };
   EXPECT_EQ(zoo.plan(in).status_json, R"({"notes":[)" + shown("a") + "," + shown("b") +
                                           R"(],"inbound":"https://oarlock.test:9443/v1/zoo pods )" +
-                                          digest("PEM") + "\"}");
+                                          digest_of("PEM") + "\"}");
 }
 
 TEST_P(inbound_contract, it_logs_in_the_plugins_name) {

@@ -24,7 +24,7 @@ std::string object(const std::string& what) {
          what + "\"}";
 }
 
-review_request request(review_task task, const std::string& what) {
+review_request review_of(review_task task, const std::string& what) {
   const bool converts = task == review_task::convert;
   return {.task = task,
           .controller = "zoo",
@@ -38,7 +38,7 @@ review_request request(review_task task, const std::string& what) {
 class reviews : public ::testing::TestWithParam<home> {
  protected:
   review_answer ask(review_task task, const std::string& what) {
-    return zoo.plugin().review(request(task, what));
+    return zoo.plugin().review(review_of(task, what));
   }
   started zoo{"reviewer", GetParam()};
 };
@@ -114,7 +114,7 @@ TEST_P(reviews, one_that_does_not_run_or_reviews_nothing_allows_nothing) {
   zoo.plugin().stop();
   EXPECT_EQ(ask(review_task::validate, "nothing").verdict, review_verdict::failed);
   started other("good", GetParam());
-  const auto answer = other.plugin().review(request(review_task::validate, "nothing"));
+  const auto answer = other.plugin().review(review_of(review_task::validate, "nothing"));
   EXPECT_EQ(answer.verdict, review_verdict::failed);
   EXPECT_EQ(answer.why, "validate(): it has no validate()");
 }
@@ -122,14 +122,14 @@ TEST_P(reviews, one_that_does_not_run_or_reviews_nothing_allows_nothing) {
 TEST(reviews_in_a_child, one_that_ends_it_fails_and_the_next_is_answered) {
   started zoo("reviewer", home::child);
   for (const auto task : all_tasks) {
-    const auto answer = zoo.plugin().review(request(task, "crash"));
+    const auto answer = zoo.plugin().review(review_of(task, "crash"));
     EXPECT_EQ(answer.verdict, review_verdict::failed);
     EXPECT_THAT(answer.why, HasSubstr("SIGSEGV"));
   }
-  const auto late = zoo.plugin().review(request(review_task::validate, "hang"));
+  const auto late = zoo.plugin().review(review_of(review_task::validate, "hang"));
   EXPECT_EQ(late.verdict, review_verdict::failed);
   EXPECT_THAT(late.why, HasSubstr("no answer to a review within"));
-  EXPECT_EQ(zoo.plugin().review(request(review_task::validate, "nothing")).verdict,
+  EXPECT_EQ(zoo.plugin().review(review_of(review_task::validate, "nothing")).verdict,
             review_verdict::allowed);
 }
 

@@ -10,7 +10,7 @@
 namespace oarlock::testing {
 namespace {
 
-constexpr const char* crd = R"({"apiVersion":"apiextensions.k8s.io/v1",
+constexpr const char* boat_crd = R"({"apiVersion":"apiextensions.k8s.io/v1",
   "kind":"CustomResourceDefinition","metadata":{"name":"boats.rowing.test"},
   "spec":{"group":"rowing.test","scope":"Cluster","names":{"kind":"Boat","plural":"boats",
   "singular":"boat","shortNames":["bt"]},"versions":[{"name":"v1","served":true,"storage":true,
@@ -50,7 +50,7 @@ TEST_F(discovery, finds_kinds_as_they_come_and_go) {
   EXPECT_EQ(find("no"), "nodes in the cluster");
   EXPECT_EQ(find("myapps"), "myapps.example.com in a namespace");
   EXPECT_EQ(find("bt"), "");
-  shared_cluster().must({"apply", "-f", "-"}, crd);
+  shared_cluster().must({"apply", "-f", "-"}, boat_crd);
   EXPECT_TRUE(eventually([&] { return find("bt") == "boats.rowing.test in the cluster"; },
                          std::chrono::seconds(30)))
       << "without being told, within the pause between two readings";

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 const kube::resource my_apps{"example.com", "v1alpha1", "MyApp", "myapps", true};
 
-std::string whole(const fs::path& file) {
+std::string bytes_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -88,7 +88,7 @@ class Upgrade : public ::testing::TestWithParam<const char*> {
     fs::rename(plugin_ / "new", plugin_ / name);
   }
   void replace_manifest(const std::string& version) const {
-    auto text = whole(test_plugin("turner") / "plugin.yaml");
+    auto text = bytes_of(test_plugin("turner") / "plugin.yaml");
     const std::string line = "version: \"1\"";
     text.replace(text.find(line), line.size(), "version: \"" + version + "\"");
     replace("plugin.yaml", text);
@@ -130,7 +130,7 @@ TEST_P(Upgrade, UnderChangesNoneIsLost) {
   ASSERT_TRUE(under_way.go_on(30));
 
   replace_manifest("2");
-  replace("libturner.so", whole(test_plugin("turner-2") / "libturner.so"));
+  replace("libturner.so", bytes_of(test_plugin("turner-2") / "libturner.so"));
   daemon_.process().send(SIGHUP);
   ASSERT_TRUE(comes_to("oarlock_plugin_upgrades_total", "result=\"switched\"", 1));
   ASSERT_TRUE(under_way.go_on(30));

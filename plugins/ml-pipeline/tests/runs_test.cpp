@@ -17,11 +17,6 @@ const oarlock_plugin& plugin() {
   return kit::plugin_of(ML_PIPELINE_LIBRARY);
 }
 
-json::value parsed(const std::string& text) {
-  const auto document = json::parse(text);
-  return json::copy(json::node{&document});
-}
-
 const char* const searched = R"({"search":{"strategy":"random","maxTrials":3,"parallel":2,
   "space":{"maxDepth":{"values":[2,3,4]}}},"publish":{"model":"cancer"}})";
 

@@ -4,12 +4,12 @@
 
 namespace ml::testing {
 
-namespace {
-
 json::value parsed(const std::string& text) {
   const auto document = json::parse(text);
   return json::copy(json::node{&document});
 }
+
+namespace {
 
 std::string text_at(const json::value& in, std::initializer_list<std::string_view> path) {
   return kit::detail::text_at(in, path);

@@ -81,6 +81,7 @@ class world {
   int uids_ = 0;
 };
 
+[[nodiscard]] json::value parsed(const std::string& text);
 /// A pipeline with these fields of its spec beside what it must have.
 [[nodiscard]] json::value a_pipeline(const json::value& spec_patch);
 [[nodiscard]] json::value a_model();

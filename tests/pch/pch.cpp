@@ -1,0 +1,1 @@
+#include "tests/pch/pch.hpp"
