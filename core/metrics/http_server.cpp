@@ -12,7 +12,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
 
 #include <algorithm>
 #include <array>
@@ -345,7 +344,7 @@ task<> serve_tls(std::shared_ptr<server_state> s, tcp::socket socket) {
   auto* native = s->config.tls->current();
   SSL_CTX_up_ref(native);
   asio::ssl::context context(native);  // takes the reference
-  beast::ssl_stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), context);
+  asio::ssl::stream<beast::tcp_stream> stream(beast::tcp_stream(std::move(socket)), context);
   auto& socket_below = beast::get_lowest_layer(stream);
   const registration counted(s->open, s->next_id++, socket_below.socket());
   socket_below.expires_after(s->config.read_timeout);

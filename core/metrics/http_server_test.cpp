@@ -357,8 +357,8 @@ TEST(http_server, a_taken_port_is_named_with_a_remedy) {
 }
 
 // Asks over TLS and checks the server's certificate against `ca_pem`.
-std::string get_tls(std::uint16_t port, const std::string& ca_pem,
-                    std::string* peer_pem = nullptr) {
+std::string get_tls(std::uint16_t port, const std::string& ca_pem, std::string* peer_pem = nullptr,
+                    const std::string& path = "/healthz") {
   asio::io_context loop;
   asio::ssl::context context(asio::ssl::context::tls_client);
   context.add_certificate_authority(asio::buffer(ca_pem));
@@ -370,7 +370,7 @@ std::string get_tls(std::uint16_t port, const std::string& ca_pem,
   stream.handshake(asio::ssl::stream_base::client, ec);
   if (ec) return "handshake: " + ec.message();
   if (peer_pem != nullptr) *peer_pem = SSL_get_version(stream.native_handle());
-  const std::string request = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
   asio::write(stream, asio::buffer(request), ec);
   std::string all;
   asio::read(stream, asio::dynamic_buffer(all), ec);
@@ -390,6 +390,8 @@ TEST(http_server, self_signed_tls_answers_those_who_have_its_certificate) {
   std::string version;
   EXPECT_THAT(get_tls(s.port(), pem, &version), StartsWith("HTTP/1.1 200 OK"));
   EXPECT_EQ(version, "TLSv1.3");
+  const auto page = get_tls(s.port(), pem, nullptr, "/big");
+  EXPECT_EQ(page.size() - page.find("\r\n\r\n") - 4, 32U << 20U);
   EXPECT_THAT(get_tls(s.port(), (*other)->certificate_pem()), StartsWith("handshake: "));
   client plain(s.port());
   plain.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
