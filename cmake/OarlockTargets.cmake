@@ -24,17 +24,23 @@ endfunction()
 # A test costs its compilation, not its run: its own sources are not optimised, whatever the preset.
 set(oarlock_test_options -O0 -U_FORTIFY_SOURCE)
 
-# oarlock_test(NAME <name> SOURCES <files> [LIBS <targets>] [DIR <sub-folder of tests>] [NO_CTEST])
+# oarlock_test(NAME <name> SOURCES <files> [LIBS <targets>] [DIR <sub-folder of tests>] [NO_CTEST]
+#   [OPTIMISED])
 #   One GoogleTest executable in build/<preset>/tests. Integration and e2e tests pass DIR. Of those
 #   that run without sanitizers only (long, soak, e2e) a sanitizer's preset builds none by itself.
+#   OPTIMISED: one that computes for minutes, in every preset.
 function(oarlock_test)
-  cmake_parse_arguments(ARG "NO_CTEST" "NAME;DIR" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "NO_CTEST;OPTIMISED" "NAME;DIR" "SOURCES;LIBS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   if(OARLOCK_TESTS_TOGETHER)
     set_target_properties(${ARG_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
-  target_compile_options(${ARG_NAME} PRIVATE ${oarlock_test_options})
-  target_precompile_headers(${ARG_NAME} REUSE_FROM oarlock_test_pch)
+  if(ARG_OPTIMISED)
+    target_compile_options(${ARG_NAME} PRIVATE -O1)
+  else()
+    target_compile_options(${ARG_NAME} PRIVATE ${oarlock_test_options})
+    target_precompile_headers(${ARG_NAME} REUSE_FROM oarlock_test_pch)
+  endif()
   if(OARLOCK_SANITIZE AND ARG_DIR MATCHES "^(long|soak|e2e)$")
     set_target_properties(${ARG_NAME} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
