@@ -11,35 +11,18 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 readonly root
 cd "$root"
-readonly demo=$root/build/demo
-readonly system=oarlock-system
 readonly apps=in-cluster # namespace of the objects made here
 readonly second=second-runtime
 readonly objects=20
 readonly version=0.1.0 next_version=0.2.0 # of what is built; the next one is made of it here
 work=$(mktemp -d)
 readonly work
+# shellcheck source=tests/e2e/lib/demo_cluster.sh
+source tests/e2e/lib/demo_cluster.sh
 
-fail() {
-  printf 'error: %s\n' "$*" >&2
-  kc get pods -n "$system" -o wide >&2 || true
-  exit 1
-}
-
-kc() { build/bin/kubectl --kubeconfig "$demo/kubeconfig" --request-timeout=30s "$@"; }
 helm_run() {
   HELM_CACHE_HOME=$demo/helm/cache HELM_CONFIG_HOME=$demo/helm/config \
     HELM_DATA_HOME=$demo/helm/data build/tools/helm --kubeconfig "$demo/kubeconfig" "$@"
-}
-
-# Waits for a command that prints what is expected.
-await() { # SECONDS EXPECTED WHAT COMMAND...
-  local deadline=$((SECONDS + $1)) expected=$2 what=$3 found=''
-  shift 3
-  until found=$("$@" 2>/dev/null) && [[ $found == "$expected" ]]; do
-    ((SECONDS < deadline)) || fail "$what: expected '$expected', found '$found'"
-    sleep 0.2
-  done
 }
 
 cleanup() {
@@ -69,24 +52,6 @@ leader_pod() {
   for pod in $(kc get pods -n "$system" -l app.kubernetes.io/name=oarlock -o name); do
     [[ $identity != "${pod#pod/}"* ]] || echo "${pod#pod/}"
   done
-}
-
-apply_objects() { # IMAGE [NAMESPACE]
-  local i
-  for ((i = 0; i < objects; i++)); do
-    printf -- '---\napiVersion: example.com/v1alpha1\nkind: MyApp\nmetadata: {name: app-%d}\n' "$i"
-    printf 'spec: {replicas: 0, image: "%s"}\n' "$1"
-  done | kc apply -n "${2:-$apps}" -f - >/dev/null
-}
-
-images_in() { # NAMESPACE
-  kc get deployments -n "$1" -o json | jq -r '.items[]
-    | .metadata.name + " " + .spec.template.spec.containers[0].image' | sort
-}
-
-# How many Deployments have the image: each object was seen.
-with_image() { # IMAGE [NAMESPACE]
-  images_in "${2:-$apps}" | cut -d ' ' -f 2 | grep -cxF "$1" || true
 }
 
 check_restricted() {
@@ -197,83 +162,6 @@ check_upgrade_and_rollback() {
   helm_run rollback oarlock --namespace "$system" --wait --timeout 150s >/dev/null
 }
 
-# --- a user who edits objects all the time ---
-
-api_access() {
-  local config
-  config=$(kc config view --raw -o json)
-  jq -r '.clusters[0].cluster["certificate-authority-data"]' <<<"$config" | base64 -d >"$work/ca"
-  jq -r '.users[0].user["client-certificate-data"]' <<<"$config" | base64 -d >"$work/crt"
-  (umask 077 && jq -r '.users[0].user["client-key-data"]' <<<"$config" | base64 -d >"$work/key")
-  server=$(jq -r '.clusters[0].cluster.server' <<<"$config")
-}
-
-# One app in turn each 100 ms, while there is the file editing-NAMESPACE; their last images are
-# then in last-NAMESPACE, in edits-NAMESPACE how many edits there were.
-edit_objects() { # NAMESPACE
-  local i name
-  local -A last=()
-  for ((i = 0; ; i++)); do
-    [[ -e $work/editing-$1 ]] || break
-    name=app-$((i % objects))
-    last[$name]=myapp:edit-$i
-    curl -fsS --max-time 30 --cacert "$work/ca" --cert "$work/crt" --key "$work/key" -X PATCH \
-      -H 'Content-Type: application/merge-patch+json' -d '{"spec":{"image":"myapp:edit-'"$i"'"}}' \
-      "$server/apis/example.com/v1alpha1/namespaces/$1/myapps/$name" >/dev/null || return 1
-    echo "$i" >"$work/edits-$1"
-    sleep 0.1
-  done
-  for name in "${!last[@]}"; do echo "$name ${last[$name]}"; done | sort >"$work/last-$1"
-}
-
-begin_edits() { # NAMESPACE
-  kc create namespace "$1" >/dev/null
-  apply_objects myapp:zero "$1"
-  await 60 "$objects" "Deployments in $1" with_image myapp:zero "$1"
-  touch "$work/editing-$1"
-  edit_objects "$1" &
-}
-
-# Each object was edited once more, so many times in all.
-more_edits() { # NAMESPACE
-  local until
-  until=$(($(cat "$work/edits-$1" 2>/dev/null || echo 0) + objects))
-  await 60 yes "edits in $1" edits_reach "$until" "$1"
-}
-edits_reach() { # NUMBER NAMESPACE
-  if (($(cat "$work/edits-$2") >= $1)); then echo yes; fi
-}
-
-# How often the plugin has written each Deployment, as the API server has it, and which generation
-# it has: a write that says again what is there is none.
-writes_in() { # NAMESPACE
-  local since # a run before had a namespace of this name
-  since=$(kc get namespace "$1" -o 'jsonpath={.metadata.creationTimestamp}')
-  jq -nr --arg namespace "$1" --arg since "$since" '[inputs
-    | select(.verb == "patch" and .stage == "ResponseComplete"
-      and .objectRef.resource == "deployments" and .objectRef.namespace == $namespace
-      and .objectRef.subresource == null and .responseStatus.code < 300
-      and .requestReceivedTimestamp[:19] >= $since[:19]) | .objectRef.name]
-    | group_by(.)[] | "\(.[0]) \(length)"' "$demo/cluster/audit.log" | sort
-}
-generations_in() { # NAMESPACE
-  kc get deployments -n "$1" -o json |
-    jq -r '.items[].metadata | "\(.name) \(.generation)"' | sort
-}
-
-# The last edit of each object has arrived, and nothing was written twice.
-end_edits() { # NAMESPACE WHAT
-  rm "$work/editing-$1"
-  wait $! || fail "$2: an edit failed"
-  await 60 "$(cat "$work/last-$1")" "$2: images" images_in "$1"
-  [[ $(writes_in "$1") == "$(generations_in "$1")" ]] ||
-    fail "$2: expected as many writes as generations:
-$(diff <(writes_in "$1") <(generations_in "$1"))"
-  printf '%s: %d edits arrived, each Deployment was written once for each\n' "$2" \
-    "$(cat "$work/edits-$1")"
-  kc delete namespace "$1" --wait=false >/dev/null
-}
-
 # --- the next release of the daemon ---
 
 buildah_here() {
@@ -310,6 +198,7 @@ check_next_release() {
   await 60 "oarlockd $version" "the leader's version" leader_says
   more_edits rolled
   end_edits rolled "the next release and back"
+  kc delete namespace rolled --wait=false >/dev/null
 }
 
 second_release() { # CHART-OPTION...
@@ -341,11 +230,6 @@ check_pulled_plugin() {
   await 90 yes "the daemon with the plugin" second_says oarlockd '"plugin loaded","plugin":"myapp"'
 }
 
-install_myapp() { # NAMESPACE RUNTIME
-  build/bin/oarlock plugin install "$(cat "$demo/images/myapp.image")" --namespace "$1" \
-    --runtime "$2" --daemon-service-account "$2" --kubeconfig "$demo/kubeconfig" --plain-http
-}
-
 # The same account's name in another namespace, and another daemon that lends it its connection.
 check_moved_plugin() {
   begin_edits moved
@@ -357,6 +241,7 @@ check_moved_plugin() {
   install_myapp "$system" oarlock
   more_edits moved
   end_edits moved "moved to the second runtime and back"
+  kc delete namespace moved --wait=false >/dev/null
 }
 
 # myapp as a plugin that would have a finalizer on its objects, in an image of its own.
@@ -365,10 +250,7 @@ publish_holding() { # IMAGE
   rm "$work/holding/plugin.yaml"
   jq -c '.spec.controllers[].finalizer = true' build/plugins/myapp/plugin.json \
     >"$work/holding/plugin.json"
-  build/bin/oarlock plugin build "$work/holding" -o "$work/holding.tar" >/dev/null
-  build/bin/oarlock plugin push "$work/holding.tar" "$1" --plain-http >/dev/null
-  build/bin/oarlock plugin sign "$1" --key "$demo/pki/plugins.key" \
-    --password-file "$demo/pki/plugins.password" --plain-http >/dev/null
+  publish_plugin "$work/holding" "$1"
 }
 
 # What the value `plugins` brings holds an uninstall, too; the daemon itself does not get to run it.
