@@ -412,7 +412,7 @@ run_check() {
 }
 
 run_api() {
-  if build devcluster fetch dev; then integration dev; fi
+  if build devcluster fetch signkeyless dev; then integration dev; fi
 }
 
 # The integration tests on another Kubernetes than that of go.mod.
@@ -424,7 +424,7 @@ run_other_kubernetes() { # VERSION
     record build "kubernetes $1" 0 1 0 "$started" "see above"
     return
   fi
-  build release || return 0
+  build signkeyless release || return 0
   export OARLOCK_DEVCLUSTER=$folder/devcluster
   integration release
 }
@@ -523,7 +523,7 @@ run_all() {
     record packages deps 0 1 0 "$started" "see above"
   build mysql || true # a row of its own; what needs it says so
   # The sanitizers' presets have the asserts of dev: it is not built a fourth time.
-  if build devcluster fetch cosign release; then
+  if build devcluster fetch cosign signkeyless release; then
     units release "$(nproc)"
     lints_and_go release
     go_tests e2e core/package/helper e2e -count=1

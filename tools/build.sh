@@ -7,6 +7,7 @@
 #   fetch               build/bin/oarlock-fetch, the helper that pulls plugin images (Go)
 #   helm                build/tools/{helm,kubeconform}, for demo, make deploy and tests (Go)
 #   cosign              build/tools/cosign, which the tests of that helper compare with (Go)
+#   signkeyless         build/tools/signkeyless, a Sigstore for tests of the daemon (Go)
 #   mysql               build/mysql/root, a root file system with MySQL servers for tests
 #   products            build/bin and build/plugins: what users run (preset release, no tests)
 #   dev release asan tsan   everything of that preset, tests included
@@ -31,6 +32,7 @@ build_one() {
     fetch) core/package/helper/build.sh build/bin ;;
     helm) tools/helm/build.sh build/tools ;;
     cosign) core/package/helper/e2e/cosign/build.sh build/tools ;;
+    signkeyless) core/package/helper/build.sh build/tools signkeyless ;;
     mysql) plugins/mysql-cluster/image/build.sh root build/mysql/root ;;
     products) build_preset release --target oarlockd oarlock oarlock-plugin-host \
       install_files plugins/all ;;
@@ -39,9 +41,9 @@ build_one() {
 }
 
 check_target() {
-  [[ $1 =~ ^(devcluster|fetch|helm|cosign|mysql|products|dev|release|asan|tsan)$ ]] ||
-    fail "unknown target '$1'; expected devcluster, fetch, helm, cosign, mysql, products," \
-      "dev, release, asan or tsan"
+  [[ $1 =~ ^(devcluster|fetch|helm|cosign|signkeyless|mysql|products|dev|release|asan|tsan)$ ]] ||
+    fail "unknown target '$1'; expected devcluster, fetch, helm, cosign, signkeyless," \
+      "mysql, products, dev, release, asan or tsan"
 }
 
 main() {
@@ -58,7 +60,7 @@ main() {
   jobs_trap
   for target in "$@"; do
     check_target "$target"
-    if [[ $target =~ ^(devcluster|fetch|helm|cosign|mysql)$ ]]; then
+    if [[ $target =~ ^(devcluster|fetch|helm|cosign|signkeyless|mysql)$ ]]; then
       job_start "$target" "$logs/build-$target.log" tools/build.sh --job "$target"
     else
       cpp+=("$target")

@@ -156,6 +156,40 @@ TEST_F(PluginObjects, WhatIsWrongWithANewRevisionLeavesTheOldOne) {
   EXPECT_EQ(ready(), "True Running");
 }
 
+// One identity is trusted; another one of the same Sigstore signs, too.
+TEST_F(PluginObjects, AnIdentityThatThePolicyDoesNotNameIsRefused) {
+  const std::string issuer = "https://issuer.example.com";
+  const std::string ours = "https://example.com/team/release";
+  const std::string theirs = "https://example.com/fork/release";
+  const auto by_us = pushed(plugin("1"), "by-us", "");
+  const auto by_them = pushed(plugin("2", "turner-2"), "by-them", "");
+  registry_->sign_keyless(dir_.path() / "trusted_root.json", issuer,
+                          {{by_us, ours}, {by_them, theirs}});
+  std::ofstream(dir_.path() / "policy.yaml") << fmt::format(
+      "rules:\n  - name: release\n    match: {0}/**\n    mode: keyless\n"
+      "    identities: [{{issuer: \"{1}\", subject: \"{2}\"}}]\n"
+      "trustedRootFile: trusted_root.json\nregistry:\n  insecure: [\"{0}\"]\n",
+      registry_->address(), issuer, ours);
+  c_.must({"apply", "-f", "-"}, manifest(by_them));
+  make_app("first");
+  auto d = started();
+  ASSERT_TRUE(comes_to("False SignatureInvalid", *d));
+  EXPECT_EQ(condition("Verified", "status"), "False");
+  EXPECT_THAT(condition("Verified", "message"),
+              AllOf(HasSubstr("expected a signature by " + ours), HasSubstr(theirs)));
+  EXPECT_EQ(c_.field("plugin", "turner", "", ".status.running"), "");
+
+  apply_plugin("turner", by_us);
+  ASSERT_TRUE(comes_to("True Running", *d));
+  EXPECT_EQ(condition("Verified", "status"), "True");
+  EXPECT_THAT(condition("Verified", "message"), AllOf(HasSubstr(ours), HasSubstr(issuer)));
+  EXPECT_TRUE(made_by("first", "1", *d));
+
+  apply_plugin("turner", by_them);
+  ASSERT_TRUE(comes_to("True SignatureInvalid", *d));
+  EXPECT_THAT(condition("Ready", "message"), HasSubstr("version 1 runs; but"));
+}
+
 TEST_F(PluginObjects, AnInstallAwaitsTheRegistryWhichARestartDoesNotNeed) {
   const auto ref = pushed(plugin("1"), "v1");
   c_.must({"apply", "-f", "-"}, manifest(ref));

@@ -74,6 +74,18 @@ void image_registry::sign(const std::string& ref, const std::string& key) const 
          dir_.path() / "pw"});
 }
 
+void image_registry::sign_keyless(const fs::path& root, const std::string& issuer,
+                                  const std::map<std::string, std::string>& identities) const {
+  const auto tool = source_dir() / "build/tools/signkeyless";
+  std::vector<std::string> args{tool, root, issuer};
+  for (const auto& [ref, identity] : identities)
+    args.insert(args.end(), {ref, identity});
+  const auto done = run(args);
+  if (done.exit_code == 0) return;
+  throw std::runtime_error(fmt::format("{} (tools/build.sh signkeyless makes it): {}{}",
+                                       tool.string(), done.out, done.err));
+}
+
 void image_registry::start() {
   auto config = fmt::format(
       "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: "

@@ -1,6 +1,7 @@
 #pragma once
 // docker-registry as a process of this test, with a key that its images are signed with.
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ class image_registry {
   /// With ours.key, or with `key`.key.
   void sign(const std::string& ref, const std::string& key = "ours") const;
   void make_key(const std::string& name) const;
+  /// Without a key: these images by an identity each, all by one Sigstore, whose trusted root is
+  /// written to `root`.
+  void sign_keyless(const std::filesystem::path& root, const std::string& issuer,
+                    const std::map<std::string, std::string>& identities) const;
   /// Who may read and write where a password is asked for.
   static constexpr const char* user = "reader";
   static constexpr const char* password = "pw";

@@ -1,9 +1,14 @@
 #!/bin/sh
-# Builds OUTDIR/oarlock-fetch. Needs nothing but Go; does nothing when all is up to date.
+# Builds OUTDIR/oarlock-fetch, or with the word OUTDIR/signkeyless, which tests of the daemon need.
+# Needs nothing but Go; does nothing when all is up to date.
 set -eu
-[ $# -eq 1 ] || { echo "usage: $0 OUTDIR" >&2; exit 2; }
+case "$#-${2:-}" in
+    1-) name=oarlock-fetch package=. ;;
+    2-signkeyless) name=signkeyless package=./e2e/signkeyless ;;
+    *) echo "usage: $0 OUTDIR [signkeyless]" >&2; exit 2 ;;
+esac
 mkdir -p "$1"
-out=$(cd "$1" && pwd)/oarlock-fetch
+out=$(cd "$1" && pwd)/$name
 cd "$(dirname "$0")"
 command -v go >/dev/null || {
     echo "$0: expected go on PATH, found none; on Debian 12 install golang-go of" \
@@ -15,10 +20,10 @@ if [ -x "$out" ] && [ -z "$(find . -type f \( -name '*.go' -o -name 'go.*' -o -n
     -newer "$out" -print -quit)" ]; then
     exit 0
 fi
-echo "oarlock-fetch: building (about a minute the first time on 2 cores, seconds later)" >&2
+echo "$name: building (about a minute the first time on 2 cores, seconds later)" >&2
 export CGO_ENABLED=0 GOTOOLCHAIN="${GOTOOLCHAIN:-auto}"
 touch "$out.stamp" # older than any change during the build
-go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$out.new" .
+go build -trimpath -buildvcs=false -ldflags "-s -w" -o "$out.new" "$package"
 touch -r "$out.stamp" "$out.new"
 rm "$out.stamp"
 mv -f "$out.new" "$out" # also while the old one runs

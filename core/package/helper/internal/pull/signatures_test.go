@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -19,17 +17,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
-	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
-	protodsse "github.com/sigstore/protobuf-specs/gen/pb-go/dsse"
-	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/testing/ca"
-	"github.com/sigstore/sigstore-go/pkg/tlog"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"oarlock.dev/fetch/internal/protocol"
 	"oarlock.dev/fetch/internal/publish"
 	"oarlock.dev/fetch/internal/testimage"
+	"oarlock.dev/fetch/internal/testsigstore"
 	"oarlock.dev/fetch/internal/trust"
 )
 
@@ -45,13 +39,6 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// statementAbout an image, of some type.
-func statementAbout(digest name.Digest, predicateType string) []byte {
-	return fmt.Appendf(nil, `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":`+
-		`{"sha256":%q}}],"predicateType":%q,"predicate":{}}`,
-		strings.TrimPrefix(digest.DigestStr(), "sha256:"), predicateType)
-}
-
 // attach makes any bytes a referrer of an image.
 func attach(t *testing.T, r *testimage.Registry, digest name.Digest, signed []byte) {
 	t.Helper()
@@ -61,59 +48,9 @@ func attach(t *testing.T, r *testimage.Registry, digest name.Digest, signed []by
 	}
 }
 
-// keylessBundle of a virtual Sigstore.
-func keylessBundle(t *testing.T, v *ca.VirtualSigstore, statement []byte) []byte {
-	t.Helper()
-	leaf, signer, entries := attest(t, v, statement)
-	return must(protojson.Marshal(&protobundle.Bundle{
-		MediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
-		VerificationMaterial: &protobundle.VerificationMaterial{
-			Content: &protobundle.VerificationMaterial_Certificate{
-				Certificate: &protocommon.X509Certificate{RawBytes: leaf}},
-			TlogEntries: entries,
-		},
-		Content: &protobundle.Bundle_DsseEnvelope{DsseEnvelope: &protodsse.Envelope{
-			Payload: statement, PayloadType: "application/vnd.in-toto+json",
-			Signatures: []*protodsse.Signature{{Sig: signer}}}},
-	}))
-}
-
-func attest(t *testing.T, v *ca.VirtualSigstore, statement []byte) (leaf, signed []byte,
-	entries []*protorekor.TransparencyLogEntry) {
-	t.Helper()
-	entity := must(v.AttestAtTime(identity, issuer, statement, signingTime(), true))
-	for _, entry := range must(entity.TlogEntries()) {
-		entries = append(entries, logEntry(t, v, entry))
-	}
-	return must(entity.VerificationContent()).Certificate().Raw,
-		must(entity.SignatureContent()).Signature(), entries
-}
-
-// logEntry with its kind and the log's promise, which the virtual Sigstore keeps to itself.
-func logEntry(t *testing.T, v *ca.VirtualSigstore,
-	entry *tlog.Entry) *protorekor.TransparencyLogEntry {
-	t.Helper()
-	out := entry.TransparencyLogEntry()
-	var body struct{ Kind, APIVersion string }
-	if err := json.Unmarshal(out.CanonicalizedBody, &body); err != nil {
-		t.Fatal(err)
-	}
-	out.KindVersion = &protorekor.KindVersion{Kind: body.Kind, Version: body.APIVersion}
-	promise := must(v.RekorSignPayload(tlog.RekorPayload{Body: entry.Body(), LogIndex: out.LogIndex,
-		IntegratedTime: out.IntegratedTime, LogID: hex.EncodeToString(out.LogId.KeyId)}))
-	out.InclusionPromise = &protorekor.InclusionPromise{SignedEntryTimestamp: promise}
-	return out
-}
-
-func trustedRoot(t *testing.T, v *ca.VirtualSigstore) json.RawMessage {
-	t.Helper()
-	logs := v.RekorLogs()
-	for id, log := range logs {
-		log.ID = must(hex.DecodeString(id)) // it has the text
-	}
-	material := must(root.NewTrustedRoot(root.TrustedRootMediaType01,
-		v.FulcioCertificateAuthorities(), nil, v.TimestampingAuthorities(), logs))
-	return must(material.MarshalJSON())
+// keylessBundle about an image, with a statement of some type.
+func keylessBundle(v *testsigstore.Sigstore, digest name.Digest, predicateType string) []byte {
+	return must(v.Bundle(identity, issuer, testsigstore.StatementAbout(digest, predicateType)))
 }
 
 func keylessPolicy(trusted json.RawMessage, who protocol.Identity) protocol.Policy {
@@ -123,10 +60,10 @@ func keylessPolicy(trusted json.RawMessage, who protocol.Identity) protocol.Poli
 
 func TestSignaturesByIdentity(t *testing.T) {
 	r := testimage.NewRegistry(t, true)
-	v := must(ca.NewVirtualSigstore())
+	v := must(testsigstore.New())
 	digest := r.Push(t, "sample:v1", pluginImage(t))
-	attach(t, r, digest, keylessBundle(t, v, statementAbout(digest, trust.SignPredicateType)))
-	trusted := trustedRoot(t, v)
+	attach(t, r, digest, keylessBundle(v, digest, trust.SignPredicateType))
+	trusted := must(v.TrustedRoot())
 	for name, c := range map[string]struct {
 		who    protocol.Identity
 		root   json.RawMessage
@@ -145,7 +82,7 @@ func TestSignaturesByIdentity(t *testing.T) {
 			SubjectRegExp: "example.com/team"},
 			reason: protocol.SignatureInvalid, says: identity},
 		"another root": {who: protocol.Identity{Issuer: issuer, Subject: identity},
-			root: trustedRoot(t, must(ca.NewVirtualSigstore())), reason: protocol.SignatureInvalid},
+			root: must(must(testsigstore.New()).TrustedRoot()), reason: protocol.SignatureInvalid},
 		"broken root": {who: protocol.Identity{Issuer: issuer, Subject: identity},
 			root: json.RawMessage(`{"mediaType":"nonsense"}`), reason: protocol.TrustRootInvalid,
 			says: "rules with keys still work"},
@@ -187,25 +124,26 @@ func TestABrokenTrustedRootFailsKeylessRulesOnly(t *testing.T) {
 // Without a log entry nobody knows that the short-lived certificate was valid when it signed.
 func TestAnIdentityNeedsItsLogEntry(t *testing.T) {
 	r := testimage.NewRegistry(t, true)
-	v := must(ca.NewVirtualSigstore())
+	v := must(testsigstore.New())
 	digest := r.Push(t, "sample:v1", pluginImage(t))
 	signed := &protobundle.Bundle{}
-	if err := protojson.Unmarshal(keylessBundle(t, v,
-		statementAbout(digest, trust.SignPredicateType)), signed); err != nil {
+	if err := protojson.Unmarshal(keylessBundle(v, digest, trust.SignPredicateType),
+		signed); err != nil {
 		t.Fatal(err)
 	}
 	signed.VerificationMaterial.TlogEntries = nil
 	attach(t, r, digest, must(protojson.Marshal(signed)))
 	request := ask(t, r, "sample:v1")
-	request.Policy = keylessPolicy(trustedRoot(t, v),
+	request.Policy = keylessPolicy(must(v.TrustedRoot()),
 		protocol.Identity{Issuer: issuer, Subject: identity})
 	pullFails(t, request, protocol.SignatureInvalid, "log")
 }
 
 func TestBundlesThatDoNotCount(t *testing.T) {
 	r := testimage.NewRegistry(t, true)
-	v := must(ca.NewVirtualSigstore())
-	policy := keylessPolicy(trustedRoot(t, v), protocol.Identity{Issuer: issuer, Subject: identity})
+	v := must(testsigstore.New())
+	policy := keylessPolicy(must(v.TrustedRoot()),
+		protocol.Identity{Issuer: issuer, Subject: identity})
 	image := pluginImage(t)
 	other := r.Push(t, "other:v1", testimage.Image(t, "amd64"))
 	for name, c := range map[string]struct {
@@ -213,22 +151,23 @@ func TestBundlesThatDoNotCount(t *testing.T) {
 		says   string
 	}{
 		"of another digest": {func(name.Digest) []byte {
-			return keylessBundle(t, v, statementAbout(other, trust.SignPredicateType))
+			return keylessBundle(v, other, trust.SignPredicateType)
 		}, "digest"},
 		"an attestation": {func(d name.Digest) []byte {
-			return keylessBundle(t, v, statementAbout(d, "https://spdx.dev/Document"))
+			return keylessBundle(v, d, "https://spdx.dev/Document")
 		}, "found https://spdx.dev/Document"},
 		"truncated": {func(d name.Digest) []byte {
-			whole := keylessBundle(t, v, statementAbout(d, trust.SignPredicateType))
+			whole := keylessBundle(v, d, trust.SignPredicateType)
 			return whole[:len(whole)/2]
 		}, "expected a sigstore bundle"},
 		"changed": {func(d name.Digest) []byte {
 			signed := &protobundle.Bundle{}
-			if err := protojson.Unmarshal(keylessBundle(t, v,
-				statementAbout(other, trust.SignPredicateType)), signed); err != nil {
+			if err := protojson.Unmarshal(keylessBundle(v, other, trust.SignPredicateType),
+				signed); err != nil {
 				t.Fatal(err)
 			}
-			signed.GetDsseEnvelope().Payload = statementAbout(d, trust.SignPredicateType)
+			signed.GetDsseEnvelope().Payload = testsigstore.StatementAbout(d,
+				trust.SignPredicateType)
 			return must(protojson.Marshal(signed))
 		}, ""},
 	} {
@@ -307,11 +246,12 @@ func pushSigTag(t *testing.T, digest name.Digest, payload []byte, annotations ma
 
 func TestSigTagsByIdentity(t *testing.T) {
 	r := testimage.NewRegistry(t, true)
-	v := must(ca.NewVirtualSigstore())
+	v := must(testsigstore.New())
 	digest := r.Push(t, "sample:v1", pluginImage(t))
 	payload := must(trust.SimpleSigningPayload(digest))
-	entity := must(v.SignAtTimeWithVersion(identity, issuer, payload, signingTime(), "v0.1"))
-	entry := logEntry(t, v, must(entity.TlogEntries())[0])
+	entity := must(v.SignAtTimeWithVersion(identity, issuer, payload,
+		testsigstore.SigningTime(), "v0.1"))
+	entry := must(v.LogEntry(must(entity.TlogEntries())[0]))
 	rekor := map[string]any{
 		"SignedEntryTimestamp": entry.InclusionPromise.SignedEntryTimestamp,
 		"Payload": map[string]any{"body": entry.CanonicalizedBody, "logIndex": entry.LogIndex,
@@ -327,14 +267,14 @@ func TestSigTagsByIdentity(t *testing.T) {
 	}
 	pushSigTag(t, digest, payload, annotations)
 	request := ask(t, r, "sample:v1")
-	request.Policy = keylessPolicy(trustedRoot(t, v),
+	request.Policy = keylessPolicy(must(v.TrustedRoot()),
 		protocol.Identity{Issuer: issuer, Subject: identity})
 	if v := pullOK(t, request).Verification; v.FoundAt != "sig-tag" ||
 		!strings.Contains(v.Signer, identity) {
 		t.Fatalf("found %+v", v)
 	}
 	request = ask(t, r, "sample:v1")
-	request.Policy = keylessPolicy(trustedRoot(t, v),
+	request.Policy = keylessPolicy(must(v.TrustedRoot()),
 		protocol.Identity{Issuer: issuer, Subject: "somebody else"})
 	pullFails(t, request, protocol.SignatureInvalid, identity)
 	pushSigTag(t, digest, append(payload, ' '), annotations)
@@ -380,6 +320,3 @@ func TestAnImageWithoutARuleIsNotAskedFor(t *testing.T) {
 		t.Fatalf("found requests %v", asked)
 	}
 }
-
-// signingTime is within the life of the virtual Sigstore's certificates.
-func signingTime() time.Time { return time.Now().Add(5 * time.Minute) }
