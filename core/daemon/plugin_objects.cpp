@@ -142,12 +142,14 @@ task<result<>> plugin_objects::run(package::plugin_order order) {
   co_return co_await on_main([this, order = std::move(order)] { return install(order); });
 }
 
-task<> plugin_objects::end(std::string name) {
-  (void)co_await on_main([this, name = std::move(name)]() -> result<> {
-    p_.plugins->uninstall(name, p_.reach);
+task<bool> plugin_objects::end(std::string name) {
+  auto has_ended = std::make_shared<bool>(false);
+  (void)co_await on_main([this, name = std::move(name), has_ended]() -> result<> {
+    *has_ended = p_.plugins->uninstall(name, p_.reach);
     quotas_.erase(name);
     return {};
   });
+  co_return *has_ended;
 }
 
 package::plugin_health plugin_objects::look(const std::string& name) const {

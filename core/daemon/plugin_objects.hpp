@@ -48,7 +48,7 @@ class plugin_objects final : public package::plugin_runner {
   void take_config(const options& o) { o_.plugin_quotas = o.plugin_quotas; }
 
   [[nodiscard]] task<result<>> run(package::plugin_order order) override;
-  [[nodiscard]] task<> end(std::string name) override;
+  [[nodiscard]] task<bool> end(std::string name) override;
   [[nodiscard]] package::plugin_health look(const std::string& name) const override;
   [[nodiscard]] std::vector<package::kind_claim> claims() const override;
 

@@ -100,12 +100,12 @@ result<> plugin_set::install(const options& o, const image_plugin& wanted, const
   return {};
 }
 
-void plugin_set::uninstall(const std::string& name, const reach& to) {
+bool plugin_set::uninstall(const std::string& name, const reach& to) {
   for (std::size_t i = 0; i < running_.size(); ++i) {
     if (!running_[i]->of_image || running_[i]->code->declared().name != name) continue;
-    (void)remove(i, to);
-    return;
+    return remove(i, to);
   }
+  return true;
 }
 
 // False: the daemon stops.

@@ -88,8 +88,8 @@ class plugin_set {
   /// Runs it beside the others; another version of it is replaced as in reload(), and goes on after
   /// an error. Blocks. Thread: main, after start_controllers().
   [[nodiscard]] result<> install(const options& o, const image_plugin& wanted, const reach& to);
-  /// Ends it, if it was installed. Blocks. Thread: main.
-  void uninstall(const std::string& name, const reach& to);
+  /// Ends it, if it was installed. False: cut short, the daemon stops. Blocks. Thread: main.
+  bool uninstall(const std::string& name, const reach& to);
 
   /// Makes and starts every controller; `shared` is completed with the plugin's lane, reconciler,
   /// client and events. Thread: the stream loop, like the next seven.

@@ -8,6 +8,7 @@
 
 #include "core/package/errors.hpp"
 #include "core/package/fetch.hpp"
+#include "core/package/handover.hpp"
 #include "core/package/plugin_controller.hpp"
 #include "core/package/plugin_object.hpp"
 #include "core/plugin/checks.hpp"
@@ -45,14 +46,27 @@ struct tracked_plugin {
   int failures = 0;              ///< in a row, of this generation
   int looks = 0;                 ///< in a row at one that is not well yet
   std::int64_t generation = 0;   ///< that `failures` are about
-  plugin_status told;            ///< what was written last
-  std::string written;           ///< the same as it was sent; empty: nothing yet
-  bool is_dirty = false;         ///< changed while it was worked on
-  bool takes_over = false;       ///< the next step takes what the last leader wrote
+  handover turns;                ///< while another runtime may still run it
+  bool has_said_it_waits = false;
+  std::string names;        ///< status.running.runtime as it is to be
+  bool is_leaving = false;  ///< another runtime is to run it
+  bool is_at_work = false;  ///< a step is under way
+  bool has_left = false;    ///< `running` was ended beside that
+  plugin_status told;       ///< what was written last
+  std::string written;      ///< the same as it was sent; empty: nothing yet
+  bool is_dirty = false;    ///< changed while it was worked on
+  bool takes_over = false;  ///< the next step takes what the last leader wrote
   bool is_over = false;
   std::stop_source nap;
 };
 using tracked_ptr = std::shared_ptr<tracked_plugin>;
+
+/// What one says of runtimes: spec.runtime and status.running.runtime.
+struct object_runtimes {
+  std::string wanted;
+  std::string named;
+};
+[[nodiscard]] object_runtimes runtimes_of(const cache::object& o);
 
 /// Counts what is under way.
 class under_way_mark {
@@ -103,11 +117,25 @@ struct plugin_controller::state : std::enable_shared_from_this<state> {
   // plugin_controller.cpp
   void track(const cache::change& change);
   void wake_all();
+  /// How long until it is tried again, which failed with `why`.
+  [[nodiscard]] duration rest_of(tracked_plugin& t, const error& why) const;
   static task<> drive(self_ptr self, tracked_ptr t);
   static task<duration> step(self_ptr self, tracked_ptr t);
   static task<duration> depart(self_ptr self, tracked_ptr t);
-  static task<> end(self_ptr self, tracked_ptr t);
+  static task<result<>> work(self_ptr self, tracked_ptr t, bool is_new);
+  /// False: the daemon stops.
+  static task<bool> end(self_ptr self, tracked_ptr t);
   static task<result<>> set_finalizer(self_ptr self, tracked_ptr t, bool is_there);
+
+  // plugin_handover.cpp
+  /// Whether this process may write the status now.
+  [[nodiscard]] bool is_writer(const tracked_plugin& t) const;
+  /// False: what was to be done first has failed.
+  static task<bool> take_on(self_ptr self, tracked_ptr t);
+  [[nodiscard]] result<> may_run(const tracked_plugin& t) const;
+  static task<duration> hand_over(self_ptr self, tracked_ptr t);
+  static task<> leave(self_ptr self, tracked_ptr t);
+  void announce(const tracked_plugin& t, bool warning, std::string reason, const std::string& note);
 
   // plugin_install.cpp
   /// Makes `ref` the revision that runs; nothing to do if it is. After an error what ran goes on.

@@ -8,15 +8,16 @@ namespace oarlock::package {
 namespace {
 
 // In the order of the enum.
-constexpr std::array<std::string_view, 28> reasons = {
+constexpr std::array<std::string_view, 29> reasons = {
     "InvalidRequest",      "ImageNotFound",     "Unauthorized",      "RateLimited",
     "RegistryUnavailable", "RegistryUntrusted", "DeadlineExceeded",  "DigestMismatch",
     "NoSuchArchitecture",  "InvalidImage",      "ImageTooLarge",     "UnsafeArchive",
     "PolicyMissing",       "PolicyAmbiguous",   "PolicyInvalid",     "DigestRequired",
     "SignatureMissing",    "SignatureInvalid",  "TrustRootInvalid",  "OutputFailed",
     "HelperFailed",        "PullSecret",        "NameMismatch",      "KindClaimed",
-    "AwaitingGrant",       "NotLoaded",         "FinalizersPending", "WaitsForLeader"};
-static_assert(reasons.size() == static_cast<std::size_t>(package_error::waits_for_leader));
+    "AwaitingGrant",       "NotLoaded",         "FinalizersPending", "WaitsForLeader",
+    "WaitsForRuntime"};
+static_assert(reasons.size() == static_cast<std::size_t>(package_error::waits_for_runtime));
 
 class category final : public boost::system::error_category {
  public:

@@ -37,7 +37,8 @@ enum class package_error {
   awaiting_grant,      ///< a right or a CRD is missing
   not_loaded,          ///< the library, its ABI, create() or start()
   finalizers_pending,  ///< objects that only the plugin can let go are left
-  waits_for_leader,    ///< which image a tag means is the leader's to find out
+  waits_for_leader,    ///< what is the leader's to do first: look up a tag, begin to run it
+  waits_for_runtime,   ///< another runtime has not ended it yet
 };
 [[nodiscard]] boost::system::error_code make_error_code(package_error e);
 

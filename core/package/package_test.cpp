@@ -264,7 +264,8 @@ TEST(plugin_object, is_read_with_its_quotas_and_status) {
       R"("config":{"a":[1]},"imagePullSecrets":[{"name":"s"}],)"
       R"("quotas":{"writesPerSecond":5,"cacheBytes":"64Mi"}},)"
       R"("status":{"observedGeneration":2,"resolved":{"from":"r/x:1","image":"r/x@sha256:1"},)"
-      R"("running":{"image":"r/x@sha256:0","version":"1"},"kinds":["myapps.example.com"],)"
+      R"("running":{"runtime":"two","image":"r/x@sha256:0","version":"1"},)"
+      R"("kinds":["myapps.example.com"],)"
       R"("conditions":[{"type":"Ready","status":"True","reason":"Running","message":"m",)"
       R"("lastTransitionTime":"2026-01-02T03:04:06Z"}]}})");
   ASSERT_TRUE(got) << got.error().message;
@@ -279,6 +280,7 @@ TEST(plugin_object, is_read_with_its_quotas_and_status) {
   EXPECT_EQ(table.of("myapp").cache_bytes, 64U << 20U);
   EXPECT_EQ(got->status.resolved_image, "r/x@sha256:1");
   EXPECT_EQ(got->status.running_image, "r/x@sha256:0");
+  EXPECT_EQ(got->status.running_runtime, "two");
   EXPECT_THAT(got->status.kinds, ElementsAre("myapps.example.com"));
   ASSERT_EQ(got->status.conditions.size(), 1U);
   EXPECT_EQ(got->status.conditions[0].since, "2026-01-02T03:04:06Z");
@@ -301,6 +303,7 @@ TEST(plugin_status, is_written_as_it_is_read_and_keeps_transition_times) {
   s.observed_generation = 4;
   s.resolved_from = "r/x:1";
   s.resolved_image = "r/x@sha256:1";
+  s.running_runtime = "oarlock";
   s.running_version = "1";
   s.kinds = {"a.b"};
   s.missing = "---\nkind: \"X\"\n";

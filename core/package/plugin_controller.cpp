@@ -36,16 +36,16 @@ duration rest_after(const error& why, int failures) {
   if (why.code == package_error::awaiting_grant) {
     return doubled(grant_min, failures - 1, settled_period);
   }
-  if (why.code == package_error::waits_for_leader) return settled_period;
   const auto rest = doubled(failure_min, failures - 1, failure_max);
   return why.retry_after
              ? std::max<duration>(rest, std::min<duration>(*why.retry_after, failure_max))
              : rest;
 }
 
-std::string runtime_of(const cache::object& o) {
-  const auto doc = json::parse(o.json());
-  return doc ? std::string(json::string_at(*doc, "/spec/runtime")) : std::string();
+// For another runtime, or for the leader of this one.
+bool is_waiting(const error& why) {
+  return why.code == package_error::waits_for_runtime ||
+         why.code == package_error::waits_for_leader;
 }
 
 bool has_finalizer(const plugin_object& o) {
@@ -81,21 +81,36 @@ std::string settings_of(const plugin_object& want) {
   return out;
 }
 
+duration plugin_controller::state::rest_of(tracked_plugin& t, const error& why) const {
+  const bool waits = leads && t.turns.waits();
+  const auto left = t.turns.left(p.daemon.clock_source->now());
+  if (is_waiting(why)) return waits ? left : leads ? write_retry : settled_period;
+  const auto rest = rest_after(why, ++t.failures);
+  return waits ? std::min(rest, left) : rest;
+}
+
 // A status that this process wrote calls for nothing; a leader's tells a follower what to load.
 void plugin_controller::state::track(const cache::change& change) {
   const auto& seen = change.after ? change.after : change.before;
   const auto& name = seen->meta().key.name;
   const auto found = tracked.find(name);
   if (found != tracked.end()) {
-    const bool same = change.before && change.after && leads &&
+    const auto& known = found->second;
+    const bool same = change.before && change.after && leads && !known->turns.waits() &&
                       change.before->meta().generation == change.after->meta().generation &&
                       change.before->meta().deleting == change.after->meta().deleting;
     if (same) return;
-    found->second->is_dirty = true;
-    found->second->nap.request_stop();
+    known->is_dirty = true;
+    known->nap.request_stop();
+    const bool moves = change.after && runtimes_of(*change.after).wanted != p.runtime;
+    if (moves && known->is_at_work && !known->is_leaving && known->running) {
+      spawn(p.loop, leave(shared_from_this(), known));
+    }
     return;
   }
-  if (!change.after || runtime_of(*change.after) != p.runtime) return;
+  if (!change.after) return;
+  const auto of = runtimes_of(*change.after);
+  if (of.wanted != p.runtime && of.named != p.runtime) return;
   auto t = std::make_shared<tracked_plugin>(name);
   tracked.emplace(name, t);
   spawn(p.loop, drive(shared_from_this(), std::move(t)));
@@ -113,11 +128,14 @@ task<> plugin_controller::state::drive(self_ptr self, tracked_ptr t) {
   while (!t->is_over && !stop.stop_requested()) {
     t->nap = {};
     t->is_dirty = false;
+    t->is_at_work = true;
     const auto rest = co_await step(self, t);
+    t->is_at_work = false;
     if (stop.stop_requested()) co_return;
     co_await report(self, t);
     if (t->is_over || t->is_dirty || stop.stop_requested()) continue;
-    const bool is_told = !self->leads || t->written == status_body(t->name, t->told);
+    const bool is_told =
+        !self->leads || !self->is_writer(*t) || t->written == status_body(t->name, t->told);
     (void)co_await self->p.daemon.timer_source->sleep_for(
         is_told ? rest : std::min(rest, write_retry), t->nap.get_token());
   }
@@ -125,7 +143,7 @@ task<> plugin_controller::state::drive(self_ptr self, tracked_ptr t) {
   self->tracked.erase(t->name);
   // It may have come again meanwhile.
   if (const auto again = self->plugins->view().get({"", t->name})) {
-    if (runtime_of(*again) == self->p.runtime && !again->meta().deleting) {
+    if (runtimes_of(*again).wanted == self->p.runtime && !again->meta().deleting) {
       self->track({nullptr, again, false});
     }
   }
@@ -138,25 +156,42 @@ task<duration> plugin_controller::state::step(self_ptr self, tracked_ptr t) {
     log_error("a Plugin cannot be read", {{"plugin", t->name}, {"error", want.error().message}});
     co_return failure_max;
   }
-  if (!object || want->runtime != self->p.runtime) {
-    co_await end(self, t);
-    t->is_over = true;
-    co_return 0s;
+  if (std::exchange(t->has_left, false)) self->discard(t->running);
+  if (!object) {
+    t->is_over = co_await end(self, t);
+    co_return write_retry;
   }
   t->want = std::move(*want);
+  if (t->want.runtime != self->p.runtime) co_return co_await hand_over(self, t);
   if (!self->leads || std::exchange(t->takes_over, false) || t->resolved_from.empty()) {
     t->resolved_from = t->want.status.resolved_from;
     t->resolved_image = t->want.status.resolved_image;
   }
   const bool is_new = std::exchange(t->generation, t->want.generation) != t->want.generation;
   if (is_new) t->failures = 0;
+  if (!co_await take_on(self, t)) co_return write_retry;
   if (t->want.deleting) co_return co_await depart(self, t);
+  const auto done = co_await work(self, t, is_new);
+  t->is_under_way = false;
+  t->failure = done ? std::nullopt : std::optional<error>(done.error());
+  if (!done) co_return self->rest_of(*t, done.error());
+  t->failures = 0;
+  t->missing.clear();
+  const auto health = self->p.runner->look(t->name);
+  t->looks = health.trouble.empty() ? 0 : t->looks + 1;
+  co_return health.trouble.empty() ? settled_period : doubled(unwell_min, t->looks, settled_period);
+}
 
+// What is wanted runs, or what ran before while that has to wait.
+task<result<>> plugin_controller::state::work(self_ptr self, tracked_ptr t, bool is_new) {
   const auto& before = t->want.status.running_image;
-  auto ref = known_digest(*t);
-  if (!t->running && !before.empty() && before != ref && !std::exchange(t->went_back, true)) {
+  const auto ref = known_digest(*t);
+  if (!t->running && !before.empty() && before != ref && !t->went_back) {
     // What ran before a restart comes first: an upgrade may fail, or take long.
-    if (const auto back = co_await bring(self, t, before); !back) {
+    const auto back = co_await bring(self, t, before);
+    if (!back && is_waiting(back.error())) co_return back;
+    t->went_back = true;
+    if (!back) {
       log_warn("the last revision of a plugin could not be brought up",
                {{"plugin", t->name}, {"image", before}, {"error", back.error().message}});
     }
@@ -167,23 +202,14 @@ task<duration> plugin_controller::state::step(self_ptr self, tracked_ptr t) {
     t->is_under_way = true;
     co_await report(self, t);
   }
-  result<> done;
   if (t->want.paused) {
-    if (!t->running && !before.empty()) done = co_await bring(self, t, before);
-  } else if (ref.empty() && !self->leads) {
-    done = error{package_error::waits_for_leader,
-                 "the leader finds out which image " + t->want.image + " is"};
-  } else {
-    done = co_await bring(self, t, ref.empty() ? t->want.image : ref);
+    co_return !t->running && !before.empty() ? co_await bring(self, t, before) : result<>();
   }
-  t->is_under_way = false;
-  t->failure = done ? std::nullopt : std::optional<error>(done.error());
-  if (!done) co_return rest_after(done.error(), ++t->failures);
-  t->failures = 0;
-  t->missing.clear();
-  const auto health = self->p.runner->look(t->name);
-  t->looks = health.trouble.empty() ? 0 : t->looks + 1;
-  co_return health.trouble.empty() ? settled_period : doubled(unwell_min, t->looks, settled_period);
+  if (ref.empty() && !self->leads) {
+    co_return error{package_error::waits_for_leader,
+                    "the leader finds out which image " + t->want.image + " is"};
+  }
+  co_return co_await bring(self, t, ref.empty() ? t->want.image : ref);
 }
 
 // The plugin works on while objects carry its finalizer: who else could let them go?
@@ -197,7 +223,7 @@ task<duration> plugin_controller::state::depart(self_ptr self, tracked_ptr t) {
                            fmt::format("expected to run {} until no object has its finalizer, "
                                        "found: {}; or take the finalizer {} off the Plugin",
                                        before, back.error().message, plugin_finalizer)};
-        co_return rest_after(back.error(), ++t->failures);
+        co_return self->rest_of(*t, back.error());
       }
     }
     if (t->running) {
@@ -215,26 +241,26 @@ task<duration> plugin_controller::state::depart(self_ptr self, tracked_ptr t) {
         co_return 1s;
       }
     }
-    co_await end(self, t);
+    if (!co_await end(self, t)) co_return write_retry;
     if (const auto gone = co_await set_finalizer(self, t, false); !gone) {
       t->failure = gone.error();
       co_return 1s;
     }
   }
-  co_await end(self, t);
-  t->is_over = true;
-  co_return 0s;
+  t->is_over = co_await end(self, t);
+  co_return write_retry;
 }
 
-task<> plugin_controller::state::end(self_ptr self, tracked_ptr t) {
+task<bool> plugin_controller::state::end(self_ptr self, tracked_ptr t) {
   if (t->running) {
-    co_await self->p.runner->end(t->name);
+    if (!co_await self->p.runner->end(t->name)) co_return false;
     log_info("plugin of a Plugin object has ended", {{"plugin", t->name}});
   }
   self->discard(t->running);
   self->discard(t->next);
   self->settle_claims(*t);
   self->count(*t, {});
+  co_return true;
 }
 
 task<result<>> plugin_controller::state::set_finalizer(self_ptr self, tracked_ptr t,
@@ -251,6 +277,7 @@ task<result<>> plugin_controller::state::set_finalizer(self_ptr self, tracked_pt
   const under_way_mark write(self->writes);
   const auto done = co_await self->daemon.merge_patch(plugin_resource(), "", t->name, body);
   if (!done && done.error().code != kube::kube_error::not_found) co_return done.error();
+  if (done) note_version(t->want, done->body);
   t->want.finalizers = std::move(all);
   co_return result<>();
 }

@@ -257,6 +257,7 @@ task<result<>> plugin_controller::state::bring(self_ptr self, tracked_ptr t, std
   t->is_granted = false;
   if (auto granted = co_await await_grants(self, t); !granted) co_return granted;
   t->is_granted = true;
+  if (auto ok = self->may_run(*t); !ok) co_return ok;
   if (t->next->has_finalizers()) {
     if (auto done = co_await set_finalizer(self, t, true); !done) co_return done;
   }
@@ -270,6 +271,7 @@ task<result<>> plugin_controller::state::bring(self_ptr self, tracked_ptr t, std
   if (done) {
     if (t->running && t->running->ref != ref) t->previous = t->running->ref;
     std::swap(t->running, t->next);
+    t->has_left = false;
     self->discard(t->next);
     spawn(self->p.loop, prune_store(self));
   }

@@ -57,6 +57,7 @@ plugin_status status_of(const rapidjson::Value& root) {
   s.observed_generation = json::int_at(root, "/status/observedGeneration").value_or(0);
   s.resolved_from = text_at(root, "/status/resolved/from");
   s.resolved_image = text_at(root, "/status/resolved/image");
+  s.running_runtime = text_at(root, "/status/running/runtime");
   s.running_image = text_at(root, "/status/running/image");
   s.running_version = text_at(root, "/status/running/version");
   s.running_policy = text_at(root, "/status/running/policy");
@@ -146,6 +147,12 @@ result<plugin_object> parse_plugin(std::string_view object_json) {
   return out;
 }
 
+void note_version(plugin_object& o, std::string_view object_json) {
+  const auto doc = json::parse(object_json);
+  const auto version = doc ? text_at(*doc, "/metadata/resourceVersion") : std::string();
+  if (!version.empty()) o.resource_version = version;
+}
+
 void keep_transitions(const plugin_status& before, plugin_status& next, wall_time now) {
   const auto text =
       fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", std::chrono::time_point_cast<std::chrono::seconds>(now));
@@ -157,15 +164,18 @@ void keep_transitions(const plugin_status& before, plugin_status& next, wall_tim
   }
 }
 
-std::string status_body(const std::string& name, const plugin_status& status) {
+std::string status_body(const std::string& name, const plugin_status& status,
+                        const std::string& version) {
   rapidjson::Document doc(rapidjson::kObjectType);
   writer w(doc);
   rapidjson::Value meta(rapidjson::kObjectType);
   w.put(meta, "name", name);
+  w.put(meta, "resourceVersion", version);
   rapidjson::Value resolved(rapidjson::kObjectType);
   w.put(resolved, "from", status.resolved_from);
   w.put(resolved, "image", status.resolved_image);
   rapidjson::Value running(rapidjson::kObjectType);
+  w.put(running, "runtime", status.running_runtime);
   w.put(running, "image", status.running_image);
   w.put(running, "version", status.running_version);
   w.put(running, "policy", status.running_policy);

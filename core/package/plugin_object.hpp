@@ -28,9 +28,10 @@ struct plugin_condition {
 /// Its status, as it is in the cluster and as it is to be.
 struct plugin_status {
   std::int64_t observed_generation = 0;
-  std::string resolved_from;   ///< the spec.image that was looked up
-  std::string resolved_image;  ///< what it meant, by digest
-  std::string running_image;   ///< by digest; empty: nothing runs
+  std::string resolved_from;    ///< the spec.image that was looked up
+  std::string resolved_image;   ///< what it meant, by digest
+  std::string running_runtime;  ///< that runs it or has begun to; empty: none does
+  std::string running_image;    ///< by digest; of what runs or ran last
   std::string running_version;
   std::string running_policy;  ///< mode of the rule
   std::string running_signer;
@@ -62,10 +63,14 @@ struct plugin_object {
 /// `object_json` as the API server has it. What the CRD's schema demands is not checked again.
 [[nodiscard]] result<plugin_object> parse_plugin(std::string_view object_json);
 
+/// What was written and answered with `object_json` is what was read.
+void note_version(plugin_object& o, std::string_view object_json);
+
 /// Carries over since when conditions of `next` have been as they are.
 void keep_transitions(const plugin_status& before, plugin_status& next, wall_time now);
 
-/// A server-side apply of the status of plugin `name`.
-[[nodiscard]] std::string status_body(const std::string& name, const plugin_status& status);
+/// A server-side apply of the status of plugin `name`; with a `version` only onto that one.
+[[nodiscard]] std::string status_body(const std::string& name, const plugin_status& status,
+                                      const std::string& version = {});
 
 }  // namespace oarlock::package

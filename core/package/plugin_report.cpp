@@ -38,6 +38,7 @@ stage stage_of(const error& why) {
     case package_error::name_mismatch:
     case package_error::not_loaded:
     case package_error::finalizers_pending:
+    case package_error::waits_for_runtime:
       return stage::loaded;
     default:
       return stage::resolved;
@@ -121,7 +122,8 @@ void add_summary(const tracked_plugin& t, const plugin_health& health, plugin_st
       !t.running ? plugin_condition{"Healthy", "Unknown", "NotRunning", "nothing runs"}
       : is_well  ? made("Healthy", true, "Running", health.note.empty() ? "it works" : health.note)
                  : made("Healthy", false, "NotWorking", health.trouble));
-  auto reason = t.failure        ? reason_of(*t.failure)
+  auto reason = t.is_leaving     ? t.running ? "Moving" : "WaitsForRuntime"
+                : t.failure      ? reason_of(*t.failure)
                 : t.is_under_way ? "Progressing"
                 : t.want.paused  ? "Paused"
                 : !t.running     ? "Pending"
@@ -131,8 +133,13 @@ void add_summary(const tracked_plugin& t, const plugin_health& health, plugin_st
       is_well ? fmt::format("version {} runs", t.running->declared.version) : health.trouble;
   if (t.failure && t.running) message += (message.empty() ? "" : "; ") + std::string("but ");
   if (t.failure) message += t.failure->message;
+  if (t.is_leaving) {
+    message = fmt::format("runtime {} is to run it; {}", t.want.runtime,
+                          t.running ? "what is under way here ends first" : "it has ended here");
+  }
   if (message.empty()) message = t.want.paused ? "spec.paused is true" : "on its way";
-  const bool is_settled = t.failure || t.want.paused || (is_well && !t.is_under_way);
+  const bool is_settled =
+      !t.is_leaving && (t.failure || t.want.paused || (is_well && !t.is_under_way));
   s.conditions.push_back(made("Ready", is_well, reason, message));
   s.conditions.push_back(made("Reconciling", !is_settled, is_settled ? "Settled" : "Progressing",
                               is_settled ? "nothing is under way" : message));
@@ -154,6 +161,7 @@ plugin_status plugin_controller::state::status_of(const tracked_plugin& t) const
   s.resolved_from = t.resolved_from;
   s.resolved_image = t.resolved_image;
   s.missing = t.missing;
+  s.running_runtime = t.names;
   if (t.running) {
     s.running_image = t.running->ref;
     s.running_version = t.running->declared.version;
@@ -188,18 +196,22 @@ task<> plugin_controller::state::report(self_ptr self, tracked_ptr t) {
     t->written = body;
     co_return;
   }
-  if (!self->may_write()) co_return;
+  if (!self->may_write() || !self->is_writer(*t)) co_return;
   const under_way_mark write(self->writes);
   const auto done = co_await self->daemon.apply(
-      plugin_resource(), "", t->name, body,
+      plugin_resource(), "", t->name, status_body(t->name, next, t->want.resource_version),
       {.field_manager = "oarlock", .force = true, .subresource = "status"});
   if (!done) {
-    log_warn("the status of a Plugin could not be written",
-             {{"plugin", t->name}, {"error", done.error().message}});
     t->written.clear();
+    if (done.error().code != kube::kube_error::conflict) {
+      log_warn("the status of a Plugin could not be written",
+               {{"plugin", t->name}, {"error", done.error().message}});
+    }
     co_return;
   }
   t->written = body;
+  t->want.status.running_runtime = next.running_runtime;
+  note_version(t->want, done->body);
   self->tell(*t, before, next);
 }
 
@@ -222,7 +234,7 @@ void plugin_controller::state::tell(const tracked_plugin& t, const plugin_status
                       .regarding_resource = plugin_resource(),
                       .regarding = {"", t.name},
                       .regarding_uid = t.want.uid,
-                      .warning = is_bad,
+                      .warning = is_bad && !t.is_leaving,
                       .reason = is->reason,
                       .action = type,
                       .note = is->message});

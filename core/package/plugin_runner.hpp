@@ -38,8 +38,9 @@ class plugin_runner {
   /// Runs it; where another revision of it runs, loads it beside, drains that one and switches.
   /// After an error that one goes on.
   [[nodiscard]] virtual task<result<>> run(plugin_order order) = 0;
-  /// Ends its controllers and then the plugin, if it runs.
-  [[nodiscard]] virtual task<> end(std::string name) = 0;
+  /// Ends its controllers and then the plugin, if it runs. False: it was cut short, as the daemon
+  /// stops.
+  [[nodiscard]] virtual task<bool> end(std::string name) = 0;
   [[nodiscard]] virtual plugin_health look(const std::string& name) const = 0;
   /// The primary kinds of all that runs.
   [[nodiscard]] virtual std::vector<kind_claim> claims() const = 0;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "tests/support/cluster.hpp"
 #include "tests/support/registry.hpp"
@@ -103,7 +104,8 @@ class PluginObjects : public ::testing::Test {
     return ref;
   }
   std::unique_ptr<daemon> started(bool leader_elect = false, const char* store = "store",
-                                  const fs::path& program = {}) {
+                                  const fs::path& program = {},
+                                  const std::vector<std::string>& more = {}) {
     daemon::options o{
         {},
         {"--plugin-objects=true", "--namespace=" + ns_,
@@ -111,6 +113,7 @@ class PluginObjects : public ::testing::Test {
          "--image-policy=" + (dir_.path() / "policy.yaml").string(), "--leader-election-id=" + ns_},
         leader_elect,
         {}};
+    o.flags.insert(o.flags.end(), more.begin(), more.end());
     // In the place of the program that it would run.
     if (!program.empty()) o.under = {"sh", "-c", "shift; exec \"$0\" \"$@\"", program};
     return std::make_unique<daemon>(c_, o);

@@ -2,6 +2,7 @@
 // MyApps exist and one is edited each 100 ms.
 #include <csignal>
 
+#include "core/json/parse.hpp"
 #include "tests/integration/changes.hpp"
 #include "tests/integration/plugin_objects.hpp"
 
@@ -79,16 +80,20 @@ class PluginSwitch : public PluginObjects {
   std::map<std::string, std::string> writes_by_name() {
     std::map<std::string, int> counts;
     const auto prefix = "patch deployments " + ns_ + "/";
-    for (const auto& write :
-         c_.writes("system:serviceaccount:oarlock-system:oarlock-plugin-myapp", 0)) {
-      if (!write.starts_with(prefix)) continue;
-      const auto end = write.find(' ', prefix.size());
-      if (write[end + 1] == '2') ++counts[write.substr(prefix.size(), end - prefix.size())];
+    for (const auto& user : {user_in("oarlock-system"), user_in(ns_ + "-second")}) {
+      for (const auto& write : c_.writes(user, 0)) {
+        if (!write.starts_with(prefix)) continue;
+        const auto end = write.find(' ', prefix.size());
+        if (write[end + 1] == '2') ++counts[write.substr(prefix.size(), end - prefix.size())];
+      }
     }
     std::map<std::string, std::string> out;
     for (const auto& [name, count] : counts)
       out[name] = std::to_string(count);
     return out;
+  }
+  static std::string user_in(const std::string& ns) {
+    return "system:serviceaccount:" + ns + ":oarlock-plugin-myapp";
   }
   void make_turns() {
     c_.must({"apply", "-f", "-"}, turns_crd);
@@ -114,8 +119,8 @@ class PluginSwitch : public PluginObjects {
     if (eventually(are_there, soon)) return ::testing::AssertionSuccess();
     return ::testing::AssertionFailure() << d.process().log();
   }
-  // The last change of each app has arrived, and none was written twice.
-  void expect_all_written_once(changes& client, int count, daemon& d) {
+  // The last change of each app has arrived.
+  void expect_all_written(changes& client, int count, daemon& d) {
     client.stop();
     ASSERT_EQ(client.failure(), "");
     std::map<std::string, std::string> wanted;
@@ -131,6 +136,10 @@ class PluginSwitch : public PluginObjects {
         },
         soon))
         << d.process().log();
+  }
+  // And none was written twice.
+  void expect_all_written_once(changes& client, int count, daemon& d) {
+    expect_all_written(client, count, d);
     // A write that changes the spec is a generation; one that says the same again is none.
     EXPECT_EQ(writes_by_name(), by_name("deployments", ".metadata.generation"));
   }
@@ -251,6 +260,151 @@ TEST_F(PluginSwitch, TheNextReleaseOfTheDaemonGoesOn) {
   ASSERT_TRUE(client.wait_for_more(15));
   expect_all_written_once(client, apps, *fresh);
   EXPECT_EQ(ready("myapp"), "True Running");
+}
+
+// Two daemons, one Plugin: the second has accounts in a namespace of its own, so that the API
+// server tells their writes apart.
+class PluginMove : public PluginSwitch {
+ protected:
+  static constexpr int apps = 20;
+
+  void begin() {
+    second_ = ns_ + "-second";
+    const std::string account = "oarlock-plugin-myapp";
+    const auto image = pushed(myapp(built_version, built_version), "v1");
+    c_.must({"apply", "-f", "-"}, manifest(image));
+    c_.make_namespace(second_);
+    c_.must({"create", "serviceaccount", account, "-n", second_});
+    c_.must({"create", "rolebinding", "second", "-n", ns_, "--role=" + account,
+             "--serviceaccount=" + second_ + ":" + account});
+    c_.must({"create", "role", "tokens", "-n", second_, "--verb=create",
+             "--resource=serviceaccounts/token", "--resource-name=" + account});
+    c_.must({"create", "rolebinding", "tokens", "-n", second_, "--role=tokens", "--user=oarlock"});
+    from_ = c_.audit_lines();
+    one_ = started();
+    two_ = started(false, "second", {}, {"--runtime-name=two", "--plugin-namespace=" + second_});
+    ASSERT_TRUE(runs(built_version, *one_, "myapp"));
+    ASSERT_TRUE(make_apps(apps, *one_));
+  }
+  void move_to(const std::string& runtime) {
+    c_.must({"patch", "plugin", "myapp", "--type=merge", "-p",
+             R"({"spec":{"runtime":")" + runtime + R"("}})"});
+  }
+  std::string named() { return c_.field("plugin", "myapp", "", ".status.running.runtime"); }
+  ::testing::AssertionResult runs_at(const std::string& runtime, daemon& d) {
+    if (!eventually([&] { return named() == runtime; }, soon)) {
+      return ::testing::AssertionFailure() << named() << ", not " << runtime << "\n"
+                                           << one_->process().log() << two_->process().log();
+    }
+    return comes_to("True Running", d, "myapp");
+  }
+  // Its child stands still in the middle of a plan, so that it cannot end the plugin.
+  ::testing::AssertionResult stop_child(daemon& d) {
+    const std::string mark = R"("plugin":"myapp","pid":)";
+    const auto log = d.process().log();
+    const auto at = log.rfind(mark);
+    if (at == std::string::npos) return ::testing::AssertionFailure() << log;
+    child_ = std::stoi(log.substr(at + mark.size()));
+    ::kill(child_, SIGSTOP);
+    const auto is_at_work = [&] {
+      return metric(d.metrics(), "controller_runtime_active_workers", {"plugin=\"myapp\""}) > 0;
+    };
+    if (eventually(is_at_work, soon)) return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << "no plan came\n" << d.metrics();
+  }
+  // Moved, and both know it; the one that runs it cannot end it yet.
+  ::testing::AssertionResult waits_for(const std::string& runtime, daemon& there) {
+    const auto is_known = [&] {
+      return condition("Ready", "reason", "myapp") == "Moving" &&
+             there.process().log().find("runtime " + runtime + " is to end it first") !=
+                 std::string::npos;
+    };
+    if (eventually(is_known, soon) && named() == runtime) return ::testing::AssertionSuccess();
+    return ::testing::AssertionFailure() << c_.get("plugin", "myapp", "") << there.process().log();
+  }
+  // Who wrote for the plugin, in the order in which the API server was asked, each turn once.
+  std::vector<std::string> turns_of_writers() {
+    std::map<std::string, std::string> by_time;
+    std::ifstream in(c_.dir() / "cluster/audit.log");
+    std::size_t number = 0;
+    for (std::string line; std::getline(in, line); ++number) {
+      if (number < from_) continue;
+      const auto entry = json::parse(line);
+      if (!entry) continue;
+      const std::string user(json::string_at(*entry, "/user/username"));
+      const auto verb = json::string_at(*entry, "/verb");
+      const bool is_theirs = user == user_in("oarlock-system") || user == user_in(second_);
+      const bool reads = verb == "get" || verb == "list" || verb == "watch";
+      const auto resource = json::string_at(*entry, "/objectRef/resource");
+      // Reviews change nothing; events are told in the background.
+      if (!is_theirs || reads || (resource != "deployments" && resource != "myapps")) continue;
+      const std::string time(json::string_at(*entry, "/requestReceivedTimestamp"));
+      by_time[time + " " + std::to_string(number)] = user;
+    }
+    std::vector<std::string> order;
+    for (const auto& [time, user] : by_time) {
+      const std::string runtime = user == user_in(second_) ? "two" : "oarlock";
+      if (order.empty() || order.back() != runtime) order.push_back(runtime);
+    }
+    return order;
+  }
+  void TearDown() override {
+    if (child_ > 0) ::kill(child_, SIGCONT);
+    PluginSwitch::TearDown();
+  }
+
+  std::string second_;
+  std::size_t from_ = 0;
+  pid_t child_ = 0;
+  std::unique_ptr<daemon> one_;
+  std::unique_ptr<daemon> two_;
+};
+
+TEST_F(PluginMove, IsRunByOneRuntimeAtATimeAndLosesNoChange) {
+  begin();
+  changes client(ns_, apps, edits_per_second, 1, &changes::image);
+  for (const std::string runtime : {"two", "oarlock", "two"}) {
+    ASSERT_TRUE(client.wait_for_more(10));
+    move_to(runtime);
+    ASSERT_TRUE(runs_at(runtime, runtime == "two" ? *two_ : *one_));
+  }
+  ASSERT_TRUE(client.wait_for_more(10));
+
+  // One that drains slowly is waited for.
+  ASSERT_TRUE(stop_child(*two_));
+  move_to("oarlock");
+  ASSERT_TRUE(waits_for("two", *one_));
+  ASSERT_TRUE(client.wait_for_more(10));
+  EXPECT_EQ(named(), "two");
+  ::kill(std::exchange(child_, 0), SIGCONT);
+  ASSERT_TRUE(runs_at("oarlock", *one_));
+  ASSERT_TRUE(client.wait_for_more(10));
+  expect_all_written_once(client, apps, *one_);
+  EXPECT_THAT(turns_of_writers(),
+              ::testing::ElementsAre("oarlock", "two", "oarlock", "two", "oarlock"));
+}
+
+TEST_F(PluginMove, GoesOnWhenEitherRuntimeDiesInIt) {
+  begin();
+  changes client(ns_, apps, edits_per_second, 1, &changes::image);
+  ASSERT_TRUE(client.wait_for_more(10));
+  ASSERT_TRUE(stop_child(*one_));
+  move_to("two");
+  ASSERT_TRUE(waits_for("oarlock", *two_));
+  two_->process().send(SIGKILL);
+  one_->process().send(SIGKILL);
+  ::kill(std::exchange(child_, 0), SIGKILL);
+  two_ = started(false, "second", {}, {"--runtime-name=two", "--plugin-namespace=" + second_});
+  ASSERT_TRUE(eventually(
+      [&] { return two_->process().log().find("is to end it first") != std::string::npos; }, soon))
+      << two_->process().log();
+  EXPECT_EQ(named(), "oarlock");
+  one_ = started();
+  ASSERT_TRUE(runs_at("two", *two_));
+  EXPECT_THAT(two_->process().log(), ::testing::Not(HasSubstr("did not answer")));
+  ASSERT_TRUE(client.wait_for_more(10));
+  expect_all_written(client, apps, *two_);
+  EXPECT_THAT(turns_of_writers(), ::testing::ElementsAre("oarlock", "two"));
 }
 
 }  // namespace
