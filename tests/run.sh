@@ -256,10 +256,14 @@ alert_rules() {
     return
   fi
   # shellcheck disable=SC2016  # the inner shell's own variables
-  command_test lint alert-rules 120 bash -euc 'for tests in plugins/*/monitoring/rules_test.yaml; do
-    promtool check rules "$(dirname "$tests")/rules.yaml"
-    promtool test rules "$tests"
-  done'
+  command_test lint alert-rules 120 bash -euo pipefail -c '
+    for tests in plugins/*/monitoring/rules_test.yaml; do
+      promtool check rules "$(dirname "$tests")/rules.yaml"
+      promtool test rules "$tests"
+      # The same for the prometheus-operator, whose object has them below spec.
+      "$(dirname "$tests")/prometheusrule.sh" | sed "1,/^spec:/d; s/^  //" |
+        promtool check rules /dev/stdin
+    done'
 }
 
 go_tests() { # SUITE MODULE PACKAGES FLAGS...   (PACKAGES: units or e2e)

@@ -19,6 +19,11 @@ measured measure(const my_sql_cluster& cluster, json::node observed) {
   made.last_failover_s = static_cast<double>(status.last_failover_seconds.value_or(0));
   made.password_changes = status.passwords->changes.value_or(0);
   made.passwords_changing = observed["passwords"]["drawn"].boolean();
+  if (const auto since = status.passwords->published_at.unix_ms();
+      since && made.passwords_changing) {
+    made.old_passwords_until_s =
+        static_cast<double>(*since) / 1000 + *cluster.spec->passwords->keep_old_seconds;
+  }
   made.errant = static_cast<int>(status.quarantined.size());
   made.failover_possible = sdk::is_condition(status.conditions, "FailoverPossible");
   const std::string primary = status.primary.value_or("");
@@ -68,6 +73,9 @@ measures::measures(const sdk::metrics& made) {
       "When the first of the certificates that servers show ends; 0: not known", of_cluster);
   passwords_changing_ =
       made.gauges("passwords_changing", "1: new passwords are on their way", of_cluster);
+  old_passwords_until_ = made.gauges(
+      "old_passwords_until_timestamp_seconds",
+      "Until when a change keeps the old passwords on purpose; 0: not yet, or no more", of_cluster);
   password_changes_ =
       made.gauges("password_changes", "Changes of passwords that are over", of_cluster);
   effects_ = made.counters("effects_total", "What was done on servers, by outcome: done or failed",
@@ -91,6 +99,7 @@ void measures::tell(std::string_view ns, std::string_view name, const measured& 
   set(lag_, what.lag_s);
   set(certificate_ends_, what.certificate_ends_s);
   set(passwords_changing_, what.passwords_changing);
+  set(old_passwords_until_, what.old_passwords_until_s);
   set(password_changes_, what.password_changes);
 }
 

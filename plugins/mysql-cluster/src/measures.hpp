@@ -19,8 +19,9 @@ struct measured {
   int errant = 0;    ///< members in quarantine
   double epoch = 0;  ///< counts the primaries
   double failovers = 0, switchovers = 0, last_failover_s = 0;
-  double certificate_ends_s = 0;    ///< the first of those that are shown, Unix time; 0: not known
-  bool passwords_changing = false;  ///< new passwords are on their way
+  double certificate_ends_s = 0;     ///< the first of those that are shown, Unix time; 0: not known
+  bool passwords_changing = false;   ///< new passwords are on their way
+  double old_passwords_until_s = 0;  ///< kept on purpose, Unix time; 0: not yet, or no more
   double password_changes = 0;
   double lag_s = 0;  ///< of the replica that is furthest behind, of those that answer
   bool operator==(const measured&) const = default;
@@ -41,7 +42,7 @@ class measures {
   using gauges = oarlock::sdk::family<oarlock::sdk::gauge>;
   gauges available_, healthy_, failover_possible_, paused_, members_, answering_, synced_, errant_,
       epoch_, failovers_, switchovers_, last_failover_, lag_, certificate_ends_,
-      passwords_changing_, password_changes_;
+      passwords_changing_, old_passwords_until_, password_changes_;
   oarlock::sdk::family<oarlock::sdk::counter> effects_;
 };
 

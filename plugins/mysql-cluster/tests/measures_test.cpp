@@ -6,7 +6,6 @@
 #include <iterator>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 
 #include "../src/generate.hpp"
@@ -92,6 +91,17 @@ TEST(mysql_measures, count_on_nothing_but_the_primary_on_record) {
   EXPECT_TRUE(fresh == (measured{.paused = true, .members = 3}));
 }
 
+TEST(mysql_measures, say_until_when_a_change_keeps_old_passwords_on_purpose) {
+  const auto until = [](const char* status, const char* observed) {
+    return measure_of(cluster_json(R"(,"passwords":{"keepOldSeconds":600})", status), observed)
+        .old_passwords_until_s;
+  };
+  const auto* published = R"("passwords":{"publishedAt":"1970-01-01T01:00:00Z"})";
+  EXPECT_EQ(until(published, R"({"passwords":{"drawn":true}})"), 4200);
+  EXPECT_EQ(until("", R"({"passwords":{"drawn":true}})"), 0);
+  EXPECT_EQ(until(published, R"({"passwords":{"drawn":false}})"), 0);
+}
+
 sdk::testing::given given_cluster() {
   sdk::testing::given made;
   made.controller = "mysqlcluster";
@@ -150,16 +160,6 @@ TEST(mysql_measures, are_all_that_alerts_and_dashboard_ask_for) {
     EXPECT_THAT(asked, IsSubsetOf(told)) << file;
   }
   EXPECT_NO_THROW((void)json::parse(whole(folder + "/monitoring/dashboard.json")));
-}
-
-TEST(mysql_measures, the_rules_of_the_prometheus_operator_are_the_same) {
-  std::istringstream rules(whole(folder + "/monitoring/rules.yaml"));
-  std::string indented;
-  for (std::string line; std::getline(rules, line);) {
-    if (!line.starts_with('#')) indented += "  " + line + "\n";
-  }
-  const auto made = whole(folder + "/monitoring/prometheusrule.yaml");
-  EXPECT_TRUE(made.ends_with("spec:\n" + indented)) << indented;
 }
 
 }  // namespace
