@@ -177,7 +177,7 @@ TEST_F(PluginObjects, AnIdentityThatThePolicyDoesNotNameIsRefused) {
   EXPECT_EQ(condition("Verified", "status"), "False");
   EXPECT_THAT(condition("Verified", "message"),
               AllOf(HasSubstr("expected a signature by " + ours), HasSubstr(theirs)));
-  EXPECT_EQ(c_.field("plugin", "turner", "", ".status.running"), "");
+  EXPECT_EQ(c_.field("plugin", "turner", "", ".status.running.image"), "");
 
   apply_plugin("turner", by_us);
   ASSERT_TRUE(comes_to("True Running", *d));
