@@ -26,11 +26,16 @@ set(CMAKE_C_FLAGS_RELEASE "-O2")
 
 find_program(OARLOCK_CCACHE ccache)
 if(OARLOCK_CCACHE)
+  file(RELATIVE_PATH up "${CMAKE_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
+  string(REGEX REPLACE "/$" "" up "${up}")
   foreach(lang C CXX)
     set(CMAKE_${lang}_COMPILER_LAUNCHER
       env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" "${OARLOCK_CCACHE}")
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/cmake/compile_relative.sh"
+      "${PROJECT_SOURCE_DIR}" "${up}" "${OARLOCK_CCACHE}")
   endforeach()
+  # The compiler's working directory, which else is part of what it compiles.
+  add_compile_options("-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.")
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
