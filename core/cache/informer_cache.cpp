@@ -37,8 +37,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const kube::resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
-                          "customresourcedefinitions", false};
 // Who may not list CRDs asks again after this.
 constexpr duration schemas_retry = 10min;
 
@@ -99,7 +97,7 @@ void informer_cache::state::end_all_of(const tenant_ptr& whom) {
 // The group of a CRD has a dot; those of the oldest kinds have none.
 void informer_cache::state::follow_schema_of(shared_informer& fresh) {
   const auto& r = fresh.what().resource;
-  if (!with.follow_schemas || r.group == crds.group) return;
+  if (!with.follow_schemas || r.group == kube::crds.group) return;
   if (schemas && schemas->view().get({{}, r.name()})) fresh.doubt_schema();
   if (schemas_wanted || r.group.find('.') == std::string::npos) return;
   schemas_wanted = true;
@@ -115,10 +113,10 @@ task<> informer_cache::state::join_schemas(std::shared_ptr<state> self,
   one.metadata_only = true;
   one.limit = 1;
   for (bool told = false; !stop.stop_requested();) {
-    const auto listed = co_await self->with.client->list_page(crds, one, stop);
+    const auto listed = co_await self->with.client->list_page(kube::crds, one, stop);
     if (stop.stop_requested()) break;
     if (listed) {
-      self->schemas = self->acquire({crds, {}, {}, {}, true}, {},
+      self->schemas = self->acquire({kube::crds, {}, {}, {}, true}, {},
                                     [weak = std::weak_ptr(self)](const change& c) {
                                       if (const auto owner = weak.lock()) owner->crd_changed(c);
                                     },

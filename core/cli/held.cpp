@@ -15,9 +15,6 @@ namespace oarlock::cli {
 
 namespace {
 
-const kube::resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
-                          "customresourcedefinitions", false};
-
 // A plugin whose controllers write finalizers, and on which kinds.
 struct holder {
   std::string plugin;
@@ -47,7 +44,7 @@ result<std::vector<kube::resource>> kinds_of(install_cluster& cluster,
                                              const package::plugin_object& of) {
   std::vector<kube::resource> out;
   for (const auto& name : of.status.kinds) {
-    const auto found = cluster.call(cluster.client().get(crds, "", name));
+    const auto found = cluster.call(cluster.client().get(kube::crds, "", name));
     if (!found && found.error().code == kube::kube_error::not_found) continue;
     if (!found) return found.error();
     const auto crd = json::parse(*found);

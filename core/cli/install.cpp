@@ -26,8 +26,6 @@ constexpr auto poll = 200ms;
 constexpr const char* field_manager = "oarlock-install";
 constexpr const char* plugin_label = "oarlock.dev/plugin";
 
-const kube::resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
-                          "customresourcedefinitions", false};
 const kube::resource plugins{"oarlock.dev", "v1alpha1", "Plugin", "plugins", false};
 // What `plugin manifest` prints beside CRDs and the Plugin; deleted from the last to the first.
 const std::array<kube::resource, 5> granted = {
@@ -84,20 +82,20 @@ result<> apply_crd(install_cluster& cluster, const install_options& o, const fs:
   auto wanted = json::parse(*text);
   if (!wanted) return wanted.error().within(file.string());
   const std::string name(json::string_at(*wanted, "/metadata/name"));
-  if (name.empty() || json::string_at(*wanted, "/kind") != crds.kind) {
+  if (name.empty() || json::string_at(*wanted, "/kind") != kube::crds.kind) {
     return refused(file.string() + ": expected a CustomResourceDefinition with a name");
   }
-  const auto live = cluster.call(cluster.client().get(crds, "", name));
+  const auto live = cluster.call(cluster.client().get(kube::crds, "", name));
   if (!live && live.error().code != kube::kube_error::not_found) return live.error();
   if (live) {
     const auto found = json::parse(*live);
     if (!found) return found.error();
     if (auto why = crd_refusal(o.object.name, *wanted, *found, o.adopt_crds); !why.empty()) {
-      return refused(what(crds, name) + ": " + why);
+      return refused(what(kube::crds, name) + ": " + why);
     }
   }
   set_label(*wanted, o.object.name);
-  return apply(cluster, crds, *wanted, tell);
+  return apply(cluster, kube::crds, *wanted, tell);
 }
 
 // Our own YAML, which the renderer made.
@@ -292,7 +290,8 @@ result<> uninstall_plugin(install_cluster& cluster, const uninstall_options& opt
   for (auto r = granted.rbegin(); r != granted.rend(); ++r) {
     if (auto done = remove_labelled(cluster, *r, options.name, tell); !done) return done;
   }
-  return options.delete_crds ? remove_labelled(cluster, crds, options.name, tell) : result<>();
+  return options.delete_crds ? remove_labelled(cluster, kube::crds, options.name, tell)
+                             : result<>();
 }
 
 }  // namespace oarlock::cli

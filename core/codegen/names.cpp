@@ -8,7 +8,7 @@ namespace oarlock::codegen {
 
 namespace {
 
-constexpr std::size_t columns_max = 100;
+constexpr std::size_t comment_columns_max = 100;
 constexpr std::size_t doc_lines_max = 12;
 
 // Keywords of C++20 and C++23, and macros that standard headers define with small letters.
@@ -128,16 +128,16 @@ std::string doc_comment(std::string_view text, std::size_t indent) {
     std::erase_if(word, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
     at = end;
     // What fits on no line is cut between characters.
-    const std::size_t room = columns_max - head.size() - 1;
+    const std::size_t room = comment_columns_max - head.size() - 1;
     if (word.size() > room) {
       std::size_t cut = room - 3;
       while (cut > 0 && (static_cast<unsigned char>(word[cut]) & 0xC0U) == 0x80U)
         --cut;
       word = word.substr(0, cut) + "...";
     }
-    if (line.size() + 1 + word.size() > columns_max) {
+    if (line.size() + 1 + word.size() > comment_columns_max) {
       if (lines + 1 == doc_lines_max) {
-        if (line.size() + 4 > columns_max) line.resize(line.rfind(' '));
+        if (line.size() + 4 > comment_columns_max) line.resize(line.rfind(' '));
         line += " ...";
         flush();
         return out;

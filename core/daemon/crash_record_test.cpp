@@ -33,14 +33,14 @@ namespace {
 }
 
 [[noreturn]] void overflow_in_a_loop() {
-  record_crashes({}, "9.9.9");
+  (void)record_crashes({}, "9.9.9");
   loop_thread loop("oarlock-deep");
   loop.start();
   overflow_in(loop.get_executor());
 }
 
 [[noreturn]] void overflow_in_a_lane() {
-  record_crashes({}, "9.9.9");
+  (void)record_crashes({}, "9.9.9");
   lane_pool lane(2);
   overflow_in(lane.get_executor());
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view account_prefix = "system:serviceaccount:";
 constexpr std::chrono::seconds api_retry{5};
 
-reviewed refuse(int status, std::string why) {
+reviewed refusal_of(int status, std::string why) {
   reviewed out;
   out.refusal.status = status;
   out.refusal.body = std::move(why) + "\n";
@@ -27,7 +27,7 @@ reviewed refuse(int status, std::string why) {
 
 reviewed cannot_ask(const error& e) {
   log_warn("the inbound listener cannot check a token", {{"error", e.message}});
-  return refuse(503, metrics::words_for_strangers(metrics::token_reviews, e));
+  return refusal_of(503, metrics::words_for_strangers(metrics::token_reviews, e));
 }
 
 bool has_audience(const rapidjson::Value& review, const std::string& audience) {
@@ -50,10 +50,10 @@ std::string extra(const rapidjson::Value& review, const char* name) {
 
 reviewed read_review(std::string_view review_json, const std::string& audience) {
   const auto doc = json::parse(review_json);
-  if (!doc) return refuse(503, "the API server cannot be asked");
+  if (!doc) return refusal_of(503, "the API server cannot be asked");
   if (!json::bool_at(*doc, "/status/authenticated").value_or(false) ||
       !has_audience(*doc, audience)) {
-    return refuse(401, "Unauthorized: expected a token of a pod for the audience " + audience);
+    return refusal_of(401, "Unauthorized: expected a token of a pod for the audience " + audience);
   }
   const auto user = json::string_at(*doc, "/status/user/username");
   const auto rest =
@@ -67,9 +67,9 @@ reviewed read_review(std::string_view review_json, const std::string& audience) 
   pod.pod_name = extra(*doc, "pod-name");
   pod.pod_uid = extra(*doc, "pod-uid");
   if (pod.ns.empty() || pod.pod_name.empty() || pod.pod_uid.empty()) {
-    return refuse(403,
-                  "Forbidden: expected a ServiceAccount token that is bound to a pod, as a "
-                  "projected volume has it");
+    return refusal_of(403,
+                      "Forbidden: expected a ServiceAccount token that is bound to a pod, as a "
+                      "projected volume has it");
   }
   reviewed out;
   out.pod = std::move(pod);
@@ -116,12 +116,13 @@ task<reviewed> pod_review::state::check(std::shared_ptr<state> self, std::string
                                         std::stop_token stop) {
   const auto token = metrics::bearer_of(authorization);
   if (token.empty()) {
-    co_return refuse(401, "Unauthorized: expected the header \"Authorization: Bearer <token>\"");
+    co_return refusal_of(401,
+                         "Unauthorized: expected the header \"Authorization: Bearer <token>\"");
   }
   const auto key = sha256_hex(token);  // tokens themselves are not kept
   if (auto found = self->known.find(key, self->time.now())) co_return std::move(*found);
   if (self->reviewing >= reviews_at_once_max) {
-    co_return refuse(503, "Service Unavailable: too many new callers at once");
+    co_return refusal_of(503, "Service Unavailable: too many new callers at once");
   }
   const metrics::review_slot taken(self->reviewing);
   auto answer = co_await self->client.create(metrics::token_reviews, {},

@@ -23,7 +23,7 @@ constexpr std::size_t output_bytes_max = 1U << 20U;
 // An identity is renewed a little before it ends: requests take time.
 constexpr duration expiry_leeway = std::chrono::seconds(10);
 
-error refused(const std::string& message) {
+error exec_refused(const std::string& message) {
   return {kube_error::unauthorized, message};
 }
 
@@ -122,7 +122,7 @@ class exec_identity_impl final : public exec_identity,
       metrics_.call(printed.error().code == kube_error::invalid ? "plugin_not_found_error"
                                                                 : "plugin_execution_error");
       const auto hint = plugin_.install_hint.empty() ? "" : ": " + plugin_.install_hint;
-      return kube::refused(where + ": " + printed.error().message + hint);
+      return exec_refused(where + ": " + printed.error().message + hint);
     }
     auto credential = parse_exec_credential(*printed, plugin_.api_version);
     if (!credential) {
@@ -168,30 +168,30 @@ class exec_identity_impl final : public exec_identity,
 result<exec_credential> parse_exec_credential(std::string_view text,
                                               const std::string& api_version) {
   const auto parsed = json::parse(text);
-  if (!parsed) return refused("expected an ExecCredential on standard output, found no JSON");
+  if (!parsed) return exec_refused("expected an ExecCredential on standard output, found no JSON");
   if (json::string_at(*parsed, "/kind") != "ExecCredential") {
-    return refused("expected kind ExecCredential on standard output, found another or none");
+    return exec_refused("expected kind ExecCredential on standard output, found another or none");
   }
   const auto version = json::string_at(*parsed, "/apiVersion");
   if (version != api_version) {
-    return refused("expected apiVersion " + api_version + " as the kubeconfig says, found '" +
-                   std::string(version.substr(0, 64)) + "'");
+    return exec_refused("expected apiVersion " + api_version + " as the kubeconfig says, found '" +
+                        std::string(version.substr(0, 64)) + "'");
   }
   exec_credential out;
   out.token = json::string_at(*parsed, "/status/token");
   out.client_cert_pem = json::string_at(*parsed, "/status/clientCertificateData");
   out.client_key_pem = json::string_at(*parsed, "/status/clientKeyData");
   if (out.client_cert_pem.empty() != out.client_key_pem.empty()) {
-    return refused("expected clientCertificateData and clientKeyData, found only one of them");
+    return exec_refused("expected clientCertificateData and clientKeyData, found only one of them");
   }
   if (out.token.empty() && out.client_cert_pem.empty()) {
-    return refused("expected status.token or status.clientCertificateData, found neither");
+    return exec_refused("expected status.token or status.clientCertificateData, found neither");
   }
   const auto expires = json::string_at(*parsed, "/status/expirationTimestamp");
   if (expires.empty()) return out;
   out.expires = parse_rfc3339(expires);
   if (!out.expires) {
-    return refused("expected expirationTimestamp as an RFC 3339 time, found something else");
+    return exec_refused("expected expirationTimestamp as an RFC 3339 time, found something else");
   }
   return out;
 }

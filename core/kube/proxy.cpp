@@ -15,7 +15,7 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
-error refused(const std::string& found) {
+error not_a_proxy(const std::string& found) {
   return {kube_error::invalid,
           "proxy: expected http://[user:password@]host[:port], found " + found};
 }
@@ -49,18 +49,18 @@ bool matches(std::string entry, const std::string& host, const std::string& port
 result<net::proxy> parse_proxy_url(std::string_view url) {
   const auto scheme = url.find("://");
   const auto name = url.substr(0, scheme == std::string_view::npos ? 0 : scheme);
-  if (!name.empty() && name != "http") return refused("the scheme " + std::string(name));
+  if (!name.empty() && name != "http") return not_a_proxy("the scheme " + std::string(name));
   auto rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
   net::proxy out;
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
     auto user = percent_decoded(rest.substr(0, at));
-    if (!user) return refused("user information that is not percent-encoded");
+    if (!user) return not_a_proxy("user information that is not percent-encoded");
     out.authorization = "Basic " + base64_encode(*user);
     rest = rest.substr(at + 1);
   }
   const auto server = parse_server_url("http://" + std::string(rest));
-  if (!server) return refused("no host and port in it");
-  if (!server->prefix.empty()) return refused("a path");
+  if (!server) return not_a_proxy("no host and port in it");
+  if (!server->prefix.empty()) return not_a_proxy("a path");
   out.host = server->host;
   out.port = server->port;
   return out;

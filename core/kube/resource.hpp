@@ -25,4 +25,8 @@ struct resource {
                                  std::string_view subresource = {}) const;
 };
 
+/// The kind of kinds.
+inline const resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
+                           "customresourcedefinitions", false};
+
 }  // namespace oarlock::kube

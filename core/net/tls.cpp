@@ -32,7 +32,7 @@ std::string openssl_error() {
   return reason != nullptr ? reason : "OpenSSL error " + std::to_string(code);
 }
 
-error refused(std::string message) {
+error not_usable(std::string message) {
   return {net_error::not_sent, std::move(message)};
 }
 
@@ -63,12 +63,12 @@ result<> trust(SSL_CTX* context, const std::string& ca_pem) {
   bool damaged = false;
   while (const auto cert = next_certificate(bio.get(), damaged)) {
     if (X509_STORE_add_cert(store, cert.get()) != 1) {
-      return refused("certificate authority: certificate not usable: " + openssl_error());
+      return not_usable("certificate authority: certificate not usable: " + openssl_error());
     }
     ++count;
   }
   if (damaged || count == 0) {
-    return refused(
+    return not_usable(
         "certificate authority: expected PEM certificates, found a damaged one or none: " +
         openssl_error());
   }
@@ -81,14 +81,14 @@ result<> use_client_certificate(SSL_CTX* context, const std::string& pem) {
   bool damaged = false;
   const auto leaf = next_certificate(bio.get(), damaged);
   if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) {
-    return refused("client certificate: expected a PEM certificate: " + openssl_error());
+    return not_usable("client certificate: expected a PEM certificate: " + openssl_error());
   }
   while (const auto cert = next_certificate(bio.get(), damaged)) {
     if (SSL_CTX_add1_chain_cert(context, cert.get()) != 1) {
-      return refused("client certificate: its chain is not usable: " + openssl_error());
+      return not_usable("client certificate: its chain is not usable: " + openssl_error());
     }
   }
-  if (damaged) return refused("client certificate: its chain is damaged: " + openssl_error());
+  if (damaged) return not_usable("client certificate: its chain is damaged: " + openssl_error());
   ERR_clear_error();
   return {};
 }
@@ -98,11 +98,12 @@ result<> use_client_key(SSL_CTX* context, const std::string& pem) {
   ERR_clear_error();
   const key_ptr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_pass_phrase, nullptr));
   if (!key) {
-    return refused("client key: expected an unencrypted PEM key (PKCS#8, PKCS#1 or SEC1): " +
-                   openssl_error());
+    return not_usable("client key: expected an unencrypted PEM key (PKCS#8, PKCS#1 or SEC1): " +
+                      openssl_error());
   }
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
-    return refused("client key: it does not belong to the client certificate: " + openssl_error());
+    return not_usable("client key: it does not belong to the client certificate: " +
+                      openssl_error());
   }
   return {};
 }
@@ -125,7 +126,7 @@ result<std::unique_ptr<ssl::context>> make_tls_context(const tls_material& mater
     if (auto done = trust(native, material.ca_pem); !done) return done.error();
   }
   if (material.client_cert_pem.empty() != material.client_key_pem.empty()) {
-    return refused("expected a client certificate and its key, found only one of them");
+    return not_usable("expected a client certificate and its key, found only one of them");
   }
   if (!material.client_cert_pem.empty()) {
     if (auto done = use_client_certificate(native, material.client_cert_pem); !done) {
@@ -142,18 +143,18 @@ result<> expect_peer(SSL* ssl, const std::string& name, bool verify) {
   auto* param = SSL_get0_param(ssl);
   if (!not_an_address) {
     if (verify && X509_VERIFY_PARAM_set1_ip_asc(param, name.c_str()) != 1) {
-      return refused("expected an IP address without a zone to verify, found '" + name + "'");
+      return not_usable("expected an IP address without a zone to verify, found '" + name + "'");
     }
     return {};
   }
   if (SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) {
-    return refused("expected a server name of at most 255 bytes: " + openssl_error());
+    return not_usable("expected a server name of at most 255 bytes: " + openssl_error());
   }
   if (!verify) return {};
   X509_VERIFY_PARAM_set_hostflags(
       param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   if (name.empty() || X509_VERIFY_PARAM_set1_host(param, name.data(), name.size()) != 1) {
-    return refused("expected a host name to verify, found '" + name + "'");
+    return not_usable("expected a host name to verify, found '" + name + "'");
   }
   return {};
 }

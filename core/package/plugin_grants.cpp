@@ -16,9 +16,6 @@ namespace {
 // Above it people print it themselves: an object has its limit.
 constexpr std::size_t missing_bytes_max = 512U << 10U;
 
-const kube::resource crds{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
-                          "customresourcedefinitions", false};
-
 bool is_established(const rapidjson::Value& crd) {
   const auto* conditions = json::find(crd, "/status/conditions");
   if (conditions == nullptr || !conditions->IsArray()) return false;
@@ -53,7 +50,7 @@ task<result<std::string>> plugin_controller::state::crd_missing(self_ptr self, s
                     "expected CustomResourceDefinitions in crds/, found " +
                         (doc ? std::string("one without a name") : doc.error().message)};
   }
-  const auto live = co_await self->daemon.get(crds, "", name, stop);
+  const auto live = co_await self->daemon.get(kube::crds, "", name, stop);
   if (!live && live.error().code == kube::kube_error::not_found) {
     co_return fmt::format("expected CRD {}, found none", name);
   }

@@ -25,7 +25,7 @@ constexpr std::size_t matched_bytes_max = 4096;
 constexpr std::size_t shown_bytes_max = 80;
 constexpr const char* free_form = "x-kubernetes-preserve-unknown-fields";
 
-std::string_view text_of(const Value& v) {
+std::string_view string_of(const Value& v) {
   return {v.GetString(), v.GetStringLength()};
 }
 
@@ -36,7 +36,7 @@ const Value* member(const Value& of, std::string_view key) {
 
 std::string_view word(const Value& of, std::string_view key) {
   const Value* found = member(of, key);
-  return found != nullptr && found->IsString() ? text_of(*found) : std::string_view{};
+  return found != nullptr && found->IsString() ? string_of(*found) : std::string_view{};
 }
 
 bool is_free(const Value& schema) {
@@ -86,7 +86,7 @@ std::string wanted(const Value& schema) {
   if (const Value* choices = member(schema, "enum")) {
     std::string out;
     for (const auto& one : choices->GetArray())
-      out += (out.empty() ? "one of " : ", ") + std::string(text_of(one));
+      out += (out.empty() ? "one of " : ", ") + std::string(string_of(one));
     return out;
   }
   const auto pattern = word(schema, "pattern");
@@ -97,7 +97,7 @@ std::string wanted(const Value& schema) {
 std::string known_keys(const Value& properties) {
   std::string out;
   for (const auto& one : properties.GetObject())
-    out += (out.empty() ? "" : ", ") + std::string(text_of(one.name));
+    out += (out.empty() ? "" : ", ") + std::string(string_of(one.name));
   return out;
 }
 
@@ -124,7 +124,7 @@ bool is_number_within(const Value& schema, const Value& v) {
 
 bool is_text_within(const Value& schema, const Value& v) {
   if (!v.IsString()) return false;
-  const auto text = text_of(v);
+  const auto text = string_of(v);
   if (!is_within(schema, "minLength", "maxLength", characters(text))) return false;
   if (const Value* choices = member(schema, "enum")) {
     const auto& all = choices->GetArray();
@@ -190,9 +190,9 @@ class completer {
     const Value* listed = member(schema, "properties");
     const Value& properties = listed == nullptr ? none : *listed;
     for (auto& field : v.GetObject()) {
-      const Value* its = member(properties, text_of(field.name));
+      const Value* its = member(properties, string_of(field.name));
       if (its == nullptr) its = more;
-      const std::string key(text_of(field.name));
+      const std::string key(string_of(field.name));
       if (its != nullptr) {
         below(key, field.value, *its);
         continue;
@@ -205,14 +205,14 @@ class completer {
       const Value* fallback = member(one.value, "default");
       if (fallback == nullptr || v.HasMember(one.name)) continue;
       Value made(*fallback, memory_);
-      below(std::string(text_of(one.name)), made, one.value);
+      below(std::string(string_of(one.name)), made, one.value);
       v.AddMember(Value(one.name, memory_), made, memory_);
     }
     const Value* required = member(schema, "required");
     if (required == nullptr) return;
     for (const auto& key : required->GetArray()) {
       if (!v.HasMember(key)) {
-        fail(fmt::format("expected the key \"{}\" in {}, found none", text_of(key), here()));
+        fail(fmt::format("expected the key \"{}\" in {}, found none", string_of(key), here()));
       }
     }
   }
@@ -290,7 +290,7 @@ class schema_checker {
   void check_words(const Value& schema, const type_words& known) {
     static constexpr std::array<std::string_view, 3> always = {"type", "description", "default"};
     for (const auto& one : schema.GetObject()) {
-      const auto key = text_of(one.name);
+      const auto key = string_of(one.name);
       const bool is_known = std::find(always.begin(), always.end(), key) != always.end() ||
                             (!key.empty() && std::find(known.words.begin(), known.words.end(),
                                                        key) != known.words.end());
@@ -319,7 +319,7 @@ class schema_checker {
     if (!fields->IsObject()) return fail_at("properties", "expected a map of schemas");
     path_.emplace_back("properties");
     for (const auto& one : fields->GetObject())
-      below(std::string(text_of(one.name)), one.value);
+      below(std::string(string_of(one.name)), one.value);
     path_.pop_back();
     const Value* required = member(schema, "required");
     if (required == nullptr) return;
@@ -363,7 +363,7 @@ class schema_checker {
                                             pattern_bytes_max));
     }
     try {
-      const std::regex compiles(std::string(text_of(*pattern)));
+      const std::regex compiles(std::string(string_of(*pattern)));
     } catch (const std::regex_error& e) {
       fail_at("pattern", fmt::format("expected an ECMAScript regular expression, found {}: {}",
                                      shown(*pattern), e.what()));
@@ -425,7 +425,7 @@ class key_lister {
         const auto& all = required->GetArray();
         is_required = std::find(all.begin(), all.end(), one.name) != all.end();
       }
-      list(one.value, prefix + std::string(text_of(one.name)), is_required);
+      list(one.value, prefix + std::string(string_of(one.name)), is_required);
     }
   }
 

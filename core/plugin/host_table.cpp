@@ -36,7 +36,7 @@ namespace {
 constexpr std::size_t pairs_max = 12;
 constexpr std::size_t key_bytes_max = 64;
 
-std::string_view text_of(oarlock_str_view lent) {
+std::string_view short_view(oarlock_str_view lent) {
   if (lent.data == nullptr) return {};
   return {lent.data, std::min<std::size_t>(lent.size, limits::log_field_bytes_max)};
 }
@@ -47,7 +47,7 @@ std::string key_of(oarlock_str_view lent) {
       "plugin",    "controller", "controllerGroup", "controllerKind",
       "namespace", "name",       "reconcileID",     "level",
       "msg",       "time",       "dropped_pairs"};
-  std::string key(text_of(lent).substr(0, key_bytes_max));
+  std::string key(short_view(lent).substr(0, key_bytes_max));
   for (char& c : key) {
     const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                           (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
@@ -82,7 +82,7 @@ void write_record(const host_table& host, log_level level, std::string_view mess
   fields.emplace_back("plugin", host.plugin());
   for (std::size_t i = 0; i < kept; ++i) {
     keys.push_back(key_of(pairs[i].key));
-    fields.emplace_back(keys.back(), text_of(pairs[i].value));
+    fields.emplace_back(keys.back(), short_view(pairs[i].value));
   }
   if (pair_count > kept) fields.emplace_back("dropped_pairs", pair_count - kept);
   log(level, message, std::span<const log_field>(fields));
@@ -126,7 +126,7 @@ static void host_log_write(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
   try {
     host_table::during_call(ctx, "oarlock.log/1 write", [&](const host_table& host) {
       if (!host.log_quota().admit()) return;
-      write_record(host, level_of(level), text_of(message), pairs, pair_count);
+      write_record(host, level_of(level), short_view(message), pairs, pair_count);
     });
   } catch (...) {
     // Out of memory: a lost log record is no reason to fail the plan.
@@ -136,7 +136,7 @@ static void host_log_write(oarlock_host_ctx* ctx, oarlock_log_level level, oarlo
 static oarlock_status host_enqueue(oarlock_host_ctx* ctx, oarlock_str_view controller,
                                    oarlock_str_view ns, oarlock_str_view name) {
   return asked(ctx, "oarlock.event_source/1 enqueue", [&](const host_table& host) {
-    return host.enqueue(text_of(controller), text_of(ns), text_of(name));
+    return host.enqueue(short_view(controller), short_view(ns), short_view(name));
   });
 }
 
@@ -212,14 +212,14 @@ static const void* host_extension(oarlock_host_ctx*, oarlock_str_view id) {
                                                           &host_valid_until};
   static constexpr oarlock_host_clock clock_table = {sizeof(oarlock_host_clock), 0,
                                                      &host_monotonic_ns, &host_unix_ms};
-  if (text_of(id) == OARLOCK_EXT_LOG) return &log_table;
-  if (text_of(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
-  if (text_of(id) == OARLOCK_EXT_READ) return read_table();
-  if (text_of(id) == OARLOCK_EXT_METRICS) return &metric_table;
-  if (text_of(id) == OARLOCK_EXT_CACHE) return &cursor_table();
-  if (text_of(id) == OARLOCK_EXT_LEADERSHIP) return &lease_table;
-  if (text_of(id) == OARLOCK_EXT_CLOCK) return &clock_table;
-  if (text_of(id) == OARLOCK_EXT_THREAD) return thread_table();
+  if (short_view(id) == OARLOCK_EXT_LOG) return &log_table;
+  if (short_view(id) == OARLOCK_EXT_EVENT_SOURCE) return &event_table;
+  if (short_view(id) == OARLOCK_EXT_READ) return read_table();
+  if (short_view(id) == OARLOCK_EXT_METRICS) return &metric_table;
+  if (short_view(id) == OARLOCK_EXT_CACHE) return &cursor_table();
+  if (short_view(id) == OARLOCK_EXT_LEADERSHIP) return &lease_table;
+  if (short_view(id) == OARLOCK_EXT_CLOCK) return &clock_table;
+  if (short_view(id) == OARLOCK_EXT_THREAD) return thread_table();
   return nullptr;
 }
 

@@ -46,9 +46,9 @@ std::array<std::atomic<const char*>, shown_max> shown_lines;
 void keep_line(const std::string& line) {
   for (auto& slot : shown_lines) {
     if (slot.load() != nullptr) continue;
-    char* const kept = new char[line.size() + 1];  // never freed
-    std::memcpy(kept, line.c_str(), line.size() + 1);
-    slot = kept;
+    char* const copy = new char[line.size() + 1];  // never freed
+    std::memcpy(copy, line.c_str(), line.size() + 1);
+    slot = copy;
     return;
   }
 }

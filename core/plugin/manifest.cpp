@@ -16,7 +16,7 @@ namespace oarlock::plugin {
 
 namespace {
 
-constexpr std::string_view api_version = "oarlock.dev/v1alpha1";
+constexpr std::string_view manifest_version = "oarlock.dev/v1alpha1";
 constexpr std::string_view manifest_kind = "PluginManifest";
 constexpr std::size_t controllers_max = 32;
 constexpr std::size_t kinds_max = 64;
@@ -115,7 +115,7 @@ bool is_selector(std::string_view s) {
   return !s.empty() && is_line(s);
 }
 bool is_manifest_version(std::string_view s) {
-  return s == api_version;
+  return s == manifest_version;
 }
 bool is_manifest_kind(std::string_view s) {
   return s == manifest_kind;
@@ -131,7 +131,7 @@ class manifest_reader {
   result<manifest> read(const YAML::Node& root) {
     manifest m;
     if (yaml_.expect_map(root, "the manifest", {"apiVersion", "kind", "metadata", "spec"})) {
-      yaml_.text(root, "manifest", "apiVersion", is_manifest_version, api_version);
+      yaml_.text(root, "manifest", "apiVersion", is_manifest_version, manifest_version);
       yaml_.text(root, "manifest", "kind", is_manifest_kind, manifest_kind);
       const YAML::Node metadata = yaml_.required(root, "the manifest", "metadata");
       if (yaml_.expect_map(metadata, "metadata", {"name"})) {

@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 9> own_prefixes = {
     "leader_election_", "informer_",  "certwatcher_",        "go_"};
 constexpr const char* overflow_value = "overflow";
 
-std::optional<std::string> text_of(oarlock_str_view lent, std::size_t bytes_max) {
+std::optional<std::string> bounded_text(oarlock_str_view lent, std::size_t bytes_max) {
   if ((lent.data == nullptr && lent.size > 0) || lent.size > bytes_max) return std::nullopt;
   return lent.size == 0 ? std::string() : std::string(lent.data, lent.size);
 }
@@ -33,7 +33,7 @@ std::optional<std::vector<std::string>> texts_of(const oarlock_str_view* lent, s
   if (count > labels_max || (lent == nullptr && count > 0)) return std::nullopt;
   std::vector<std::string> out;
   for (std::uint64_t i = 0; i < count; ++i) {
-    auto text = text_of(lent[i], bytes_max);
+    auto text = bounded_text(lent[i], bytes_max);
     if (!text) return std::nullopt;
     out.push_back(std::move(*text));
   }
@@ -44,8 +44,8 @@ std::optional<metric_spec> spec_from(const oarlock_metric_view* view) {
   if (view == nullptr || !OARLOCK_HAS_FIELD(view, oarlock_metric_view, bucket_count)) {
     return std::nullopt;
   }
-  auto name = text_of(view->name, name_bytes_max);
-  auto help = text_of(view->help, help_bytes_max);
+  auto name = bounded_text(view->name, name_bytes_max);
+  auto help = bounded_text(view->help, help_bytes_max);
   auto labels = texts_of(view->labels, view->label_count, name_bytes_max);
   if (!name || !help || !labels || view->bucket_count > buckets_max ||
       (view->buckets == nullptr && view->bucket_count > 0)) {

@@ -16,7 +16,7 @@ namespace {
 constexpr auto start_limit = 240s;  // three servers are made, or become copies
 // Of each thing that the operator shall bring about.
 constexpr auto change_limit = 90s;
-constexpr int connections = 3;
+constexpr int writers = 3;
 
 constexpr const char* three_members = R"(
 apiVersion: mysql.oarlock.dev/v1alpha1
@@ -77,7 +77,7 @@ void cluster_under_load::start() {
         to.address = *address;
         return to;
       },
-      connections);
+      writers);
   wait_for_writes();
 }
 

@@ -257,19 +257,19 @@ bool allow_client(void* f) {
     ok = ok && allow(f, name);
   for (const auto family : {AF_INET, AF_INET6}) {
     for (const auto protocol : {0, static_cast<int>(IPPROTO_TCP)}) {
-      ok = ok && allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, datum(family)),
+      ok = ok && allow_if(f, "socket", SCMP_A0(SCMP_CMP_EQ, datum(family), 0),
                           SCMP_A1(SCMP_CMP_MASKED_EQ, kind_bits, SOCK_STREAM),
-                          SCMP_A2(SCMP_CMP_EQ, datum(protocol)));
+                          SCMP_A2(SCMP_CMP_EQ, datum(protocol), 0));
     }
   }
   for (const auto& option : client_options) {
-    ok = ok && allow_if(f, "setsockopt", SCMP_A1(SCMP_CMP_EQ, datum(option.level)),
-                        SCMP_A2(SCMP_CMP_EQ, datum(option.name)));
+    ok = ok && allow_if(f, "setsockopt", SCMP_A1(SCMP_CMP_EQ, datum(option.level), 0),
+                        SCMP_A2(SCMP_CMP_EQ, datum(option.name), 0));
   }
   for (const auto command : {F_GETFD, F_SETFD, F_GETFL, F_SETFL}) {
-    ok = ok && allow_if(f, "fcntl", SCMP_A1(SCMP_CMP_EQ, datum(command)));
+    ok = ok && allow_if(f, "fcntl", SCMP_A1(SCMP_CMP_EQ, datum(command), 0));
   }
-  return ok && allow_if(f, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO));
+  return ok && allow_if(f, "ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO, 0));
 }
 
 // For all threads, should the library have made some. "No new privileges" is set already.

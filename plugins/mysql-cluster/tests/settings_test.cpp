@@ -13,18 +13,19 @@ TEST(mysql_settings, tells_what_can_be_set_while_a_server_runs) {
 }
 
 TEST(mysql_settings, compares_values_and_not_their_spelling) {
-  for (const auto& [a, b] : {std::pair{"1K", "1024"},
-                             {"16m", "16777216"},
-                             {"2.5", "2.500000"},
-                             {"10", "10.000000"},
-                             {"on", "ON"},
-                             {"1", "ON"},
-                             {"false", "OFF"},
-                             {"read-committed", "READ-COMMITTED"}}) {
-    EXPECT_TRUE(is_same_value(a, b)) << a << ' ' << b;
+  for (const auto& [one, other] : {std::pair{"1K", "1024"},
+                                   {"16m", "16777216"},
+                                   {"2.5", "2.500000"},
+                                   {"10", "10.000000"},
+                                   {"on", "ON"},
+                                   {"1", "ON"},
+                                   {"false", "OFF"},
+                                   {"read-committed", "READ-COMMITTED"}}) {
+    EXPECT_TRUE(is_same_value(one, other)) << one << ' ' << other;
   }
-  for (const auto& [a, b] : {std::pair{"1K", "1000"}, {"2.5", "2.6"}, {"ON", "OFF"}, {"", "0"}})
-    EXPECT_FALSE(is_same_value(a, b)) << a << ' ' << b;
+  for (const auto& [one, other] :
+       {std::pair{"1K", "1000"}, {"2.5", "2.6"}, {"ON", "OFF"}, {"", "0"}})
+    EXPECT_FALSE(is_same_value(one, other)) << one << ' ' << other;
 }
 
 TEST(mysql_settings, says_numbers_as_statements_need_them) {
