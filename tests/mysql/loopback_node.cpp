@@ -26,6 +26,7 @@ constexpr auto probe_period = 1s;
 constexpr auto restart_delay = 500ms;
 constexpr const char* node_name = "loopback";
 constexpr const char* server_container = "mysqld";
+constexpr const char* program_name = "oarlock-mysql";  // process 1
 
 files::path root_dir() {
   return oarlock::testing::source_dir() / "build/mysql/root";
@@ -331,7 +332,7 @@ void loopback_node::leave(running_pod& p) {
     if (!p.hook) p.hook = p.start(p.server(), "/lifecycle/preStop/exec/command", "pre-stop.log");
     if (!p.hook->running() && !p.is_stopping) {
       p.is_stopping = true;
-      p.signal("oarlock-mysql", SIGTERM);
+      p.signal(program_name, SIGTERM);
     }
     return;
   }
@@ -366,6 +367,11 @@ loopback_node::running_pod* loopback_node::find(const std::string& pod) {
 void loopback_node::kill_server(const std::string& pod) {
   const std::scoped_lock lock(mutex_);
   if (auto* p = find(pod)) p->signal(server_container, SIGKILL);
+}
+
+void loopback_node::stop_server(const std::string& pod) {
+  const std::scoped_lock lock(mutex_);
+  if (auto* p = find(pod)) p->signal(program_name, SIGTERM);
 }
 
 void loopback_node::hold(const std::string& pod, bool on) {

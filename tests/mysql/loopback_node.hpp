@@ -32,6 +32,8 @@ class loopback_node {
 
   /// SIGKILL to the server of a pod; the container starts again, unless the pod is held.
   void kill_server(const std::string& pod);
+  /// SIGTERM to process 1 of a pod, and nothing else of what a kubelet does.
+  void stop_server(const std::string& pod);
   /// Containers of a held pod are not started, as with a node that has lost its disk for a while.
   void hold(const std::string& pod, bool on);
   /// SIGSTOP or SIGCONT to the server of a pod.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <iostream>
 
 #include "plugins/mysql-cluster/src/certificates.hpp"
@@ -29,13 +30,7 @@ class mysql_losses : public ::testing::TestWithParam<const char*> {
     kube_->must({"apply", "-f", oarlock::testing::built("plugins/mysql-cluster/crds")});
     kube_->must({"wait", "--for=condition=Established", "--timeout=60s", "crd",
                  "mysqlclusters.mysql.oarlock.dev"});
-    oarlock::testing::daemon::options o;
-    o.plugins = {"mysql-cluster"};
-    // All that it says, for the search for passwords.
-    o.flags = {std::string("--plugin-home=") + GetParam(), "--log-level=debug",
-               "--debug-socket=" + debug_socket().string()};
-    o.kubeconfig = kube_->dir() / "admin.kubeconfig";
-    daemon_ = std::make_unique<oarlock::testing::daemon>(*kube_, o);
+    daemon_ = started(debug_socket());
     node_ = std::make_unique<loopback_node>(*kube_, ns);
     load_ = std::make_unique<cluster_under_load>(
         *kube_, ns, [this] { return node_->address_of("primary"); },
@@ -43,9 +38,24 @@ class mysql_losses : public ::testing::TestWithParam<const char*> {
     load_->start();
   }
 
+  // One of several, where there is an election.
+  [[nodiscard]] virtual bool elects() const { return false; }
+  std::unique_ptr<oarlock::testing::daemon> started(const std::filesystem::path& socket) const {
+    oarlock::testing::daemon::options o;
+    o.plugins = {"mysql-cluster"};
+    // All that it says, for the search for passwords.
+    o.flags = {std::string("--plugin-home=") + GetParam(), "--log-level=debug",
+               "--debug-socket=" + socket.string(),
+               std::string("--leader-election-namespace=") + ns};
+    o.leader_elect = elects();
+    o.kubeconfig = kube_->dir() / "admin.kubeconfig";
+    return std::make_unique<oarlock::testing::daemon>(*kube_, o);
+  }
+
   // Nothing that people, logs or monitoring get holds what a Secret has.
   void TearDown() override {
     if (daemon_ == nullptr || HasFailure()) return;
+    if (kube_->get("mysqlcluster", "db", ns).empty()) return;  // and its Secrets
     const auto said =
         daemon_->process().log() + daemon_->metrics() +
         oarlock::testing::run({oarlock::testing::built("bin/oarlock"), "debug", "dump", "--socket",
@@ -340,6 +350,129 @@ TEST_P(mysql_changes, events_go_on_after_a_failover_and_disabled_ones_stay_so) {
   EXPECT_THAT(load_->end(), IsEmpty());
 }
 
+// Told to stop in an orderly way, a server would report commits that wait for an acknowledgement.
+TEST_P(mysql_changes, F2_a_server_that_is_told_to_stop_reports_no_commit_that_nobody_acknowledged) {
+  const auto first = load_->primary();
+  std::vector<std::string> replicas;
+  for (const auto& pod : kube_->fields("pods", ns)) {
+    if (pod != first) replicas.push_back(pod);
+  }
+  auto to = admin_of({*kube_, ns, "db"});
+  to.address = kube_->field("pod", first, ns, ".status.podIP");
+  for (const auto& pod : replicas)
+    node_->freeze(pod, true);
+  const auto waits = [&] {
+    const auto deadline = sql_clock() + 10s;
+    return sql_session(to, deadline)
+               .value(
+                   "SELECT COUNT(*) > 0 FROM performance_schema.processlist "
+                   "WHERE STATE LIKE 'Waiting for semi-sync ACK%'",
+                   deadline) == "1";
+  };
+  ASSERT_TRUE(oarlock::testing::eventually(waits, 60s));
+  node_->hold(first, true);
+  node_->stop_server(first);
+  const auto is_killed = [&] {
+    return node_->log(first).find("it is killed, not stopped") != std::string::npos;
+  };
+  ASSERT_TRUE(oarlock::testing::eventually(is_killed, 60s)) << node_->log(first);
+  for (const auto& pod : replicas)
+    node_->freeze(pod, false);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(first));
+  give_back(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+  EXPECT_THAT(load_->end(), IsEmpty());
+}
+
+TEST_P(mysql_changes, F24_the_API_server_is_away_when_the_primary_is_lost) {
+  const auto first = load_->primary();
+  kube_->component("kill", "kube-apiserver");
+  const auto is_noticed = [&] {
+    return daemon_->probe("/readyz").find("[-]api-server") != std::string::npos;
+  };
+  ASSERT_TRUE(oarlock::testing::eventually(is_noticed, 60s)) << daemon_->probe("/readyz");
+  lose(first);
+  kube_->component("start", "kube-apiserver");
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(first));
+  give_back(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+
+  // And in the middle of a failover, wherever that is.
+  const auto second = load_->primary();
+  lose(second);
+  kube_->component("kill", "kube-apiserver");
+  ASSERT_TRUE(oarlock::testing::eventually(is_noticed, 60s)) << daemon_->probe("/readyz");
+  kube_->component("start", "kube-apiserver");
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(second));
+  give_back(second);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+  EXPECT_THAT(load_->end(), IsEmpty());
+}
+
+// What is left of a cluster that was deleted is its volumes.
+class mysql_deletions : public mysql_changes {
+ protected:
+  void delete_it() {
+    kube_->must({"delete", "mysqlcluster", "db", "-n", ns, "--wait=false"});
+    std::string left;
+    const auto is_gone = [&] {
+      left = kube_->must(
+          {"get", "mysqlclusters,statefulsets,pods,services,pdb", "-n", ns, "-o", "name"});
+      return left.empty();
+    };
+    EXPECT_TRUE(oarlock::testing::eventually(is_gone, 90s)) << left << daemon_->process().log();
+    EXPECT_EQ(kube_->fields("persistentvolumeclaims", ns).size(), 3U) << "onDelete is Retain";
+  }
+};
+
+TEST_P(mysql_deletions, F35_a_cluster_is_deleted_during_a_failover) {
+  lose(load_->primary());
+  delete_it();
+}
+
+TEST_P(mysql_deletions, F36_a_cluster_is_deleted_when_its_pods_are_gone) {
+  for (const auto& pod : kube_->fields("pods", ns))
+    lose(pod);
+  kube_->must({"delete", "pods", "--all", "-n", ns, "--force", "--grace-period=0"});
+  delete_it();
+}
+
+class mysql_two_operators : public mysql_losses {
+ protected:
+  [[nodiscard]] bool elects() const override { return true; }
+};
+
+TEST_P(mysql_two_operators, F23_a_leader_that_was_frozen_through_a_failover_does_no_harm) {
+  const auto other = started(kube_->dir() / "other.sock");
+  const auto stands_by = [](const oarlock::testing::daemon& d) {
+    return oarlock::testing::eventually(
+        [&] { return d.probe("/readyz").find("standing by") != std::string::npos; }, 60s);
+  };
+  ASSERT_TRUE(stands_by(*other)) << other->probe("/readyz");
+  const auto first = load_->primary();
+  daemon_->process().send(SIGSTOP);
+  lose(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(first));
+  give_back(first);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+  const auto second = load_->primary();
+  daemon_->process().send(SIGCONT);
+  EXPECT_TRUE(stands_by(*daemon_)) << daemon_->probe("/readyz");
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_writes());
+  EXPECT_EQ(load_->primary(), second);
+  // And it can lead again.
+  other->process().send(SIGTERM);
+  lose(second);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_other_than(second));
+  give_back(second);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+  EXPECT_THAT(load_->end(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(homes, mysql_deletions, ::testing::Values("core"),
+                         [](const auto& home) { return std::string(home.param); });
+INSTANTIATE_TEST_SUITE_P(homes, mysql_two_operators, ::testing::Values("core"),
+                         [](const auto& home) { return std::string(home.param); });
 INSTANTIATE_TEST_SUITE_P(homes, mysql_changes, ::testing::Values("core"),
                          [](const auto& home) { return std::string(home.param); });
 INSTANTIATE_TEST_SUITE_P(homes, mysql_losses, ::testing::Values("core", "child"),

@@ -54,7 +54,8 @@ struct record {
 
 record record_of(const watched& w) {
   rapidjson::Document said;
-  said.Parse(w.kube.get("mysqlcluster", w.name, w.ns).c_str());
+  // Where the API server does not answer there is none.
+  said.Parse(w.kube.kubectl({"get", "mysqlcluster", w.name, "-n", w.ns, "-o", "json"}).out.c_str());
   record made;
   if (said.HasParseError()) return made;
   made.primary = text(said, "/status/primary");
