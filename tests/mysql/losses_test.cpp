@@ -409,6 +409,46 @@ TEST_P(mysql_changes, F24_the_API_server_is_away_when_the_primary_is_lost) {
   EXPECT_THAT(load_->end(), IsEmpty());
 }
 
+// A global read lock does not keep a server from becoming read-only, a locked table does.
+TEST_P(mysql_changes, F11_somebody_holds_locks_during_a_switchover) {
+  const auto first = load_->primary(), second = load_->replica();
+  auto to = admin_of({*kube_, ns, "db"});
+  const auto holder_of = [&](const std::string& lock) {
+    to.address = kube_->field("pod", load_->primary(), ns, ".status.podIP");
+    const auto deadline = sql_clock() + 300s;
+    auto made = std::make_unique<sql_session>(to, deadline);
+    made->query(lock, deadline);
+    return made;
+  };
+  const auto is_answered = [&](const std::string& request) {
+    kube_->must({"annotate", "--overwrite", "mysqlcluster", "db", "-n", ns,
+                 "mysql.oarlock.dev/switchover=" + request});
+    return oarlock::testing::eventually(
+        [&] { return kube_->field("mysqlcluster", "db", ns, ".status.switchoverDone") == request; },
+        90s);
+  };
+  auto holder = holder_of("FLUSH TABLES WITH READ LOCK");
+  ASSERT_TRUE(is_answered(second + "@1")) << daemon_->process().log();
+  EXPECT_EQ(load_->primary(), second);
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_writes());
+  holder.reset();
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+
+  holder = holder_of("LOCK TABLES app.writes WRITE");
+  ASSERT_TRUE(is_answered(first + "@2")) << daemon_->process().log();
+  EXPECT_EQ(load_->primary(), second);
+  const auto is_told = [&] {
+    return kube_->fields("events.events", ns, ".reason").contains("SwitchoverRefused");
+  };
+  EXPECT_TRUE(oarlock::testing::eventually(is_told, 60s));
+  holder.reset();
+  ASSERT_NO_FATAL_FAILURE(load_->wait_for_writes());
+  ASSERT_TRUE(is_answered(first + "@3")) << daemon_->process().log();
+  ASSERT_NO_FATAL_FAILURE(load_->wait_until_whole());
+  EXPECT_EQ(load_->primary(), first);
+  EXPECT_THAT(load_->end(), IsEmpty());
+}
+
 // What is left of a cluster that was deleted is its volumes.
 class mysql_deletions : public mysql_changes {
  protected:
