@@ -1,6 +1,7 @@
 // The work on one key: from the cached object to the settled outcome.
 #include "core/base/log.hpp"
 #include "core/base/mutant.hpp"
+#include "core/cache/object_decoder.hpp"
 #include "core/controller/controller_state.hpp"
 #include "core/controller/errors.hpp"
 #include "core/controller/finalizer.hpp"
@@ -90,6 +91,7 @@ void controller::state::forget(const cache::object_key& key) {
   writes.forget(key);
   last_failures.erase(key);
   verify_live.erase(key);
+  lost_status.erase(key);
   unproven.erase(key);
   converged.erase(key);
   put_off.erase(key);
@@ -190,11 +192,33 @@ task<> controller::state::report_hung(key_run_ptr run) {
   outcome.failure =
       step_failure{step, "ReconcileTimeout",
                    words_of_timeout() + ", found " + slot + "() still running" + run->where};
-  (void)co_await tell(&runner, &none, run->key, std::move(outcome));
+  (void)co_await tell(&runner, &none, run, std::move(outcome));
+}
+
+// A status whose reply was lost: what the server has now is an own write as far as the cache goes,
+// which is older as likely as not. True when the key may go on.
+task<bool> controller::state::find_lost_status(key_run_ptr run) {
+  const auto key = run->key;
+  auto body = co_await parts_.client->get(spec.primary, key.ns, key.name, run->steps.get_token());
+  if (!body && body.error().code != kube::kube_error::not_found) {
+    if (leading) queue.add_at(key, now() + queue.next_backoff(key, now()), now());
+    co_return false;
+  }
+  lost_status.erase(key);
+  const auto failure = last_failures.find(key);
+  if (failure != last_failures.end() && failure->second.step == "status") {
+    last_failures.erase(failure);  // its outcome is known now: nothing to tell
+  }
+  if (!body) co_return true;
+  const auto live = cache::object_decoder(spec.primary).decode(std::move(*body));
+  if (live) writes.expect_version(key, primaries(), (*live)->meta().resource_version);
+  co_return true;
 }
 
 task<> controller::state::reconcile(key_run_ptr run) {
   const auto key = run->key;
+  const bool lost = lost_status.contains(key) && !OARLOCK_MUTANT("lost_status_forgotten");
+  if (lost && !co_await find_lost_status(run)) co_return;
   auto primary = primaries().get(key);
   if (!primary || (primary->meta().deleting && !has_finalizer(spec, *primary))) {
     forget(key);
@@ -221,12 +245,14 @@ task<> controller::state::reconcile(key_run_ptr run) {
     log_info("first reconcile");
   }
   attempt outcome;
+  run->generation = primary->meta().generation;
   const bool held = co_await hold(&runner, &primary, &outcome);
+  run->generation = primary->meta().generation;
   if (!held) {
     if (!outcome.failure && !outcome.abandoned) co_return;
     plan_output none;
     none.verdict = plan_verdict::retry;
-    if (outcome.failure) outcome = co_await tell(&runner, &none, key, std::move(outcome));
+    if (outcome.failure) outcome = co_await tell(&runner, &none, run, std::move(outcome));
     if (leading) settle(key, none, outcome, runner.log());
     co_return;
   }
@@ -333,7 +359,7 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
         runner->event(true, failed->reason, "Reconcile", failed->step + ": " + failed->why.message);
       }
       outcome.failure = step_failure{failed->step, "ReconcileTimeout", words_of_timeout()};
-      co_return co_await tell(runner, plan, key, std::move(outcome));
+      co_return co_await tell(runner, plan, run, std::move(outcome));
     }
     if (failed) {
       outcome = failed_at(*failed);
@@ -348,17 +374,17 @@ task<attempt> controller::state::carry_out(step_runner* runner, work w, const pl
     if (!released.failure) co_return released;
     outcome = std::move(released);
   }
-  co_return co_await tell(runner, plan, key, std::move(outcome));
+  co_return co_await tell(runner, plan, run, std::move(outcome));
 }
 
 // Says in events and in the status how it went.
-task<attempt> controller::state::tell(step_runner* runner, const plan_output* plan,
-                                      cache::object_key key, attempt outcome) {
+task<attempt> controller::state::tell(step_runner* runner, const plan_output* plan, key_run_ptr run,
+                                      attempt outcome) {
   if (outcome.failure) {
     runner->event(true, outcome.failure->reason, "Reconcile",
                   outcome.failure->step + ": " + outcome.failure->message);
   }
-  auto primary = primaries().get(key);
+  auto primary = primaries().get(run->key);
   if (!primary) co_return outcome;
   // The cache may not have seen what a step wrote to it.
   if (const auto& ours = runner->primary(); ours->meta().uid == primary->meta().uid) {
@@ -367,10 +393,14 @@ task<attempt> controller::state::tell(step_runner* runner, const plan_output* pl
     if (order && *order > 0) primary = ours;
   }
   terms.learn(*plan, outcome);
-  auto body = render_status(spec, *primary, *plan, outcome, parts_.clock_source->wall_now());
+  const auto generation =
+      OARLOCK_MUTANT("generation_nobody_planned") ? primary->meta().generation : run->generation;
+  auto body =
+      render_status(spec, *primary, generation, *plan, outcome, parts_.clock_source->wall_now());
   if (body && body->has_value()) {
     const auto written = co_await runner->write_status(std::move(**body));
     if (written) co_return outcome;
+    if (written.error().code == kube::kube_error::unknown_outcome) lost_status.insert(run->key);
     auto untold = failed_at({"status", written.error()});
     if (outcome.failure && !untold.abandoned) co_return outcome;
     outcome = std::move(untold);

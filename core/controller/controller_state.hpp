@@ -27,11 +27,12 @@ struct key_run {
   cache::object_key key;
   log_context_ptr log;  ///< of all its records, also of those about its deadline
   steady_time began;
-  std::stop_source steps;  ///< stopped at the deadline
-  std::stop_source over;   ///< stopped when it has ended
-  std::string in_plugin;   ///< "plan", "effect promote": what the plugin is at; empty: nothing
-  call_place place;        ///< where the lane is in that
-  std::string where;       ///< " at libx.so+0x1139", of one that hangs; empty: not known
+  std::int64_t generation = 0;  ///< of the primary that is planned for
+  std::stop_source steps;       ///< stopped at the deadline
+  std::stop_source over;        ///< stopped when it has ended
+  std::string in_plugin;        ///< "plan", "effect promote": what the plugin is at; empty: nothing
+  call_place place;             ///< where the lane is in that
+  std::string where;            ///< " at libx.so+0x1139", of one that hangs; empty: not known
   bool late = false;
   bool reporting = false;
 };
@@ -69,8 +70,9 @@ struct controller::state : std::enable_shared_from_this<controller::state>, cach
   task<> report_hung(key_run_ptr run);
   [[nodiscard]] std::string words_of_timeout() const;
   [[nodiscard]] std::string hung_plans() const;
+  task<bool> find_lost_status(key_run_ptr run);
   task<bool> hold(step_runner* runner, cache::object_ptr* primary, attempt* outcome);
-  task<attempt> tell(step_runner* runner, const plan_output* plan, cache::object_key key,
+  task<attempt> tell(step_runner* runner, const plan_output* plan, key_run_ptr run,
                      attempt outcome);
   task<attempt> let_go(step_runner* runner);
   [[nodiscard]] attempt failed_at(failed_step failed);
@@ -115,6 +117,8 @@ struct controller::state : std::enable_shared_from_this<controller::state>, cach
   std::map<cache::object_key, step_failure> last_failures;
   // Keys with a write of unknown outcome: what they write next is read from the server first.
   std::set<cache::object_key> verify_live;
+  // Keys whose last status may or may not have been written.
+  std::set<cache::object_key> lost_status;
   // Keys that were there at the start or when this process became the leader, until they converge.
   std::set<cache::object_key> unproven;
   // By subscription, as last seen; how often one grew; keys that converged since the last time.

@@ -235,8 +235,8 @@ std::vector<condition> complete_conditions(const plan_output& plan, const attemp
 
 result<std::optional<std::string>> render_status(const controller_spec& spec,
                                                  const cache::object& primary,
-                                                 const plan_output& plan, const attempt& outcome,
-                                                 wall_time now) {
+                                                 std::int64_t generation, const plan_output& plan,
+                                                 const attempt& outcome, wall_time now) {
   const bool silent = says_nothing(plan);
   auto wanted = json::parse(plan.status_json.value_or("{}"));
   if (!wanted) return wanted.error().within("status of " + primary.meta().key.text());
@@ -247,7 +247,6 @@ result<std::optional<std::string>> render_status(const controller_spec& spec,
   if (silent && !outcome.failure && !says_unsettled(live_status)) {
     return std::optional<std::string>{};
   }
-  const auto generation = primary.meta().generation;
   Value status(rapidjson::kObjectType);
   // A plan that failed says nothing about the fields it keeps: they stay as they are.
   const bool keep_live = plan.verdict != plan_verdict::done && live_status != nullptr;

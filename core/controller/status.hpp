@@ -28,12 +28,12 @@ struct attempt {
 /// The server-side apply body for the status subresource, or nothing when the live status already
 /// says all of it. A plan that records no status, no conditions and whose attempt did not fail
 /// leaves the object alone, unless it still says that it is paused. lastTransitionTime is kept
-/// while a condition's status stays the same.
-[[nodiscard]] result<std::optional<std::string>> render_status(const controller_spec& spec,
-                                                               const cache::object& primary,
-                                                               const plan_output& plan,
-                                                               const attempt& outcome,
-                                                               wall_time now);
+/// while a condition's status stays the same. `generation` is the one that was planned for, which
+/// may be older than `primary`: observedGeneration must not say that a spec was met which nobody
+/// has looked at (API conventions, "Typical status properties").
+[[nodiscard]] result<std::optional<std::string>> render_status(
+    const controller_spec& spec, const cache::object& primary, std::int64_t generation,
+    const plan_output& plan, const attempt& outcome, wall_time now);
 
 /// The body of a status step: its fields and the live conditions, under the version that it is to
 /// replace. Nothing when the object has that version and says all of it.

@@ -38,7 +38,7 @@ std::string status_in(const std::string& body) {
 
 std::string rendered(const cache::object& primary, const plan_output& plan, const attempt& outcome,
                      wall_time now = noon) {
-  auto body = render_status(widget_spec(), primary, plan, outcome, now);
+  auto body = render_status(widget_spec(), primary, primary.meta().generation, plan, outcome, now);
   EXPECT_TRUE(body) << body.error().message;
   EXPECT_TRUE(*body) << "expected a write";
   return body->value_or("");
@@ -59,7 +59,7 @@ TEST(RenderStatus, CarriesPluginFieldsConditionsAndObservedGeneration) {
 
 TEST(RenderStatus, IsNotWrittenWhenNothingChanged) {
   const auto first = rendered(*widget(), ready_plan(), {});
-  const auto again = render_status(widget_spec(), *widget(status_in(first)), ready_plan(), {},
+  const auto again = render_status(widget_spec(), *widget(status_in(first)), 3, ready_plan(), {},
                                    noon + std::chrono::hours(1));
   ASSERT_TRUE(again);
   EXPECT_FALSE(*again);
@@ -69,7 +69,7 @@ TEST(RenderStatus, IsWrittenWhenAFieldIsDropped) {
   const auto first = rendered(*widget(), ready_plan(), {});
   auto plan = ready_plan();
   plan.status_json = "{}";
-  const auto again = render_status(widget_spec(), *widget(status_in(first)), plan, {}, noon);
+  const auto again = render_status(widget_spec(), *widget(status_in(first)), 3, plan, {}, noon);
   ASSERT_TRUE(again);
   EXPECT_TRUE(*again);
 }
@@ -87,7 +87,7 @@ TEST(RenderStatus, KeepsTheTransitionTimeWhileTheStatusStays) {
 }
 
 TEST(RenderStatus, LeavesTheObjectOfASilentPlanAlone) {
-  const auto body = render_status(widget_spec(), *widget(), {}, {}, noon);
+  const auto body = render_status(widget_spec(), *widget(), 3, {}, {}, noon);
   ASSERT_TRUE(body);
   EXPECT_FALSE(*body);
 }
@@ -189,7 +189,7 @@ TEST(RenderPaused, AddsOneConditionAndKeepsTheRest) {
 }
 
 TEST(RenderStatus, OfAPlanWithNothingToSayTakesBackWhatWasSaidOfAFailure) {
-  EXPECT_FALSE(*render_status(widget_spec(), *widget(), plan_output{}, {}, noon));
+  EXPECT_FALSE(*render_status(widget_spec(), *widget(), 3, plan_output{}, {}, noon));
   for (const bool stuck : {false, true}) {
     attempt failed;
     failed.failure = step_failure{"plan", "Broken", "bang"};
@@ -197,7 +197,7 @@ TEST(RenderStatus, OfAPlanWithNothingToSayTakesBackWhatWasSaidOfAFailure) {
     const auto broken = widget(status_in(rendered(*widget(), plan_output{}, failed)));
     const auto after = status_in(rendered(*broken, plan_output{}, {}));
     EXPECT_THAT(after, ::testing::Not(::testing::HasSubstr("Broken")));
-    EXPECT_FALSE(*render_status(widget_spec(), *widget(after), plan_output{}, {}, noon));
+    EXPECT_FALSE(*render_status(widget_spec(), *widget(after), 3, plan_output{}, {}, noon));
   }
 }
 

@@ -49,6 +49,34 @@ TEST_F(status_writes, that_were_stored_and_whose_answer_was_lost_are_put_right) 
   EXPECT_EQ(written_phase(), "A");
 }
 
+// lastTransitionTime would be another one by then.
+TEST_F(status_writes, that_were_stored_and_whose_answer_was_lost_are_written_once) {
+  std::string failure;
+  plan.run = [&failure](const plan_input& input) {
+    if (input.last_failure) failure = input.last_failure->reason;
+    plan_output out;
+    out.conditions = {{"Ready", condition_status::yes, "Reconciled", ""}};
+    return out;
+  };
+  int writes = 0;
+  api.intercept = [&](const test::scripted_call_ptr& call) {
+    if (!call->path().ends_with("/status") || writes++ > 0) return false;
+    api.hold = true;  // the watch is slower than the next attempt
+    api.serve(std::make_shared<test::scripted_call>(call->request(), call->options()));
+    call->break_off();
+    call->answer(200);
+    return true;
+  };
+  lead();
+  settle(10s);
+  api.release();
+  settle(60s);
+  EXPECT_EQ(writes, 1);
+  EXPECT_EQ(failure, "") << "it was cleared up before the next plan";
+  EXPECT_GT(plan.plans, 1);
+  EXPECT_EQ(condition("Ready"), "Reconciled");
+}
+
 TEST_F(status_writes, of_others_are_put_right_also_in_the_middle_of_a_plan) {
   lead();
   ASSERT_EQ(written_phase(), "A");
@@ -68,6 +96,32 @@ TEST_F(status_writes, of_others_are_put_right_also_in_the_middle_of_a_plan) {
   relabel();
   settle(60s);
   EXPECT_EQ(written_phase(), "B");
+}
+
+TEST_F(status_writes, are_about_the_generation_that_was_planned_not_about_a_newer_one) {
+  std::vector<std::string> observed;
+  api.intercept = [&](const test::scripted_call_ptr& call) {
+    if (call->path().ends_with("/status")) {
+      const auto body = json::parse(call->request().body);
+      observed.push_back(
+          std::to_string(json::int_at(*body, "/status/observedGeneration").value_or(0)) + " " +
+          std::to_string(
+              json::int_at(*body, "/status/conditions/0/observedGeneration").value_or(0)));
+    }
+    if (!call->path().ends_with("/deployments/d") || !observed.empty()) return false;
+    api.serve(call);
+    api.put(widgets, R"({"metadata":{"namespace":"ns","name":"w","uid":"u-w","generation":2}})");
+    return true;
+  };
+  plan.run = [](const plan_input&) {
+    plan_output out;
+    out.apply_set = {deployment("d")};
+    out.status_json = R"({"phase":"A"})";
+    out.conditions = {{"Ready", condition_status::yes, "Reconciled", ""}};
+    return out;
+  };
+  lead();
+  EXPECT_THAT(observed, ::testing::ElementsAre("1 1", "2 2"));
 }
 
 // Two plugins with one primary kind would else wake each other with each status.
