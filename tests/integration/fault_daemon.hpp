@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +43,9 @@ class FaultDaemon : public ::testing::Test {
     kube::apply_options by{"user", true, {}, false};
     const auto done = admin.call(admin.client().apply(my_apps, ns, name, body, by));
     ASSERT_TRUE(done) << done.error().message;
+    const auto answer = json::parse(done->body);
+    ASSERT_TRUE(answer) << answer.error().message;
+    generations_[name] = json::find(*answer, "/metadata/generation")->GetInt64();
   }
   std::string member(const cache::informer& view, const std::string& name,
                      const std::string& pointer) {
@@ -51,10 +55,12 @@ class FaultDaemon : public ::testing::Test {
     const auto* at = parsed ? json::find(*parsed, pointer) : nullptr;
     return at == nullptr ? "" : json::write(*at);
   }
-  // The Deployment is as wanted and the MyApp's status is about its present generation.
+  // The Deployment is as wanted and the MyApp's status is about what was applied last, which the
+  // watch of the MyApps may show later than the other one shows the Deployment.
   bool done(const std::string& name, int replicas) {
     const auto app = apps.get({ns, name});
-    return app && member(children, name, "/spec/replicas") == std::to_string(replicas) &&
+    return app && app->meta().generation >= generations_[name] &&
+           member(children, name, "/spec/replicas") == std::to_string(replicas) &&
            member(apps, name, "/status/observedGeneration") ==
                std::to_string(app->meta().generation);
   }
@@ -90,6 +96,7 @@ class FaultDaemon : public ::testing::Test {
   fault_subject child_watch{admin_kubeconfig()};
   const cache::informer& children = child_watch.follow(ns, deployments);
   std::unique_ptr<daemon> oarlockd;
+  std::map<std::string, std::int64_t> generations_;  // by name, as the API server answered
 };
 
 // Without the controller manager nobody writes but the test and the daemon, so that counts are
