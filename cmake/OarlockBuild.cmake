@@ -31,11 +31,13 @@ if(OARLOCK_CCACHE)
   foreach(lang C CXX)
     set(CMAKE_${lang}_COMPILER_LAUNCHER
       env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/cmake/compile_relative.sh"
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_PCH_EXTSUM=1
+      "${PROJECT_SOURCE_DIR}/cmake/compile_relative.sh"
       "${PROJECT_SOURCE_DIR}" "${up}" "${OARLOCK_CCACHE}")
   endforeach()
-  # The compiler's working directory, which else is part of what it compiles.
-  add_compile_options("-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.")
+  # The folder, which else is part of what is compiled: the compiler's working directory, __FILE__.
+  add_compile_options("-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=."
+    "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
